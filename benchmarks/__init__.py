@@ -1,0 +1,1 @@
+"""Speed and scores against peers: each module is a command that prints a table."""

@@ -1,0 +1,136 @@
+"""Measure recipes over several seeds; write their result records and README's table.
+
+A set with a published test part is trained once for each seed and tested on that part. A small
+table is cross-validated: 5 folds for each seed, every row tested once, and the score of a seed is
+the mean over its folds. The baselines learn and are tested on the same rows. Every choice is made
+on validation rows; test rows only give the score.
+
+Run: python -m benchmarks.recipes fmnist digits --seeds 5
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import statistics
+import time
+import types
+from typing import Annotated
+
+import tyro
+
+from recipes.common import baselines, command_line, files, runs, shelf, training
+from recipes.common.errors import InputError
+
+NUM_FOLDS = 5
+# Below this many rows one test part is too small to tell anything: its standard error is above a
+# point of accuracy.
+FEW_ROWS = 5000
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """Which recipes to measure, and how often."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Recipes to measure; none named: all of them."""
+    seeds: int = 5
+    """Seeds 0, 1, … to measure each with."""
+
+
+def measure(name: str, num_seeds: int) -> dict:
+    """Train a recipe with its defaults for each seed and gather the record.
+
+    Args:
+        name: Of the recipe.
+        num_seeds: Seeds 0 to num_seeds - 1.
+
+    Returns:
+        The content of recipes/results/NAME.json.
+    """
+    recipe = importlib.import_module(f"recipes.{name}")
+    results = []
+    for seed in range(num_seeds):
+        config = dataclasses.replace(recipe.Config(), seed=seed)
+        splits = recipe.load_data(config)
+        rows = sum(len(part) for part in (splits.train, splits.validation, splits.test))
+        folded = rows < FEW_ROWS
+        parts = list(splits.folds(NUM_FOLDS, seed=seed)) if folded else [splits]
+        results.append([_train(recipe, config, part) for part in parts])
+        print(f"{name} seed {seed}: {_mean(results[-1], 'test')}", flush=True)
+    return {
+        "recipe": name,
+        "headline": recipe.PROBLEM.headline,
+        "protocol": f"{NUM_FOLDS}-fold, {num_seeds} seeds" if folded else f"{num_seeds} seeds",
+        "command": f"python -m benchmarks.recipes {name} --seeds {num_seeds}",
+        "test": _summarise(results, "test"),
+        "baselines": {
+            key: _summarise(results, "baselines", key) for key in results[0][0]["baselines"]
+        },
+        "train_seconds": _summarise(results, "cost")["train_seconds"],
+        "epochs_run": _summarise(results, "cost")["epochs_run"],
+        "parameters": results[0][0]["parameters"],
+        "config": runs.plain(dataclasses.asdict(recipe.Config())),
+        "data": runs.describe_data(splits),
+        "machine": runs.describe_machine(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _train(recipe: types.ModuleType, config, splits) -> dict:
+    model = training.prepare(recipe, config, splits)
+    trained = training.fit(model, recipe.PROBLEM, splits, config)
+    outputs = training.predict(model, splits.test.x)
+    return {
+        "test": training.measure(recipe.PROBLEM, splits.test.y, outputs),
+        "baselines": baselines.score(recipe.PROBLEM, splits),
+        "cost": {"train_seconds": trained.seconds, "epochs_run": trained.epochs_run},
+        "parameters": model.count_params(),
+    }
+
+
+def _mean(folds: list[dict], *path: str) -> dict[str, float]:
+    """Average each score over the folds of one seed."""
+    scores = []
+    for fold in folds:
+        for key in path:
+            fold = fold[key]
+        scores.append(fold)
+    return {name: statistics.fmean(score[name] for score in scores) for name in scores[0]}
+
+
+def _summarise(results: list[list[dict]], *path: str) -> dict[str, dict]:
+    """Give mean, standard deviation over the seeds, and the score of each seed."""
+    by_seed = [_mean(folds, *path) for folds in results]
+    return {
+        name: {
+            "mean": round(statistics.fmean(scores), 6),
+            "std": round(statistics.stdev(scores), 6) if len(scores) > 1 else 0.0,
+            "each": [round(score, 6) for score in scores],
+        }
+        for name in by_seed[0]
+        for scores in [[seed[name] for seed in by_seed]]
+    }
+
+
+def main() -> None:
+    """Measure what is named, write the records, and README's table from all records."""
+    with command_line.errors_as_lines():
+        (wanted,) = command_line.parse("python -m benchmarks.recipes", __doc__, measure=Measure)
+        if unknown := set(wanted.names) - set(shelf.recipe_names()):
+            raise InputError(
+                f"unknown recipe {', '.join(sorted(unknown))}; there are "
+                + ", ".join(shelf.recipe_names())
+            )
+        if wanted.seeds < 1:
+            raise InputError(f"--seeds: received {wanted.seeds}, expected at least 1")
+        for name in wanted.names or shelf.recipe_names():
+            record = measure(name, wanted.seeds)
+            if record["data"]["kind"] != "real":
+                raise InputError(f"{name}: the real data were not found; no record is written")
+            files.write_json(shelf.FOLDER / "results" / f"{name}.json", record)
+        shelf.update_readme()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Recipes: one file, one problem. Importing this package loads nothing heavy and prints nothing.
+
+Keras takes seconds to import, and TensorFlow writes notes about itself while it loads. A recipe
+says `import keras` at its top all the same: the name is bound to a stand-in that imports the real
+Keras at its first use, so that `--help`, a list of recipes or a wrong flag answers at once.
+"""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Callable, Iterator
+
+os.environ["KERAS_BACKEND"] = "tensorflow"  # the collection is written and tested for this one
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what native code writes to stderr; show it if the block raises.
+
+    TensorFlow logs before its log level is read, straight to the file descriptor.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(saved, held_back.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+class _QuietFinder(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow as usual, and keeps it quiet while it loads."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _load_quietly(load, module)
+        return spec
+
+
+def _load_quietly(load: Callable, module: types.ModuleType) -> None:
+    with _quiet_stderr():
+        load(module)
+        module.config.list_physical_devices()  # looking for a GPU in vain is logged too
+
+
+class _LazyModule(types.ModuleType):
+    """A module that is imported when one of its attributes is first asked for."""
+
+    def __getattr__(self, attribute: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        module = importlib.import_module(self.__name__)
+        self.__dict__.update(vars(module))  # later look-ups cost nothing
+        return getattr(module, attribute)
+
+
+def _import_lazily(name: str) -> None:
+    if name not in sys.modules and (spec := importlib.util.find_spec(name)):
+        sys.modules[name] = _LazyModule(name)
+        sys.modules[name].__spec__ = spec
+
+
+sys.meta_path.insert(0, _QuietFinder())
+_import_lazily("keras")

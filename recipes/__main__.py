@@ -1,0 +1,68 @@
+"""`python -m recipes`: list the recipes, or predict with a saved run.
+
+Usage:
+  python -m recipes                                list every recipe
+  python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+from typing import Annotated
+
+import tyro
+
+from recipes.common import command_line, shelf
+from recipes.common.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Predict new inputs with a saved run: class names and probabilities, or values."""
+
+    run_dir: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    """Folder that a recipe wrote."""
+    input: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """A .csv table, a .npy array, a .png image or a folder of .png images."""
+    out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None
+    """CSV file to write; printed where not given."""
+
+
+def predict(arguments: Predict) -> None:
+    """Predict and print, or write to a file."""
+    from recipes.common import files, predictions  # TensorFlow loads here
+
+    table = predictions.predict(arguments.run_dir, arguments.input)
+    if arguments.out is None:
+        print(table.to_csv(index=False, float_format="%.6g"), end="")
+        return
+    files.write_text(arguments.out, table.to_csv(index=False, float_format="%.6g"))
+    print(f"{len(table)} predictions in {arguments.out}")
+
+
+COMMANDS = {"predict": (Predict, predict)}
+
+
+def main() -> None:
+    """List the recipes, or run the command that is named first."""
+    with command_line.errors_as_lines():
+        arguments = sys.argv[1:]
+        if not arguments:
+            shelf.print_shelf()
+        elif arguments[0] in ("-h", "--help"):
+            print(__doc__.strip())
+        elif arguments[0] not in COMMANDS:
+            raise InputError(
+                f"unknown command {arguments[0]!r}; there is {', '.join(COMMANDS)}, and "
+                "`python -m recipes` alone lists the recipes"
+            )
+        else:
+            kind, run = COMMANDS[arguments[0]]
+            prog = f"python -m recipes {arguments[0]}"
+            run(*command_line.parse(prog, kind.__doc__, arguments[1:], arguments=kind))
+
+
+if __name__ == "__main__":
+    main()

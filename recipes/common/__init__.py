@@ -1,0 +1,1 @@
+"""What every recipe shares: problem rules, config, callbacks, checks, training, reports."""

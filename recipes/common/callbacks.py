@@ -1,0 +1,83 @@
+"""The callbacks that every run shares, made fresh for each run since they keep state."""
+
+from __future__ import annotations
+
+import logging
+import math
+import pathlib
+import time
+from collections.abc import Callable
+
+import keras
+
+from recipes.common.configs import Config
+from recipes.common.problems import Problem
+
+# A checkpoint file costs about as much as a fast epoch. Written no more often than this, a crash
+# loses seconds of work at most and training is not slowed.
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class BestCheckpoint(keras.callbacks.ModelCheckpoint):
+    """Keeps the best model on disk, written at most every few seconds."""
+
+    def __init__(self, path: pathlib.Path, **settings: str):
+        super().__init__(str(path), save_best_only=True, **settings)
+        self._last_written = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Leave the epoch to Keras's checkpoint when it is time for one."""
+        if time.monotonic() - self._last_written < SECONDS_BETWEEN_CHECKPOINTS:
+            return
+        try:
+            super().on_epoch_end(epoch, logs)
+        except OSError as error:  # a full disk must not end training: there is time to make room
+            _log.warning("could not write the checkpoint %s: %s", self.filepath, error)
+        self._last_written = time.monotonic()
+
+
+def make(
+    problem: Problem,
+    config: Config,
+    *,
+    checkpoint: pathlib.Path | None = None,
+    tensorboard: pathlib.Path | None = None,
+) -> list[keras.callbacks.Callback]:
+    """Make the callbacks of one run.
+
+    Args:
+        problem: Says which score makes an epoch the best, and in which direction.
+        config: Gives patience, epochs, learning rate and its schedule.
+        checkpoint: File that keeps the best model so far, ending in .keras; None writes none.
+        tensorboard: Folder for TensorBoard's logs; None writes none.
+
+    Returns:
+        History, early stopping, the stop at a NaN loss, and what was asked for.
+    """
+    best = {"monitor": f"val_{problem.monitor}", "mode": problem.direction}
+    made = [
+        keras.callbacks.History(),  # first, so that Ctrl-C in a later callback loses no epoch
+        keras.callbacks.EarlyStopping(**best, patience=config.patience, restore_best_weights=True),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    if config.schedule == "cosine":
+        made.append(keras.callbacks.LearningRateScheduler(cosine(config)))
+    if checkpoint:
+        made.append(BestCheckpoint(checkpoint, **best))
+    if tensorboard:
+        made.append(keras.callbacks.TensorBoard(tensorboard, write_graph=False))
+    return made
+
+
+def cosine(config: Config) -> Callable[..., float]:
+    """Give epoch -> learning rate, from the full rate down to nearly 0 along half a cosine.
+
+    Source: Loshchilov and Hutter 2017, "SGDR", equation 5, without restarts.
+    """
+
+    def rate(epoch: int, *_: float) -> float:
+        return config.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / config.epochs))
+
+    return rate

@@ -1,0 +1,96 @@
+"""What every recipe can be told: one flat frozen dataclass, from which the command line is made.
+
+A recipe's own Config inherits from `Config` (or `DownloadedConfig`) and adds its fields. A field's
+type carries its range, so that `--epochs -3` is refused before anything is loaded.
+"""
+
+import dataclasses
+import pathlib
+import typing
+from typing import Annotated, Literal
+
+from recipes.common.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The values that a number may take: from `low` to `high`, either end included or not."""
+
+    low: float
+    high: float = float("inf")
+    includes_low: bool = True
+    includes_high: bool = True
+
+    def __contains__(self, value: float) -> bool:
+        above = value >= self.low if self.includes_low else value > self.low
+        below = value <= self.high if self.includes_high else value < self.high
+        return above and below
+
+    def __str__(self) -> str:
+        low = f"{'at least' if self.includes_low else 'above'} {self.low:g}"
+        if self.high == float("inf"):
+            return low
+        return f"{low} and {'at most' if self.includes_high else 'below'} {self.high:g}"
+
+
+Count = Annotated[int, Range(1, includes_high=False)]
+Positive = Annotated[float, Range(0, includes_low=False, includes_high=False)]
+NotNegative = Annotated[float, Range(0, includes_high=False)]
+Fraction = Annotated[float, Range(0, 1, includes_high=False)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
+Units = tuple[Count, ...]
+Optimizer = Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings that every recipe has."""
+
+    epochs: Count = 100
+    """Passes over the training rows, at most."""
+    batch_size: Count = 32
+    """Rows of one update of the weights."""
+    optimizer: Optimizer = "adam"
+    """Rule of the update."""
+    learning_rate: Positive = 0.001
+    """Step size of the update."""
+    schedule: Schedule = "constant"
+    """Course of the learning rate over the epochs: as it is, or falling to 0 along a cosine."""
+    patience: Count = 10
+    """Epochs without a better validation loss after which training stops."""
+    seed: Seed = 0
+    """Decides the split, the initial weights and the order of the rows."""
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self), include_extras=True)
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), hints[field.name])
+
+
+@dataclasses.dataclass(frozen=True)
+class DownloadedConfig(Config):
+    """Settings of a recipe whose data are downloaded, not installed with a package."""
+
+    data: Literal["auto", "real", "builtin"] = "auto"
+    """The real data, the built-in stand-in, or whichever can be had in this order."""
+    data_dir: pathlib.Path | None = None
+    """Folder that holds the data files."""
+
+
+def _check(name: str, value: object, hint: object) -> None:
+    """Hold one field against its type's range or choices, each member of a tuple by itself."""
+    if typing.get_origin(hint) is tuple:
+        for member in value:
+            _check(name, member, typing.get_args(hint)[0])
+    elif typing.get_origin(hint) is Literal:
+        if value not in typing.get_args(hint):
+            choices = ", ".join(map(str, typing.get_args(hint)))
+            raise InputError(f"{name}: received {value!r}, expected one of {choices}")
+    elif typing.get_origin(hint) is Annotated:
+        kind, *limits = typing.get_args(hint)
+        if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+            raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")
+        for limit in limits:
+            if isinstance(limit, Range) and value not in limit:
+                raise InputError(f"{name}: received {value}, expected {limit}")

@@ -1,0 +1,136 @@
+"""The pictures of a run. Colours tell apart for the colour-blind; axes carry their units."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from recipes.common.problems import Problem
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+_MANY_CLASSES = 30
+_NUM_SAMPLES = 15
+
+
+def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch: int) -> None:
+    """Draw loss and headline metric for each epoch, training against validation.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the headline metric.
+        history: Lists of equal length, one value for each epoch.
+        best_epoch: Counted from 1; marked by a line.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", problem.headline), strict=True):
+        epochs = np.arange(1, len(history[name]) + 1)
+        # A single epoch is a point, not a line.
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, history[name], color=BLUE, marker=marker, label="training")
+        axes.plot(
+            epochs, history[f"val_{name}"], "--", color=ORANGE, marker=marker, label="validation"
+        )
+        axes.axvline(best_epoch, color="0.6", linewidth=1, label=f"best epoch: {best_epoch}")
+        axes.set_xlabel("epoch")
+        unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
+        axes.set_ylabel(_NAMES.get(name, name) + unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def draw_confusion(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, decided: np.ndarray
+) -> None:
+    """Draw how often each class was taken for which.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes.
+        y: True class numbers, shape (rows,).
+        decided: Predicted class numbers, shape (rows,).
+    """
+    num_classes = len(problem.class_names)
+    counts = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(counts, (y, decided), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 3.2 + 0.48 * min(num_classes, _MANY_CLASSES)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    if num_classes <= _MANY_CLASSES:
+        axes.set_xticks(range(num_classes), problem.class_names, rotation=45, ha="right")
+        axes.set_yticks(range(num_classes), problem.class_names)
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
+    axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
+    figure.savefig(path, dpi=120)
+
+
+def draw_predicted_against_true(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, predicted: np.ndarray
+) -> None:
+    """Draw each test row's prediction against its true value.
+
+    Args:
+        path: PNG file to write.
+        problem: Gives the unit.
+        y: True values, shape (rows, columns).
+        predicted: Predicted values, shape (rows, columns).
+    """
+    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+    axes = figure.subplots()
+    low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
+    axes.plot([low, high], [low, high], color="0.6", linewidth=1, label="perfect")
+    axes.scatter(y.ravel(), predicted.ravel(), s=14, alpha=0.6, color=BLUE, label="test rows")
+    axes.set_xlabel(f"true ({problem.unit})")
+    axes.set_ylabel(f"predicted ({problem.unit})")
+    axes.set_aspect("equal")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray) -> None:
+    """Draw test images with their predictions: the first ones, and the surest mistakes.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes.
+        x: Images, shape (rows, height, width) or (rows, height, width, 1).
+        y: True class numbers, shape (rows,).
+        outputs: The model's outputs, shape (rows, num_outputs).
+    """
+    probabilities = problem.probabilities(outputs)
+    decided = problem.decide(outputs)
+    wrong = np.flatnonzero(decided != y)
+    surest_wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1))][:_NUM_SAMPLES]
+    groups = (("first test images", np.arange(min(_NUM_SAMPLES, len(x)))),) + (
+        (("the surest mistakes", surest_wrong),) if len(wrong) else ()
+    )
+    figure = Figure(figsize=(11, 5.2 * len(groups)), layout="constrained")
+    for part, (title, rows) in zip(
+        np.atleast_1d(figure.subfigures(len(groups), 1)), groups, strict=True
+    ):
+        part.suptitle(title)
+        for axes, row in zip(part.subplots(3, 5).flat, rows, strict=False):
+            name = problem.class_names[decided[row]]
+            right = decided[row] == y[row]
+            axes.imshow(np.squeeze(x[row]), cmap="gray")
+            axes.set_title(
+                f"{name} {probabilities[row, decided[row]]:.0%}"
+                + ("" if right else f"\ntrue: {problem.class_names[y[row]]}"),
+                color=BLUE if right else VERMILION,
+                fontsize=9,
+            )
+        for axes in part.axes:
+            axes.set_axis_off()
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,112 @@
+"""The list of recipes, read from their files without running them or loading TensorFlow."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import pathlib
+
+from rich.console import Console
+from rich.table import Table
+
+from recipes.common import files
+from recipes.common.errors import InputError
+
+MARKS = ("<!-- results -->", "<!-- /results -->")
+FOLDER = pathlib.Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A recipe as its docstring and its result record describe it."""
+
+    name: str
+    title: str
+    problem: str
+    data: str
+    result: str
+
+
+def recipe_names() -> list[str]:
+    """Name every recipe: each public file in the folder `recipes`."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def read(name: str) -> Entry:
+    """Read a recipe's entry off its docstring and its result record."""
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
+    lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
+    return Entry(
+        name, title, lines.get("Problem", ""), lines.get("Data", ""), describe_result(name)
+    )
+
+
+def record(name: str) -> dict | None:
+    """Load a recipe's result record, or None where it has not been measured."""
+    path = FOLDER / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def describe_result(name: str) -> str:
+    """Say a recipe's measured result in a few words: test metric, mean ± std, how measured."""
+    found = record(name)
+    if found is None:
+        return "not measured"
+    scores = found["test"][found["headline"]]
+    return f"{found['headline']} {_figure(scores)} ({found['protocol']})"
+
+
+def readme_table() -> str:
+    """Write README's table of results from all records."""
+    head = (
+        "| recipe | test score | baselines on the same rows | measured | parameters | seconds |\n"
+        "|---|---|---|---|---|---|"
+    )
+    return "\n".join([head, *(readme_row(name) for name in recipe_names() if record(name))])
+
+
+def update_readme() -> None:
+    """Put the table of results into README, between its two marks."""
+    path = FOLDER.parent / "README.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    table = readme_table()
+    files.write_text(path, f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}")
+
+
+def readme_row(name: str) -> str:
+    """Write a recipe's row of README's table of results from its record."""
+    found = record(name)
+    if found is None:
+        raise InputError(f"{name}: not measured; python -m benchmarks.recipes {name}")
+    headline = found["headline"]
+    baselines = [
+        f"{key.replace('_', ' ')} {_figure(scores[headline])}"
+        for key, scores in found["baselines"].items()
+    ]
+    cells = (
+        f"[`{name}`](recipes/{name}.py)",
+        f"{headline} **{_figure(found['test'][headline])}**",
+        "<br>".join(baselines),
+        found["protocol"],
+        f"{found['parameters']:,}",
+        f"{found['train_seconds']['mean']:.1f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _figure(scores: dict) -> str:
+    return f"{scores['mean']:.4f} ± {scores['std']:.4f}"
+
+
+def print_shelf() -> None:
+    """Print every recipe with its problem, data and result."""
+    table = Table(title="Recipes: python -m recipes.NAME runs one, --help shows its settings")
+    for column in ("name", "problem", "data", "result"):
+        table.add_column(column, overflow="fold")
+    for name in recipe_names():
+        entry = read(name)
+        table.add_row(name, entry.problem, entry.data, entry.result)
+    Console().print(table)

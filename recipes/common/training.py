@@ -1,0 +1,191 @@
+"""Training: the one way in which every recipe, search and benchmark fits a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+import types
+
+import keras
+import numpy as np
+import pandas as pd
+
+from recipes.common import callbacks as shared_callbacks
+from recipes.common import checks
+from recipes.common.configs import Config
+from recipes.common.errors import InputError, RunError
+from recipes.common.problems import Problem
+
+PREDICT_BATCH_SIZE = 1024
+NAN_CAUSES = (
+    "likely causes: a learning rate that is too big, inputs that are not scaled, "
+    "or a target of very large numbers"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model and how it came about.
+
+    Attributes:
+        model: With the weights of its best epoch.
+        history: One list for each metric, one value for each epoch.
+        best_epoch: Counted from 1.
+        stopped_by: "all epochs run", "early stopping", "interrupted" or "NaN loss".
+        seconds: Of training, validation included.
+    """
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    best_epoch: int
+    stopped_by: str
+    seconds: float
+
+    @property
+    def epochs_run(self) -> int:
+        """The number of epochs that were finished."""
+        return len(self.history["loss"])
+
+
+def to_array(x: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Give inputs as the array that a model takes: a table becomes float32, arrays stay."""
+    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else np.asarray(x)
+
+
+def adapt(model: keras.Model, problem: Problem, x: np.ndarray, y: np.ndarray) -> None:
+    """Let the preprocessing layers learn their statistics, from training rows only.
+
+    Args:
+        model: Its `Normalization` layers are adapted: those at the input to x, the inverted one at
+            the output of a regression to y.
+        problem: Decides the form of the targets.
+        x: Training inputs, shape (rows, ...).
+        y: Training targets, shape (rows,) or (rows, columns).
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            layer.adapt(problem.labels(y) if layer.invert else x.astype("float32"))
+
+
+def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
+    """Build a recipe's model for the given data, checked and ready to be fitted.
+
+    Args:
+        recipe: A recipe module.
+        config: The recipe's Config.
+        splits: What `recipe.load_data` returned, or a fold of it.
+
+    Returns:
+        The compiled model with its preprocessing layers adapted.
+
+    Raises:
+        InputError: If output layer, loss, labels or data do not go together.
+    """
+    keras.utils.set_random_seed(config.seed)
+    model = recipe.build_model(config)
+    checks.check_splits(model, splits)
+    adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
+    return model
+
+
+def fit(
+    model: keras.Model,
+    problem: Problem,
+    splits,
+    config: Config,
+    *,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+    verbose: int | str = 0,
+) -> Trained:
+    """Train until the best epoch is found, and keep that epoch's weights.
+
+    Args:
+        model: From `prepare`.
+        problem: Of the recipe.
+        splits: With the parts train and validation; test is not touched.
+        config: Gives epochs, batch_size, patience, learning rate.
+        callbacks: From `callbacks.make`, with an EarlyStopping; made here where none are given.
+        verbose: As in `keras.Model.fit`.
+
+    Returns:
+        The model with its history. Ctrl-C ends training early and keeps the best epoch so far.
+
+    Raises:
+        RunError: If the loss became NaN before any epoch was good.
+        KeyboardInterrupt: If Ctrl-C came before an epoch was finished.
+    """
+    callbacks = shared_callbacks.make(problem, config) if callbacks is None else callbacks
+    stopping = next(c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping))
+    start = time.perf_counter()
+    try:
+        _fit_arrays(model, problem, splits, config, callbacks, verbose)
+        interrupted = False
+    except KeyboardInterrupt:
+        if stopping.best_weights is None:
+            raise
+        model.set_weights(stopping.best_weights)
+        interrupted = True
+    seconds = time.perf_counter() - start
+    history = {name: [float(v) for v in vs] for name, vs in model.history.history.items()}
+    stopped_by = "interrupted" if interrupted else _reason(history, config)
+    best_epoch = stopping.best_epoch + 1
+    if stopped_by == "NaN loss" and not math.isfinite(history["loss"][best_epoch - 1]):
+        raise RunError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
+    return Trained(model, history, best_epoch, stopped_by, seconds)
+
+
+def _fit_arrays(model, problem, splits, config, callbacks, verbose) -> None:
+    if len(splits.train) < 1 or len(splits.validation) < 1:
+        raise InputError(
+            f"{len(splits.train)} training and {len(splits.validation)} validation rows: "
+            "both parts need rows"
+        )
+    model.fit(
+        to_array(splits.train.x),
+        problem.labels(splits.train.y),
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        validation_data=(to_array(splits.validation.x), problem.labels(splits.validation.y)),
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+
+
+def _reason(history: dict[str, list[float]], config: Config) -> str:
+    if not math.isfinite(history["loss"][-1]):
+        return "NaN loss"
+    return "early stopping" if len(history["loss"]) < config.epochs else "all epochs run"
+
+
+def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Give the model's raw outputs, shape (rows, num_outputs), float32.
+
+    Called directly, in batches: `model.predict` would first compile a program, which takes longer
+    than all the batches of a set of this size.
+    """
+    x = to_array(x)
+    starts = range(0, len(x), PREDICT_BATCH_SIZE)
+    batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
+    return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
+
+
+def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Score raw outputs by the loss and the metrics of the problem.
+
+    Args:
+        problem: Decides loss and metrics.
+        y: Targets, shape (rows,) or (rows, columns).
+        outputs: What `predict` gave, shape (rows, num_outputs).
+
+    Returns:
+        "loss" and each metric of the rule, in the target's own unit for a regression; rounded to
+        6 decimals, beyond which float32 says nothing.
+    """
+    y = problem.labels(y)
+    loss = keras.losses.get(problem.loss())
+    scores = {"loss": float(keras.ops.mean(loss(y, outputs)))}
+    for metric in problem.metrics():
+        metric.update_state(y, outputs)
+        scores[metric.name] = float(metric.result())
+    return {name: round(score, 6) for name, score in scores.items()}

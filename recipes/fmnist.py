@@ -1,0 +1,77 @@
+"""Fashion-MNIST: name the garment in a small grey image, by a fully connected network.
+
+Problem: multiclass with integer labels, logits and sparse categorical cross-entropy.
+Data: 70,000 grey images of 28x28 pixels, 10,000 of them for testing (Zalando Research, MIT).
+Result: not measured
+Run: python -m recipes.fmnist
+Tune: python -m tuning fmnist --tuner random --trials 30
+Copy: python -m recipes copy fmnist ../my_project
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+
+import keras
+
+from datasets import fashion_mnist
+from recipes.common import command_line, configs, optimizers, problems
+
+if typing.TYPE_CHECKING:
+    import keras_tuner
+
+    from datasets import splits
+
+PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="accuracy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(configs.DownloadedConfig):
+    """Settings of this recipe; each is a flag of the same name."""
+
+    epochs: configs.Count = 30
+    batch_size: configs.Count = 256
+    optimizer: configs.Optimizer = "adamw"
+    schedule: configs.Schedule = "cosine"
+    hidden_units: configs.Units = (512, 256)
+    """Units of each hidden layer."""
+    dropout: configs.Fraction = 0.3
+    """Share of each hidden layer's outputs that is zeroed in training."""
+    weight_decay: configs.NotNegative = 0.01
+    """Share of the weights, times the learning rate, that each step takes away."""
+
+
+def load_data(config: Config) -> splits.Splits:
+    """Load the images, a validation part split off the training part by the seed."""
+    return fashion_mnist.load(config.data, config.data_dir, seed=config.seed)
+
+
+def build_model(config: Config) -> keras.Model:
+    """Build and compile: pixels to 0..1, normalised ReLU layers, one logit per class."""
+    inputs = keras.Input(fashion_mnist.IMAGE_SHAPE)
+    hidden = keras.layers.Rescaling(1 / 255)(inputs)
+    hidden = keras.layers.Flatten()(hidden)
+    for units in config.hidden_units:
+        hidden = keras.layers.Dense(units, kernel_initializer="he_normal")(hidden)
+        hidden = keras.layers.BatchNormalization()(hidden)
+        hidden = keras.layers.Activation("relu")(hidden)
+        hidden = keras.layers.Dropout(config.dropout)(hidden)
+    model = keras.Model(inputs, PROBLEM.outputs(hidden), name="fmnist")
+    return PROBLEM.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
+
+
+def search_space(hp: keras_tuner.HyperParameters) -> Config:
+    """Draw a Config from the tuner; the defaults are those of `Config()`."""
+    units = hp.Choice("hidden_units", [128, 256, 512], default=512)
+    return Config(
+        hidden_units=(units, units // 2),
+        dropout=hp.Choice("dropout", [0.1, 0.2, 0.3, 0.4], default=0.3),
+        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003], default=0.001),
+        batch_size=hp.Choice("batch_size", [128, 256, 512], default=256),
+    )
+
+
+if __name__ == "__main__":
+    command_line.main(sys.modules[__name__])

@@ -1,0 +1,1 @@
+"""Searches over any recipe's hyperparameters, through Keras Tuner."""
