@@ -141,7 +141,7 @@ def _unpack(content: bytes) -> tuple[bytes, str]:
         return gzip.decompress(content), ""
     except EOFError:
         return b"", f"a gzip file cut off after {len(content):,} bytes"
-    except (gzip.BadGzipFile, zlib.error, struct.error):
+    except (gzip.BadGzipFile, zlib.error):
         return b"", "a gzip file that cannot be unpacked"
 
 

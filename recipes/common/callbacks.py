@@ -42,6 +42,7 @@ def make(
     problem: Problem,
     config: Config,
     *,
+    validated: bool = True,
     checkpoint: pathlib.Path | None = None,
     tensorboard: pathlib.Path | None = None,
 ) -> list[keras.callbacks.Callback]:
@@ -50,6 +51,8 @@ def make(
     Args:
         problem: Says which score makes an epoch the best, and in which direction.
         config: Gives patience, epochs, learning rate and its schedule.
+        validated: Whether there is a validation part. Without one no epoch is known to be the
+            best: there is no early stopping, and the last epoch counts.
         checkpoint: File that keeps the best model so far, ending in .keras; None writes none.
         tensorboard: Folder for TensorBoard's logs; None writes none.
 
@@ -57,11 +60,13 @@ def make(
         History, early stopping, the stop at a NaN loss, and what was asked for.
     """
     best = {"monitor": f"val_{problem.monitor}", "mode": problem.direction}
-    made = [
-        keras.callbacks.History(),  # first, so that Ctrl-C in a later callback loses no epoch
-        keras.callbacks.EarlyStopping(**best, patience=config.patience, restore_best_weights=True),
-        keras.callbacks.TerminateOnNaN(),
-    ]
+    # History first, so that Ctrl-C in a later callback loses no epoch.
+    made = [keras.callbacks.History(), keras.callbacks.TerminateOnNaN()]
+    if validated:
+        stopping = keras.callbacks.EarlyStopping(
+            **best, patience=config.patience, restore_best_weights=True
+        )
+        made.insert(1, stopping)
     if config.schedule == "cosine":
         made.append(keras.callbacks.LearningRateScheduler(cosine(config)))
     if checkpoint:

@@ -63,9 +63,7 @@ class Config:
     """Decides the split, the initial weights and the order of the rows."""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self), include_extras=True)
-        for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), hints[field.name])
+        check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +74,17 @@ class DownloadedConfig(Config):
     """The real data, the built-in stand-in, or whichever can be had in this order."""
     data_dir: pathlib.Path | None = None
     """Folder that holds the data files."""
+
+
+def check_fields(settings: object) -> None:
+    """Hold every field of a dataclass against the range or the choices of its type.
+
+    Raises:
+        InputError: If one is outside; the message names it.
+    """
+    hints = typing.get_type_hints(type(settings), include_extras=True)
+    for field in dataclasses.fields(settings):
+        _check(field.name, getattr(settings, field.name), hints[field.name])
 
 
 def _check(name: str, value: object, hint: object) -> None:

@@ -11,3 +11,7 @@ class RunError(RuntimeError):
     """Something failed that the input is not to blame for. The command line exits with 1."""
 
     exit_code = 1
+
+
+class NotFiniteError(RunError):
+    """The loss became NaN or infinite before any epoch was good."""

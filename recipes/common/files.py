@@ -26,7 +26,10 @@ def write_text(path: pathlib.Path, content: str) -> None:
     partial = path.with_name(path.name + ".partial")
     with faults_named(path):
         try:
-            partial.write_text(content, encoding="utf-8")
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # else the name may reach the disk before the content
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ _NUM_SAMPLES = 15
 
 
 def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch: int) -> None:
-    """Draw loss and headline metric for each epoch, training against validation.
+    """Draw loss and headline metric for each epoch, training against validation, if there is one.
 
     Args:
         path: PNG file to write.
@@ -32,9 +32,9 @@ def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch:
         # A single epoch is a point, not a line.
         marker = "o" if len(epochs) == 1 else None
         axes.plot(epochs, history[name], color=BLUE, marker=marker, label="training")
-        axes.plot(
-            epochs, history[f"val_{name}"], "--", color=ORANGE, marker=marker, label="validation"
-        )
+        if f"val_{name}" in history:
+            validation = history[f"val_{name}"]
+            axes.plot(epochs, validation, "--", color=ORANGE, marker=marker, label="validation")
         axes.axvline(best_epoch, color="0.6", linewidth=1, label=f"best epoch: {best_epoch}")
         axes.set_xlabel("epoch")
         unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""

@@ -33,8 +33,10 @@ def print_run(problem: Problem, metrics: dict) -> None:
     if loser := better_baseline(problem, metrics):
         console.print(f"The network does not beat the {loser.replace('_', ' ')} here.")
     rows = data["rows"]
+    names = {"train": "training"}
+    counts = ", ".join(f"{count:,} {names.get(part, part)}" for part, count in rows.items())
     console.print(
-        f"{rows['train']:,} training, {rows['validation']:,} validation, {rows['test']:,} test rows"
+        f"{counts} rows"
         f" · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} of "
         f"{metrics['epochs_run']} ({metrics['stopped_by']}) · {metrics['train_seconds']:.1f} s",
         highlight=False,

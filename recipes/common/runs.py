@@ -55,7 +55,7 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
             verbose=0 if options.quiet else "auto",
         )
         with files.faults_named(folder):
-            metrics = _write(partial, name, recipe.PROBLEM, config, splits, trained)
+            metrics = write(partial, name, recipe.PROBLEM, config, splits, trained)
     return {**metrics, "folder": str(folder)}
 
 
@@ -90,7 +90,7 @@ def describe_data(splits) -> dict:
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         **dataclasses.asdict(splits.source),
-        "rows": {part: len(rows) for part, rows in parts.items()},
+        "rows": {part: len(rows) for part, rows in parts.items() if rows is not None},
     }
 
 
@@ -103,15 +103,29 @@ def _cpu_name() -> str:
     return names[0] if names else "unknown"
 
 
-def _write(
+def write(
     folder: pathlib.Path,
     name: str,
     problem: Problem,
     config: Config,
     splits,
     trained: training.Trained,
+    **more: object,
 ) -> dict:
-    """Open the test set, and write everything that a run leaves behind."""
+    """Open the test set, and write everything that a run leaves behind.
+
+    Args:
+        folder: To write into.
+        name: Of the recipe.
+        problem: Of the recipe.
+        config: That the model was trained by.
+        splits: That it was trained on; without a validation part there are no scores on one.
+        trained: What `training.fit` returned.
+        **more: Further entries of metrics.json.
+
+    Returns:
+        What stands in metrics.json.
+    """
     trained.model.save(folder / "model.keras")
     files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
     files.write_json(folder / "schema.json", _schema(problem, splits))
@@ -133,6 +147,7 @@ def _write(
         "test": training.measure(problem, splits.test.y, outputs),
         "baselines": baselines.score(problem, splits),
         "machine": describe_machine(),
+        **more,
     }
     pictures.draw_curves(folder / "curves.png", problem, trained.history, trained.best_epoch)
     _draw_predictions(folder, problem, splits.test, outputs)

@@ -14,7 +14,7 @@ import pandas as pd
 from recipes.common import callbacks as shared_callbacks
 from recipes.common import checks
 from recipes.common.configs import Config
-from recipes.common.errors import InputError, RunError
+from recipes.common.errors import InputError, NotFiniteError
 from recipes.common.problems import Problem
 
 PREDICT_BATCH_SIZE = 1024
@@ -97,65 +97,77 @@ def fit(
     *,
     callbacks: list[keras.callbacks.Callback] | None = None,
     verbose: int | str = 0,
+    epochs: int | None = None,
 ) -> Trained:
     """Train until the best epoch is found, and keep that epoch's weights.
+
+    Without a validation part every epoch is run and the last one counts.
 
     Args:
         model: From `prepare`.
         problem: Of the recipe.
-        splits: With the parts train and validation; test is not touched.
+        splits: With the parts train and validation, which may be None; test is not touched.
         config: Gives epochs, batch_size, patience, learning rate.
-        callbacks: From `callbacks.make`, with an EarlyStopping; made here where none are given.
+        callbacks: From `callbacks.make`; made here where none are given.
         verbose: As in `keras.Model.fit`.
+        epochs: To end after fewer than config.epochs, along the same schedule of learning rates.
 
     Returns:
         The model with its history. Ctrl-C ends training early and keeps the best epoch so far.
 
     Raises:
-        RunError: If the loss became NaN before any epoch was good.
+        NotFiniteError: If the loss became NaN before any epoch was good.
         KeyboardInterrupt: If Ctrl-C came before an epoch was finished.
     """
-    callbacks = shared_callbacks.make(problem, config) if callbacks is None else callbacks
-    stopping = next(c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping))
+    if callbacks is None:
+        callbacks = shared_callbacks.make(problem, config, validated=splits.validation is not None)
+    stopping = _find_early_stopping(callbacks)
+    epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
     try:
-        _fit_arrays(model, problem, splits, config, callbacks, verbose)
+        _fit_arrays(model, problem, splits, config.batch_size, epochs, callbacks, verbose)
         interrupted = False
     except KeyboardInterrupt:
-        if stopping.best_weights is None:
+        if stopping is None or stopping.best_weights is None:
             raise
         model.set_weights(stopping.best_weights)
         interrupted = True
     seconds = time.perf_counter() - start
     history = {name: [float(v) for v in vs] for name, vs in model.history.history.items()}
-    stopped_by = "interrupted" if interrupted else _reason(history, config)
-    best_epoch = stopping.best_epoch + 1
+    stopped_by = "interrupted" if interrupted else _reason(history, epochs)
+    best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
     if stopped_by == "NaN loss" and not math.isfinite(history["loss"][best_epoch - 1]):
-        raise RunError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
+        raise NotFiniteError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
     return Trained(model, history, best_epoch, stopped_by, seconds)
 
 
-def _fit_arrays(model, problem, splits, config, callbacks, verbose) -> None:
-    if len(splits.train) < 1 or len(splits.validation) < 1:
-        raise InputError(
-            f"{len(splits.train)} training and {len(splits.validation)} validation rows: "
-            "both parts need rows"
-        )
+def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | None:
+    return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
+
+
+def _fit_arrays(model, problem, splits, batch_size, epochs, callbacks, verbose) -> None:
+    parts = {"training": splits.train, "validation": splits.validation}
+    for name, part in parts.items():
+        if part is not None and len(part) < 1:
+            raise InputError(f"0 {name} rows: training and validation part both need rows")
+    (train, validation) = (
+        part and (to_array(part.x), problem.labels(part.y))
+        for part in (splits.train, splits.validation)
+    )
     model.fit(
-        to_array(splits.train.x),
-        problem.labels(splits.train.y),
-        batch_size=config.batch_size,
-        epochs=config.epochs,
-        validation_data=(to_array(splits.validation.x), problem.labels(splits.validation.y)),
+        *train,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=validation,
         callbacks=callbacks,
         verbose=verbose,
     )
 
 
-def _reason(history: dict[str, list[float]], config: Config) -> str:
+def _reason(history: dict[str, list[float]], epochs: int) -> str:
     if not math.isfinite(history["loss"][-1]):
         return "NaN loss"
-    return "early stopping" if len(history["loss"]) < config.epochs else "all epochs run"
+    return "early stopping" if len(history["loss"]) < epochs else "all epochs run"
 
 
 def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:

@@ -54,13 +54,15 @@ def check_splits(model: keras.Model, splits, *, ignore: Sequence[str] = ()) -> N
 
     Args:
         model: Compiled and built.
-        splits: With the parts train and validation, labels as the model's loss takes them.
+        splits: With the parts train and validation, which may be None; labels as the model's loss
+            takes them.
         ignore: Ids of rules to leave out.
 
     Raises:
         InputError: With a line for each error found.
     """
-    validation = (splits.validation.x, splits.validation.y)
+    part = splits.validation
+    validation = None if part is None else (part.x, part.y)
     findings = check(model, splits.train.x, splits.train.y, validation, ignore=ignore)
     for finding in findings:
         if finding.level == "warning":
