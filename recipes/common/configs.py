@@ -92,6 +92,9 @@ def _check(name: str, value: object, hint: object) -> None:
     if typing.get_origin(hint) is tuple:
         for member in value:
             _check(name, member, typing.get_args(hint)[0])
+    elif type(None) in typing.get_args(hint):
+        if value is not None:
+            _check(name, value, typing.get_args(hint)[0])
     elif typing.get_origin(hint) is Literal:
         if value not in typing.get_args(hint):
             choices = ", ".join(map(str, typing.get_args(hint)))
