@@ -31,9 +31,12 @@ PROBLEM = problems.regression(diabetes.UNIT)
 class Config(configs.Config):
     """Settings of this recipe; each is a flag of the same name."""
 
-    hidden_units: configs.Units = (16,)
+    epochs: configs.Count = 300
+    learning_rate: configs.Positive = 0.003
+    patience: configs.Count = 30
+    hidden_units: configs.Units = (128,)
     """Units of each hidden layer."""
-    dropout: configs.Fraction = 0.0
+    dropout: configs.Fraction = 0.5
     """Share of each hidden layer's outputs that is zeroed in training."""
 
 
@@ -56,9 +59,9 @@ def build_model(config: Config) -> keras.Model:
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
     return Config(
-        hidden_units=(hp.Choice("hidden_units", [8, 16, 32, 64], default=16),),
-        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.0),
-        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.001),
+        hidden_units=(hp.Choice("hidden_units", [32, 64, 128, 256], default=128),),
+        dropout=hp.Choice("dropout", [0.2, 0.4, 0.5], default=0.5),
+        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.003),
         batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
     )
 

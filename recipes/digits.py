@@ -31,9 +31,13 @@ PROBLEM = problems.multiclass(digits.CLASS_NAMES, one_hot=True)
 class Config(configs.Config):
     """Settings of this recipe; each is a flag of the same name."""
 
-    hidden_units: configs.Units = (128,)
+    epochs: configs.Count = 60
+    learning_rate: configs.Positive = 0.003
+    schedule: configs.Schedule = "cosine"
+    patience: configs.Count = 15
+    hidden_units: configs.Units = (256, 256)
     """Units of each hidden layer."""
-    dropout: configs.Fraction = 0.0
+    dropout: configs.Fraction = 0.4
     """Share of each hidden layer's outputs that is zeroed in training."""
 
 
@@ -56,10 +60,11 @@ def build_model(config: Config) -> keras.Model:
 
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
+    units = hp.Choice("hidden_units", [64, 128, 256, 512], default=256)
     return Config(
-        hidden_units=(hp.Choice("hidden_units", [32, 64, 128, 256], default=128),),
-        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.0),
-        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.001),
+        hidden_units=(units, units),
+        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.4),
+        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.003),
         batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
     )
 

@@ -15,6 +15,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
+from typing import Literal
 
 import tyro
 
@@ -23,12 +24,14 @@ from recipes.common.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Where a run writes and what it shows; nothing here changes a result."""
+    """Where a run writes, what it shows, and which engine trains."""
 
     out: pathlib.Path | None = None
     """Folder to write the run into; by default the next free one in runs/."""
     tensorboard: bool = False
     """Write TensorBoard's logs into the run folder as well."""
+    engine: Literal["fused", "keras"] = "fused"
+    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
     quiet: bool = False
     """Print the result only, no progress."""
 

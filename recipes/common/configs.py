@@ -100,9 +100,12 @@ def _check(name: str, value: object, hint: object) -> None:
             choices = ", ".join(map(str, typing.get_args(hint)))
             raise InputError(f"{name}: received {value!r}, expected one of {choices}")
     elif typing.get_origin(hint) is Annotated:
-        kind, *limits = typing.get_args(hint)
+        kind, *notes = typing.get_args(hint)
+        limits = [note for note in notes if isinstance(note, Range)]
+        if not limits:
+            return
         if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
             raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")
         for limit in limits:
-            if isinstance(limit, Range) and value not in limit:
+            if value not in limit:
                 raise InputError(f"{name}: received {value}, expected {limit}")

@@ -53,6 +53,7 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
                 tensorboard=partial / "tensorboard" if options.tensorboard else None,
             ),
             verbose=0 if options.quiet else "auto",
+            engine=options.engine,
         )
         with files.faults_named(folder):
             metrics = write(partial, name, recipe.PROBLEM, config, splits, trained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 import types
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.common import callbacks as shared_callbacks
-from recipes.common import checks
+from recipes.common import checks, fused
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError
 from recipes.common.problems import Problem
@@ -98,6 +99,7 @@ def fit(
     callbacks: list[keras.callbacks.Callback] | None = None,
     verbose: int | str = 0,
     epochs: int | None = None,
+    engine: str = "fused",
 ) -> Trained:
     """Train until the best epoch is found, and keep that epoch's weights.
 
@@ -111,6 +113,7 @@ def fit(
         callbacks: From `callbacks.make`; made here where none are given.
         verbose: As in `keras.Model.fit`.
         epochs: To end after fewer than config.epochs, along the same schedule of learning rates.
+        engine: "fused" for whole epochs as one program, "keras" for `keras.Model.fit`.
 
     Returns:
         The model with its history. Ctrl-C ends training early and keeps the best epoch so far.
@@ -125,7 +128,8 @@ def fit(
     epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
     try:
-        _fit_arrays(model, problem, splits, config.batch_size, epochs, callbacks, verbose)
+        fit_model = model.fit if engine == "keras" else functools.partial(fused.fit, model)
+        _fit_arrays(fit_model, problem, splits, config.batch_size, epochs, callbacks, verbose)
         interrupted = False
     except KeyboardInterrupt:
         if stopping is None or stopping.best_weights is None:
@@ -145,7 +149,7 @@ def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | Non
     return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
 
 
-def _fit_arrays(model, problem, splits, batch_size, epochs, callbacks, verbose) -> None:
+def _fit_arrays(fit_model, problem, splits, batch_size, epochs, callbacks, verbose) -> None:
     parts = {"training": splits.train, "validation": splits.validation}
     for name, part in parts.items():
         if part is not None and len(part) < 1:
@@ -154,7 +158,7 @@ def _fit_arrays(model, problem, splits, batch_size, epochs, callbacks, verbose) 
         part and (to_array(part.x), problem.labels(part.y))
         for part in (splits.train, splits.validation)
     )
-    model.fit(
+    fit_model(
         *train,
         batch_size=batch_size,
         epochs=epochs,
