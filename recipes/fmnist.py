@@ -31,15 +31,19 @@ PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="a
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each is a flag of the same name."""
 
-    epochs: configs.Count = 30
+    epochs: configs.Count = 50
     batch_size: configs.Count = 256
     optimizer: configs.Optimizer = "adamw"
+    learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
+    patience: configs.Count = 25
     hidden_units: configs.Units = (512, 256)
     """Units of each hidden layer."""
+    input_dropout: configs.Fraction = 0.1
+    """Share of the pixels that is zeroed in training."""
     dropout: configs.Fraction = 0.3
     """Share of each hidden layer's outputs that is zeroed in training."""
-    weight_decay: configs.NotNegative = 0.01
+    weight_decay: configs.NotNegative = 0.05
     """Share of the weights, times the learning rate, that each step takes away."""
 
 
@@ -53,6 +57,7 @@ def build_model(config: Config) -> keras.Model:
     inputs = keras.Input(fashion_mnist.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / 255)(inputs)
     hidden = keras.layers.Flatten()(hidden)
+    hidden = keras.layers.Dropout(config.input_dropout)(hidden)
     for units in config.hidden_units:
         hidden = keras.layers.Dense(units, kernel_initializer="he_normal")(hidden)
         hidden = keras.layers.BatchNormalization()(hidden)
@@ -67,8 +72,9 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
     units = hp.Choice("hidden_units", [128, 256, 512], default=512)
     return Config(
         hidden_units=(units, units // 2),
+        input_dropout=hp.Choice("input_dropout", [0.0, 0.1, 0.2], default=0.1),
         dropout=hp.Choice("dropout", [0.1, 0.2, 0.3, 0.4], default=0.3),
-        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003], default=0.001),
+        learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.003),
         batch_size=hp.Choice("batch_size", [128, 256, 512], default=256),
     )
 

@@ -1,0 +1,128 @@
+"""`python -m recipes.lessons` lists the lessons; `python -m recipes.lessons all` runs them all.
+
+The second writes a folder with every picture and table, and an index.html that shows them.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import html
+import importlib
+import pathlib
+import sys
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from recipes import lessons
+from recipes.common import command_line, configs, files
+from recipes.common.errors import InputError
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+STYLE = (
+    "body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"
+    "img{max-width:100%}table{border-collapse:collapse;font-size:.85rem;display:block;"
+    "overflow-x:auto}td,th{border:1px solid #ccc;padding:.2rem .5rem;text-align:right}"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Settings of a run of all lessons."""
+
+    seed: configs.Seed = 0
+    """Decides everything random."""
+    out: pathlib.Path | None = None
+    """Folder to write to; by default the next free one in runs/."""
+
+
+def title(name: str) -> str:
+    """Read a lesson's title off its file, without running it."""
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    return ast.get_docstring(tree).partition("\n")[0]
+
+
+def print_list() -> None:
+    """Print the lessons in the order in which to learn them."""
+    table = Table("", "lesson", "idea", title="Lessons: python -m recipes.lessons.NAME runs one")
+    for number, name in enumerate(lessons.ORDER, start=1):
+        table.add_row(str(number), name, title(name))
+    Console().print(table)
+
+
+def run_all(options: Options) -> pathlib.Path:
+    """Run every lesson, one after the other, and write the index.
+
+    Args:
+        options: Seed, and where to write.
+
+    Returns:
+        The folder with index.html.
+    """
+    from recipes.common import lesson
+
+    folder = options.out or files.next_folder(pathlib.Path("runs"), "lessons")
+    with files.whole_folder(folder) as partial:
+        sections = []
+        for name in lessons.ORDER:
+            start = time.perf_counter()
+            module = importlib.import_module(f"recipes.lessons.{name}")
+            shown = module.study(options.seed)
+            with files.faults_named(folder):
+                (partial / name).mkdir()
+                lesson.write(shown, partial / name)
+            sections.append(section(name, module.__doc__, shown))
+            print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
+        files.write_text(partial / "index.html", page(sections))
+    return folder
+
+
+def section(name: str, doc: str, shown) -> str:
+    """Write one lesson as HTML."""
+    heading, _, text = doc.strip().partition("\n")
+    numbers = shown.table.to_html(index=False, float_format=lambda number: f"{number:.4g}")
+    sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in shown.sentences)
+    return (
+        f"<section id='{name}'><h2>{html.escape(heading)}</h2><p>{html.escape(text.strip())}</p>"
+        f"<img src='{name}/picture.png' alt='{html.escape(heading)}'>{numbers}"
+        f"<ol>{sentences}</ol><p><code>python -m recipes.lessons.{name}</code></p></section>"
+    )
+
+
+def page(sections: list[str]) -> str:
+    """Write the whole page."""
+    links = "".join(
+        f"<li><a href='#{name}'>{html.escape(title(name))}</a></li>" for name in lessons.ORDER
+    )
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        f"<title>Lessons</title><style>{STYLE}</style></head><body><h1>Lessons</h1>"
+        f"<ol>{links}</ol>{''.join(sections)}</body></html>\n"
+    )
+
+
+def main() -> None:
+    """List the lessons, or run them all."""
+    with command_line.errors_as_lines():
+        arguments = sys.argv[1:]
+        if not arguments:
+            print_list()
+        elif arguments[0] in ("-h", "--help"):
+            print(__doc__.strip())
+        elif arguments[0] != "all":
+            raise InputError(
+                f"unknown command {arguments[0]!r}; there is `all`, and "
+                "`python -m recipes.lessons.NAME` runs one lesson"
+            )
+        else:
+            prog = "python -m recipes.lessons all"
+            (options,) = command_line.parse(prog, __doc__, arguments[1:], lessons=Options)
+            folder = run_all(options)
+            print(f"Open {folder / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Every claim that a lesson makes, held by a figure."""
+
+import importlib
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes import lessons
+from recipes.common import configs, lesson, optimizers
+from recipes.lessons import (
+    __main__,
+    activations,
+    backpropagation,
+    batches,
+    cross_validation,
+    linear_regression,
+    logistic_regression,
+    losses,
+    overfitting,
+    perceptron,
+    search,
+    vanishing_gradient,
+    xor,
+)
+from recipes.lessons import optimizers as optimizer_lesson
+
+FOLDER = pathlib.Path(lessons.__file__).parent
+KOREAN = re.compile("[가-힣]")
+QUICK = ("perceptron", "activations", "losses", "logistic_regression", "search")
+
+
+def test_every_lesson_is_in_the_list_and_says_what_to_watch():
+    assert {path.stem for path in FOLDER.glob("[a-z]*.py")} == set(lessons.ORDER)
+    for name in lessons.ORDER:
+        doc = importlib.import_module(f"recipes.lessons.{name}").__doc__
+        assert [part for part in ("Idea:", "Watch:", "Change:") if part in doc] == [
+            "Idea:",
+            "Watch:",
+            "Change:",
+        ]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_lesson_shows_table_picture_and_three_sentences(name, tmp_path):
+    module = importlib.import_module(f"recipes.lessons.{name}")
+    shown = module.study(seed=0)
+    assert len(shown.sentences) == 3
+    assert KOREAN.search(" ".join(shown.sentences))
+    lesson.write(shown, tmp_path)
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    assert len(pd.read_csv(tmp_path / "table.csv")) == len(shown.table)
+    page = __main__.page([__main__.section(name, module.__doc__, shown)])
+    assert f"src='{name}/picture.png'" in page
+    assert shown.sentences[0][:20] in page
+
+
+def test_perceptron_learns_14_gates_and_no_more():
+    learned = [perceptron.learn(perceptron.outputs_of(gate)) for gate in range(16)]
+    failed = [perceptron.GATES[gate] for gate in range(16) if not learned[gate][2]]
+    assert failed == ["XOR", "XNOR"]
+    for gate, (weights, _, right) in enumerate(learned):
+        outputs = perceptron.fire(weights, perceptron.INPUTS)
+        assert (outputs == perceptron.outputs_of(gate)).all() == right
+
+
+def test_xor_by_hand_is_exact_and_learning_mostly_succeeds():
+    assert xor.by_hand(xor.INPUTS).tolist() == [0, 1, 1, 0]
+    solved = {}
+    for hidden in (2, 8):
+        networks = xor.Networks(hidden, "sigmoid", seed=0)
+        networks.learn()
+        solved[hidden] = int(networks.solved().sum())
+    assert 50 <= solved[2] < 100
+    assert solved[8] >= 99
+
+
+def test_backpropagation_equals_tensorflow_and_finite_differences():
+    x, t = backpropagation.make_data(1)
+    w = backpropagation.start(1)
+    ours = backpropagation.backward(w, x, t)
+    for other in (backpropagation.by_tensorflow(w, x, t), backpropagation.by_differences(w, x, t)):
+        for name, gradient in ours.items():
+            np.testing.assert_allclose(gradient, other[name], atol=1e-6)
+    _, course = backpropagation.train(w, x, t)
+    assert course[-1] < 0.1 < course[0]
+
+
+@pytest.mark.parametrize("name", activations.FUNCTIONS)
+def test_activation_is_finite_and_its_derivative_right(name):
+    function, derivative = activations.FUNCTIONS[name]
+    z = np.array([-1000.0, -3, -0.5, 0.7, 2, 1000])
+    assert np.isfinite(function(z)).all()
+    assert np.isfinite(derivative(z)).all()
+    slope = (function(z + 1e-6) - function(z - 1e-6)) / 2e-6
+    np.testing.assert_allclose(derivative(z), slope, atol=1e-6)
+    keras_name = {"ReLU": "relu", "leaky ReLU": "leaky_relu"}.get(name, name)
+    if name != "step":  # Keras has none
+        theirs = keras.ops.convert_to_numpy(keras.activations.get(keras_name)(z.astype("float32")))
+        np.testing.assert_allclose(function(z), theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_softmax_is_finite_and_its_jacobian_right():
+    z = np.array([-1000.0, 1.0, 2.0, 1000.0])
+    np.testing.assert_allclose(activations.softmax(z), [0, 0, 0, 1], atol=1e-12)
+    z = np.array([0.3, -1.0, 2.0])
+    jacobian = activations.softmax_derivative(z)
+    for j in range(3):
+        nudge = np.eye(3)[j] * 1e-6
+        slope = (activations.softmax(z + nudge) - activations.softmax(z - nudge)) / 2e-6
+        np.testing.assert_allclose(jacobian[:, j], slope, atol=1e-8)
+
+
+def test_sigmoid_derivative_peaks_at_a_quarter():
+    z = np.linspace(-5, 5, 10_001)
+    slope = activations.sigmoid_derivative(z)
+    assert slope.max() == pytest.approx(0.25)
+    assert z[slope.argmax()] == pytest.approx(0, abs=1e-9)
+
+
+def test_losses_equal_keras_also_for_confident_mistakes():
+    for name, (ours, theirs) in losses.by_keras(seed=3).items():
+        assert np.isfinite(ours), name
+        assert ours == pytest.approx(theirs, rel=1e-6), name
+
+
+def test_gradient_behind_a_sigmoid_is_y_minus_t():
+    for z, t in ((0.3, 1.0), (-2.0, 0.0), (4.0, 0.0)):
+        cost = [
+            losses.binary_crossentropy(np.array([t]), activations.sigmoid(np.array([z + h])))
+            for h in (1e-6, -1e-6)
+        ]
+        slope = (cost[0] - cost[1]) / 2e-6
+        assert slope == pytest.approx(activations.sigmoid(np.array(z)) - t, abs=1e-6)
+
+
+def test_only_relu_with_he_keeps_the_variance(monkeypatch):
+    monkeypatch.setattr(vanishing_gradient, "NUM_SEEDS", 3)
+    measured = vanishing_gradient.measure(seed=0)
+    kept = [
+        pair
+        for pair, (variances, _) in measured.items()
+        if (variances.mean(axis=0) >= 0.5).all() and (variances.mean(axis=0) <= 2).all()
+    ]
+    assert kept == [("ReLU", "He")]
+    assert measured["sigmoid", "Xavier"][1][:, 0].max() < 1e-25
+    assert 0.5 < measured["ReLU", "He"][1][:, 0].mean() < 2
+
+
+@pytest.mark.parametrize("columns", [["bmi"], list(linear_regression.diabetes.FEATURE_NAMES)])
+def test_linear_regression_reaches_the_exact_weights(columns):
+    x, y = linear_regression.load(columns, normalise=True)
+    rate = 0.9 * linear_regression.largest_rate(x)
+    w, _ = linear_regression.descend(x, y, rate, linear_regression.MANY_STEPS)
+    np.testing.assert_allclose(w, linear_regression.exact(x, y), rtol=1e-6)
+    predicted = linear_regression.largest_rate(x)
+    assert linear_regression.find_divergence(x, y) == pytest.approx(predicted, rel=0.05)
+
+
+def test_normalising_saves_steps():
+    steps = {}
+    for normalise in (True, False):
+        x, y = linear_regression.load(["bmi"], normalise)
+        rate = 0.9 * linear_regression.largest_rate(x)
+        steps[normalise] = len(linear_regression.descend(x, y, rate, 10_000)[1])
+    assert steps[True] < 100
+    assert steps[False] == 10_000
+
+
+def test_logistic_regression_is_the_same_in_three_ways():
+    x, t = logistic_regression.load(seed=0)
+    reference = logistic_regression.by_scikit_learn(x, t)
+    np.testing.assert_allclose(logistic_regression.by_hand(x, t)[0], reference, atol=1e-3)
+    np.testing.assert_allclose(logistic_regression.by_keras(x, t), reference, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", optimizer_lesson.NAMES)
+def test_optimizer_by_hand_steps_as_keras_does(name):
+    gradients = np.random.default_rng(0).normal(size=(25, 3)).astype("float32")
+    made = optimizers.make(configs.Config(optimizer=name, learning_rate=0.01))
+    variable = keras.Variable(np.zeros(3, "float32"))
+    w, memory = np.zeros(3), {}
+    for count, gradient in enumerate(gradients, start=1):
+        made.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        w = w + optimizer_lesson.step(name, 0.01, gradient, memory, count)
+    np.testing.assert_allclose(w, keras.ops.convert_to_numpy(variable), rtol=1e-4, atol=1e-6)
+
+
+def test_sgd_on_a_line_is_slow_right_or_diverges():
+    final = {rate: optimizer_lesson.descend_line("sgd", rate)[-1] for rate in (1e-4, 0.1, 1.0)}
+    assert final[0.1] < 0.5 < final[1e-4]
+    assert final[1.0] == np.inf
+
+
+def test_effect_of_a_remedy_is_the_mean_paired_difference():
+    rows = [
+        {"seed": seed, "a": a, "b": b, "accuracy": 0.5 + 0.1 * a + seed / 100, "loss": 1 - 0.2 * b}
+        for seed in range(3)
+        for a in (False, True)
+        for b in (False, True)
+    ]
+    found = overfitting.effect(pd.DataFrame(rows), "a")
+    assert found["accuracy"] == pytest.approx(0.1)
+    assert found["± accuracy"] == pytest.approx(0, abs=1e-12)
+    assert found["loss"] == pytest.approx(0)
+
+
+def test_choosing_by_the_test_rows_flatters():
+    rng = np.random.default_rng(0)
+    answers = rng.random((20, 5000)) < 0.8  # equal models: all differences are luck
+    assert cross_validation.optimism(answers, rng).mean() > 3
+    assert abs(cross_validation.optimism(answers[:1], rng).mean()) < 0.5
+
+
+def test_bayesian_search_beats_random_beats_grid():
+    best = search.study(seed=0).table.set_index("search")["best accuracy"]
+    assert best["Bayesian"] > best["random"] + 0.005 > best["grid"] + 0.01
+    assert best["Bayesian"] > 0.945
+
+
+@pytest.mark.slow
+def test_remedies_against_overfitting_lower_the_test_loss():
+    table = overfitting.study(seed=0).table.set_index("remedy")
+    for remedy in ("dropout", "early stopping"):
+        assert table.loc[remedy, "loss"] + table.loc[remedy, "± loss"] < 0
+
+
+@pytest.mark.slow
+def test_batch_sizes_trade_steps_for_epochs():
+    table = batches.study(seed=0).table
+    assert table["steps to 0.5"].idxmin() == 2
+    assert table["epochs to 0.5"].idxmin() == 0
+
+
+@pytest.mark.slow
+def test_each_optimizer_has_its_range_of_rates():
+    table = optimizer_lesson.study(seed=0).table.set_index("optimizer")
+    assert table.loc["adam", "best rate, network"] < table.loc["sgd", "best rate, network"]
+    assert table["loss, network"].max() < 1
+
+
+@pytest.mark.slow
+def test_one_split_varies_more_than_the_mean_of_five():
+    table = cross_validation.study(seed=0).table
+    assert table["± std"][1] < table["± std"][0] / 1.5
+    assert table["mean"][2] > 1
