@@ -1,1 +1,66 @@
-"""Searches over any recipe's hyperparameters, through Keras Tuner."""
+"""Searches over any recipe's hyperparameters, through Keras Tuner.
+
+`python -m tuning fmnist --tuner random` from a terminal; from a program:
+
+    found = tuning.search("fmnist", tuner="bayesian", trials=30)
+    found.trials        # a pandas table, one row for each trial
+    found.best_config   # the Config to build the best model from
+
+`load_results(folder)` reads a search's trials, also while it runs, without TensorFlow.
+`make_tuner(...)` gives a `keras_tuner.Tuner` for a recipe, a HyperModel or a build function.
+`compare(...)` runs several tuners with the same budget.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import types
+import typing
+
+import recipes  # noqa: F401  (binds the name keras to its late import)
+from tuning.store import load_results
+
+if typing.TYPE_CHECKING:
+    from tuning.engine import Search
+
+__all__ = ["compare", "load_results", "make_tuner", "search"]
+
+
+def search(
+    recipe: str | pathlib.Path | types.ModuleType | None = None, **options: object
+) -> Search:
+    """Search a recipe's hyperparameters and refit the best point.
+
+    Args:
+        recipe: Name, path of a .py file, or module; None with `resume`.
+        **options: As on the command line: tuner, trials, epochs, folds, repeats, objective, seed,
+            data, data_dir, max_parameters, max_time, keep, out, resume, tensorboard, quiet, yes.
+
+    Returns:
+        The trials as a table, the best Config and its score, and the folder of the search.
+
+    Raises:
+        InputError: If an option cannot work.
+        RunError: If the first trial fails, or writing does.
+    """
+    from tuning import engine, recipe_files
+    from tuning import options as options_module
+
+    for name in ("out", "resume", "data_dir"):
+        if options.get(name) is not None:
+            options[name] = pathlib.Path(options[name])
+    reference = None if recipe is None else recipe_files.refer(recipe)
+    return engine.search(options_module.Options(recipe=reference, **options))
+
+
+def __getattr__(name: str) -> object:
+    """Import the heavy parts when they are asked for."""
+    if name == "make_tuner":
+        from tuning.tuners import make_tuner
+
+        return make_tuner
+    if name == "compare":
+        from tuning.comparison import compare
+
+        return compare
+    raise AttributeError(f"module 'tuning' has no attribute {name!r}")

@@ -1,0 +1,43 @@
+"""`python -m tuning`: search a recipe's hyperparameters, or compare tuners on it.
+
+Usage:
+  python -m tuning RECIPE [--tuner random] [--trials 30] …   search; --help lists the flags
+  python -m tuning --resume FOLDER                           continue a search
+  python -m tuning compare RECIPE [--tuners …] [--seeds 5]   the same budget for several tuners
+"""
+
+from __future__ import annotations
+
+import sys
+
+from recipes.common import command_line
+from tuning.options import Options
+
+
+def main() -> None:
+    """Search, or compare where that is the first word."""
+    with command_line.errors_as_lines():
+        if sys.argv[1:2] == ["compare"]:
+            _compare(sys.argv[2:])
+            return
+        (options,) = command_line.parse(
+            "python -m tuning", __doc__.strip(), sys.argv[1:], search=Options
+        )
+        from tuning import engine  # TensorFlow loads here
+
+        if engine.search(options).ended_by == engine.INTERRUPTED:
+            sys.exit(130)
+
+
+def _compare(arguments: list[str]) -> None:
+    from tuning.options import Comparison
+
+    prog = "python -m tuning compare"
+    (options,) = command_line.parse(prog, Comparison.__doc__, arguments, comparison=Comparison)
+    from tuning import comparison
+
+    comparison.run(options)
+
+
+if __name__ == "__main__":
+    main()

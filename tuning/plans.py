@@ -1,0 +1,258 @@
+"""The plan of a search: all that decides its trials, and the fingerprint that tells it apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import pathlib
+import platform
+import types
+
+import keras_tuner
+import numpy as np
+
+from recipes.common import training
+from recipes.common.configs import Config
+from recipes.common.errors import InputError
+from recipes.common.problems import Problem, direction
+from tuning import oracles, recipe_files, spaces, trials
+from tuning.options import DEFAULT_TRIALS, MANY_POINTS, Options
+
+PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scipy", "scikit-learn")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a search was told, with its defaults filled in; it stands in search.json.
+
+    Attributes:
+        recipe: What `recipe_files.refer` gave.
+        tuner: grid, random, bayesian or hyperband.
+        trials: At most; None runs all that the tuner has.
+        epochs: None takes the recipe's.
+        folds: None scores on the validation part.
+        repeats: Trainings of each point.
+        monitor: The metric on the validation part that is searched for.
+        seed: 0..2**32 - 1.
+        data: None takes the recipe's.
+        data_dir: None takes the recipe's.
+        max_parameters: None sets no limit.
+        num_initial_points: Random points of a Bayesian search; chosen when it begins, so that it
+            can be continued beyond its trials. None for the others.
+        bracket_trials: Trials that Hyperband's brackets have to fit in, likewise.
+    """
+
+    recipe: str
+    tuner: str
+    trials: int | None
+    epochs: int | None
+    folds: int | None
+    repeats: int
+    monitor: str
+    seed: int
+    data: str | None
+    data_dir: str | None
+    max_parameters: int | None
+    num_initial_points: int | None = None
+    bracket_trials: int | None = None
+
+    @property
+    def direction(self) -> str:
+        """Whether a better score is lower ("min") or higher ("max")."""
+        return direction(self.monitor)
+
+    @property
+    def fixed(self) -> dict:
+        """The fields of the Config that are the same in every trial."""
+        told = {"epochs": self.epochs, "data": self.data}
+        if self.data_dir is not None:
+            told["data_dir"] = pathlib.Path(self.data_dir)
+        return {"seed": self.seed, **{k: v for k, v in told.items() if v is not None}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Settings with what they stand for.
+
+    Attributes:
+        settings: Of the search.
+        recipe: The module.
+        space: Of the recipe.
+        defaults: The Config of trial 0.
+    """
+
+    settings: Settings
+    recipe: types.ModuleType
+    space: keras_tuner.HyperParameters
+    defaults: Config
+
+    @property
+    def problem(self) -> Problem:
+        """The recipe's problem with the search's monitor."""
+        return dataclasses.replace(self.recipe.PROBLEM, monitor=self.settings.monitor)
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs of a training in full."""
+        return self.defaults.epochs
+
+    def make_oracle(self) -> oracles.SteadyOracle:
+        """Make the oracle at its beginning."""
+        settings = self.settings
+        own = {}
+        if settings.tuner == "bayesian":
+            own["num_initial_points"] = settings.num_initial_points
+        if settings.tuner == "hyperband":
+            own = {"max_epochs": self.max_epochs, "bracket_trials": settings.bracket_trials}
+        oracle = oracles.ORACLES[settings.tuner](
+            objective=keras_tuner.Objective(f"val_{settings.monitor}", settings.direction),
+            max_trials=settings.trials,
+            seed=settings.seed,
+            hyperparameters=self.space.copy(),
+            **own,
+        )
+        oracle.verbose = 0
+        return oracle
+
+    def make_task(self, number: int, values: dict) -> trials.Task:
+        """Make the task of a trial."""
+        settings = self.settings
+        return trials.Task(
+            settings.recipe,
+            number,
+            values,
+            settings.monitor,
+            settings.seed,
+            settings.fixed,
+            settings.folds,
+            settings.repeats,
+            settings.max_parameters,
+        )
+
+    def fingerprint(self) -> dict:
+        """Describe everything that a trial's result depends on."""
+        settings = self.settings
+        splits = trials.load_data(settings.recipe, self.defaults)
+        source = recipe_files.read_source(settings.recipe)
+        return {
+            "space": spaces.describe(self.space),
+            "direction": settings.direction,
+            "data": {part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
+            "recipe_source": hashlib.sha256(source).hexdigest()[:16],
+            "versions": {
+                "python": platform.python_version(),
+                **{name: importlib.metadata.version(name) for name in PACKAGES},
+            },
+        }
+
+
+def begin(options: Options) -> Plan:
+    """Plan a new search.
+
+    Raises:
+        InputError: If recipe, objective or data do not go together with the options.
+    """
+    reference = recipe_files.refer(options.recipe)
+    recipe = recipe_files.load(reference)
+    tuner = options.tuner or "random"
+    space = spaces.explore(recipe.search_space)
+    num_trials = options.trials or (None if tuner == "grid" else DEFAULT_TRIALS)
+    settings = Settings(
+        recipe=reference,
+        tuner=tuner,
+        trials=num_trials,
+        epochs=options.epochs,
+        folds=options.folds,
+        repeats=options.repeats or 1,
+        monitor=_find_monitor(recipe.PROBLEM, options.objective),
+        seed=options.seed or 0,
+        data=options.data,
+        data_dir=None if options.data_dir is None else str(options.data_dir.resolve()),
+        max_parameters=options.max_parameters,
+        num_initial_points=(
+            oracles.num_initial_points(space, num_trials) if tuner == "bayesian" else None
+        ),
+        bracket_trials=num_trials if tuner == "hyperband" else None,
+    )
+    plan = resolve(settings)
+    _check_grid(plan, options)
+    return plan
+
+
+def resolve(settings: Settings) -> Plan:
+    """Find what settings stand for.
+
+    Raises:
+        InputError: If the recipe has no hyperparameters or lacks a field that is set.
+    """
+    recipe = recipe_files.load(settings.recipe)
+    space = spaces.explore(recipe.search_space)
+    name = pathlib.Path(recipe.__file__).stem
+    if all(spaces.is_fixed(hyperparameter) for hyperparameter in space.space):
+        raise InputError(
+            f"{name}: its search_space has no hyperparameter with more than one value, so that "
+            "there is nothing to search; give one by hp.Choice, hp.Int or hp.Float"
+        )
+    fields = {field.name for field in dataclasses.fields(recipe.Config)}
+    for field in settings.fixed:
+        if field not in fields:
+            raise InputError(f"--{field.replace('_', '-')}: {name} has no such setting")
+    names = {hyperparameter.name for hyperparameter in space.space}
+    if "epochs" in names and (settings.epochs or settings.tuner == "hyperband"):
+        raise InputError(
+            f"{name}: epochs is a hyperparameter of its search_space; leave --epochs away and take "
+            "another tuner than hyperband, or take it out of the space"
+        )
+    values = spaces.defaults(space)
+    return Plan(settings, recipe, space, trials.make_config(recipe, values, settings.fixed))
+
+
+def _find_monitor(problem: Problem, objective: str | None) -> str:
+    """Give the metric of an objective, "val_" before it or not."""
+    valid = ["loss", *problem.rule.metrics]
+    monitor = problem.monitor if objective is None else objective.removeprefix("val_")
+    if monitor not in valid:
+        raise InputError(
+            f"--objective: received {objective}, expected one of "
+            f"{', '.join(f'val_{name}' for name in valid)}"
+        )
+    return monitor
+
+
+def _check_grid(plan: Plan, options: Options) -> None:
+    if plan.settings.tuner != "grid" or options.yes:
+        return
+    size = spaces.count(plan.space)
+    if min(size, plan.settings.trials or size) > MANY_POINTS:
+        shown = f"{size:,}" if size <= spaces.MANY else f"more than {spaces.MANY:,}"
+        raise InputError(
+            f"the grid has {shown} points; --yes runs more than {MANY_POINTS}, --trials limits "
+            "them, and --tuner random finds as good a point in far fewer"
+        )
+
+
+def find_differences(before: dict, now: dict, name: str = "") -> list[str]:
+    """Name each entry that differs, with both values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = list(dict.fromkeys([*before, *now]))
+        return [
+            line
+            for key in keys
+            for line in find_differences(
+                before.get(key, "nothing"), now.get(key, "nothing"), f"{name}.{key}".strip(".")
+            )
+        ]
+    return [] if before == now else [f"{name}: the search has {before}, now it is {now}"]
+
+
+def _hash_part(part) -> str:
+    """Hash inputs and targets, whatever their dtype."""
+    digest = hashlib.sha256()
+    for values in (training.to_array(part.x), np.asarray(part.y)):
+        digest.update(f"{values.dtype} {values.shape}".encode())
+        if values.dtype == object:
+            digest.update(repr(values.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()[:16]

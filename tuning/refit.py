@@ -1,0 +1,64 @@
+"""The best point trained anew on training and validation rows; the test part is opened here."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import statistics
+
+from recipes.common import files, runs, training
+from tuning import plans, records, trials
+
+
+def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
+    """Train the best Config on all rows that are not for testing, and write a run folder.
+
+    There is no validation part left to find the best epoch by: it is the one that the trial found,
+    the median over its trainings.
+
+    Args:
+        plan: Of the search.
+        best: Its best trial.
+        folder: Of the search; the run is written into `best` below it.
+
+    Returns:
+        What stands in the run's metrics.json, with the folder's path under "folder". A run of the
+        same trial that is there already is left as it is.
+    """
+    target = folder / "best"
+    before = _read_metrics(target)
+    if before and before["search"]["trial"] == best.number:
+        return {**before, "folder": str(target)}
+    config = trials.make_config(plan.recipe, best.values, plan.settings.fixed)
+    epochs = max(1, round(statistics.median(best.best_epochs)))
+    splits = plan.recipe.load_data(config).merge_validation()
+    model = training.prepare(plan.recipe, config, splits)
+    trained = training.fit(model, plan.problem, splits, config, epochs=epochs)
+    if before:
+        shutil.rmtree(target)
+    name, problem = runs.name_of(plan.recipe), plan.recipe.PROBLEM
+    origin = _describe_origin(plan, best, before)
+    with files.whole_folder(target) as partial:
+        metrics = runs.write(partial, name, problem, config, splits, trained, search=origin)
+    return {**metrics, "folder": str(target)}
+
+
+def _describe_origin(plan: plans.Plan, best: records.Trial, before: dict | None) -> dict:
+    """Tell where a refit's Config came from."""
+    return {
+        "trial": best.number,
+        "objective": f"val_{plan.settings.monitor}",
+        "validation_score": best.score,
+        "note": "the best of many validation scores is optimistic; the test scores are not",
+        "times_test_was_opened": 1 + (before["search"]["times_test_was_opened"] if before else 0),
+    }
+
+
+def _read_metrics(target: pathlib.Path) -> dict | None:
+    """Read the metrics of an earlier refit of the same search; None where there is none."""
+    try:
+        metrics = json.loads((target / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metrics if "search" in metrics else None

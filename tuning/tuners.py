@@ -1,0 +1,320 @@
+"""A `keras_tuner.Tuner` for a recipe, or for anybody's HyperModel or build function.
+
+It is used as Keras Tuner's guides say; the oracles, seeds and files are those of this package.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import logging
+import pathlib
+import types
+import warnings
+from collections.abc import Callable
+
+import keras
+import keras_tuner
+import numpy as np
+
+from datasets.splits import Part
+from recipes.common import callbacks as shared_callbacks
+from recipes.common import files, problems, training
+from recipes.common.errors import InputError, RunError
+from tuning import oracles, recipe_files, seeds, spaces, trials
+
+_log = logging.getLogger(__name__)
+
+
+class RecipeModel(keras_tuner.HyperModel):
+    """A recipe as a HyperModel: built from the Config that its search_space draws."""
+
+    def __init__(self, recipe: types.ModuleType, monitor: str):
+        super().__init__(name=pathlib.Path(recipe.__file__).stem)
+        self.recipe = recipe
+        self.problem = dataclasses.replace(recipe.PROBLEM, monitor=monitor)
+
+    def build(self, hp):
+        """Build the model of a point."""
+        return self.recipe.build_model(self.recipe.search_space(hp))
+
+    def fit(self, hp, model, x, y, validation_data, callbacks=(), verbose=0, **settings):
+        """Train as the recipe does; epochs and batch_size given to `search` go before its own."""
+        config = trials.make_config(self.recipe, hp.values, settings)
+        splits = types.SimpleNamespace(
+            train=Part(x, np.asarray(y)), validation=Part(*validation_data)
+        )
+        training.adapt(model, self.problem, training.to_array(x), splits.train.y)
+        shared = shared_callbacks.make(self.problem, config)
+        training.fit(
+            model,
+            self.problem,
+            splits,
+            config,
+            callbacks=[*shared, *callbacks],
+            verbose=verbose,
+        )
+        return model.history
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch of all executions of a trial, in memory.
+
+    It also calls the tuner's hooks, as Keras Tuner's own callback does.
+    """
+
+    def __init__(self, tuner: keras_tuner.Tuner, trial):
+        super().__init__()
+        self.tuner, self.trial = tuner, trial
+        self.value, self.weights = None, None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Call the tuner's hook."""
+        self.tuner.on_epoch_begin(self.trial, self.model, epoch, logs=logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keep the weights if the epoch is the best so far; the last where no score is known."""
+        self.tuner.on_epoch_end(self.trial, self.model, epoch, logs=logs)
+        objective = self.tuner.oracle.objective
+        if objective.has_value(logs):
+            value = objective.get_value(logs)
+            if self.value is not None and not objective.better_than(value, self.value):
+                return
+            self.value = value
+        self.weights = self.model.get_weights()
+
+
+class Tuner(keras_tuner.Tuner):
+    """A Keras Tuner that forgets nothing, repeats nothing and keeps the best weights only.
+
+    Args:
+        keep: Number of best trials whose weights stay on disk.
+        **settings: As for `keras_tuner.Tuner`.
+    """
+
+    def __init__(self, *, keep: int = 1, **settings):
+        self.keep = keep
+        self._execution = 0
+        super().__init__(**settings)
+        self._check_same_search()
+
+    def _check_same_search(self) -> None:
+        """Refuse a folder whose trials belong to another space or objective."""
+        path = pathlib.Path(self.project_dir) / "search.json"
+        hypermodel = self.hypermodel
+        now = {
+            "space": spaces.describe(spaces.explore(hypermodel.build)) if hypermodel else {},
+            "objective": str(self.oracle.objective),
+            "tuner": type(self.oracle).__name__,
+            "seed": self.oracle.seed,
+        }
+        now = json.loads(json.dumps(now))
+        if path.is_file():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            for name, value in now.items():
+                if before.get(name) != value:
+                    raise InputError(
+                        f"{self.project_dir} holds another search: its {name} is "
+                        f"{before.get(name)}, now it is {value}; give another project_name, or "
+                        "overwrite=True"
+                    )
+        files.write_json(path, now)
+
+    def _build_hypermodel(self, hp):
+        # The seed is set here, since Keras Tuner's clear_session before a build wipes it.
+        keras.utils.set_random_seed(
+            seeds.derive(self.oracle.seed, spaces.key(hp.values), self._execution)
+        )
+        return super()._build_hypermodel(hp)
+
+    def run_trial(self, trial, *args, **kwargs):
+        """Train once for each execution; the best weights are written once, at the end."""
+        given = kwargs.pop("callbacks", [])
+        epochs = trial.hyperparameters.values.get("tuner/epochs")
+        if epochs:  # Hyperband's own
+            kwargs["epochs"] = epochs
+        best = BestWeights(self, trial)
+        results = []
+        for execution in range(self.executions_per_trial):
+            self._execution = execution
+            own = self._deepcopy_callbacks(given)
+            self._configure_tensorboard_dir(own, trial, execution)
+            results.append(
+                self._build_and_fit_model(
+                    trial, *args, **{**copy.copy(kwargs), "callbacks": [*own, best]}
+                )
+            )
+        if best.weights is not None:
+            best.model.set_weights(best.weights)
+            best.model.save_weights(self._get_checkpoint_fname(trial.trial_id))
+        return results
+
+    def on_trial_end(self, trial):
+        """Stop where the first trial failed; remove the weights that are no longer wanted."""
+        super().on_trial_end(trial)
+        known = self.oracle.get_trial(trial.trial_id)
+        if known.status == oracles.FAILED:
+            message = (known.message or "").strip().splitlines()
+            last = message[-1] if message else "no message"
+            if len(self.oracle.trials) == 1:
+                _log.error("%s", known.message)  # the traceback
+                raise RunError(f"the first trial, the defaults, failed: {last}")
+            _log.warning("trial %s failed: %s", trial.trial_id, last)
+        kept = {best.trial_id for best in self.oracle.get_best_trials(self.keep)}
+        for other in self.oracle.trials:
+            if other not in kept:
+                pathlib.Path(self._get_checkpoint_fname(other)).unlink(missing_ok=True)
+
+    def on_search_end(self):
+        """Say why the search ended."""
+        super().on_search_end()
+        if self.oracle.verbose:
+            print(f"Search ended: {self.oracle.end_reason}")
+
+    def load_model(self, trial):
+        """Build a trial's model with the weights of its best epoch, and a fresh optimizer."""
+        with warnings.catch_warnings():
+            # The file holds the optimizer's state too, which a fresh optimizer has no place for.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return super().load_model(trial)
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """Give the best models with the weights of their best epoch.
+
+        Raises:
+            InputError: If weights of fewer trials were kept.
+        """
+        if num_models > self.keep:
+            raise InputError(
+                f"num_models: received {num_models}, but the weights of {self.keep} are kept; "
+                "make the tuner with a larger keep"
+            )
+        return super().get_best_models(num_models)
+
+
+def make_tuner(
+    model: str | pathlib.Path | types.ModuleType | keras_tuner.HyperModel | Callable,
+    tuner: str = "random",
+    *,
+    objective: str | keras_tuner.Objective | None = None,
+    trials: int | None = None,
+    seed: int | None = 0,
+    directory: str | pathlib.Path = "searches",
+    project_name: str | None = None,
+    max_epochs: int = 100,
+    **settings: object,
+) -> Tuner:
+    """Make a tuner to be used as Keras Tuner's guides say.
+
+    Args:
+        model: A recipe (name, path or module), a HyperModel, or a function that takes
+            `HyperParameters` and returns a compiled model.
+        tuner: "grid", "random", "bayesian" or "hyperband".
+        objective: Such as "val_accuracy"; a recipe has its own. The direction of a metric by name
+            comes from the metric itself.
+        trials: At most; None runs all points of a grid, all brackets of Hyperband, 10 otherwise.
+        seed: Any integer; None draws one.
+        directory: For the searches' folders.
+        project_name: Of this search's folder; by default a new, numbered one. A folder that is
+            there already is continued if it holds the same search, and refused otherwise.
+        max_epochs: Of a training in full, for Hyperband.
+        **settings: Of `keras_tuner.Tuner`, such as executions_per_trial, max_model_size,
+            overwrite; and keep, the number of best trials whose weights stay on disk (1).
+
+    Returns:
+        A tuner with search, get_best_hyperparameters, get_best_models, results_summary.
+
+    Raises:
+        InputError: If tuner or objective is unknown, or the folder holds another search.
+    """
+    if tuner not in oracles.ORACLES:
+        raise InputError(f"tuner: received {tuner!r}, expected one of {', '.join(oracles.ORACLES)}")
+    if isinstance(model, (str, pathlib.Path, types.ModuleType)):
+        model, objective = _recipe_model(model, objective)
+    hypermodel = _as_hypermodel(model)
+    name = getattr(hypermodel, "name", None) or "search"
+    if project_name is None:
+        project_name = files.next_folder(pathlib.Path(directory), f"{name}-{tuner}").name
+    if trials is None and tuner in ("random", "bayesian"):
+        trials = 10
+    own = {"max_epochs": max_epochs} if tuner == "hyperband" else {}
+    oracle = oracles.ORACLES[tuner](
+        objective=_with_direction(hypermodel, objective), max_trials=trials, seed=seed, **own
+    )
+    return Tuner(
+        oracle=oracle,
+        hypermodel=hypermodel,
+        directory=str(directory),
+        project_name=project_name,
+        **settings,
+    )
+
+
+def _recipe_model(recipe, objective) -> tuple[RecipeModel, keras_tuner.Objective]:
+    module = recipe_files.load(recipe_files.refer(recipe))
+    name = getattr(objective, "name", objective)
+    monitor = module.PROBLEM.monitor if name is None else name.removeprefix("val_")
+    return RecipeModel(module, monitor), keras_tuner.Objective(
+        f"val_{monitor}", problems.direction(monitor)
+    )
+
+
+def _as_hypermodel(model) -> keras_tuner.HyperModel:
+    if isinstance(model, keras_tuner.HyperModel):
+        return model
+    if not callable(model):
+        raise InputError(
+            f"model: received {type(model).__name__}, expected a recipe, a keras_tuner.HyperModel "
+            "or a function of HyperParameters"
+        )
+
+    class Built(keras_tuner.HyperModel):
+        def build(self, hp):
+            return model(hp)
+
+    return Built(name=getattr(model, "__name__", None))
+
+
+def _with_direction(hypermodel: keras_tuner.HyperModel, objective):
+    """Give an objective with its direction, which Keras Tuner guesses wrongly for some metrics."""
+    if not isinstance(objective, str):
+        return objective
+    known = find_directions(hypermodel.build(keras_tuner.HyperParameters()))
+    metric = objective.removeprefix("val_")
+    if metric not in known:
+        valid = ", ".join(f"val_{name}" for name in known)
+        raise InputError(f"objective: received {objective}, expected one of {valid}")
+    if known[metric] is None:
+        raise InputError(
+            f"objective: whether a better {metric} is lower or higher is not known; give "
+            f'keras_tuner.Objective("{objective}", "min") or "max"'
+        )
+    return keras_tuner.Objective(objective, known[metric])
+
+
+def find_directions(model: keras.Model) -> dict[str, str | None]:
+    """Tell of each score that a compiled model reports whether lower or higher is better.
+
+    Args:
+        model: Compiled.
+
+    Returns:
+        "min", "max" or None (not known) by name, "loss" first.
+    """
+    given = (model.get_compile_config() or {}).get("metrics") or []
+    if isinstance(given, dict):  # by output; the name of an output stands before its metrics'
+        entries = [(f"{output}_", m) for output, own in given.items() for m in _as_list(own)]
+    else:
+        entries = [("", metric) for metric in given]
+    found = {"loss": "min"}
+    for prefix, entry in entries:
+        metric = keras.metrics.get(entry)
+        name = entry if isinstance(entry, str) else metric.name
+        better = getattr(metric, "_direction", None)
+        found[prefix + name] = {"up": "max", "down": "min"}.get(better)
+    return found
+
+
+def _as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
