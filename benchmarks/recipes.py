@@ -114,7 +114,7 @@ def _summarise(results: list[list[dict]], *path: str) -> dict[str, dict]:
 
 
 def main() -> None:
-    """Measure what is named, write the records, and README's table from all records."""
+    """Measure what is named; write records, README's table and the recipes' result lines."""
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.recipes", __doc__, measure=Measure)
         if unknown := set(wanted.names) - set(shelf.recipe_names()):
@@ -129,7 +129,7 @@ def main() -> None:
             if record["data"]["kind"] != "real":
                 raise InputError(f"{name}: the real data were not found; no record is written")
             files.write_json(shelf.FOLDER / "results" / f"{name}.json", record)
-        shelf.update_readme()
+        shelf.publish()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import json
 import pathlib
+import re
 
 from rich.console import Console
 from rich.table import Table
@@ -67,8 +68,13 @@ def readme_table() -> str:
     return "\n".join([head, *(readme_row(name) for name in recipe_names() if record(name))])
 
 
-def update_readme() -> None:
-    """Put the table of results into README, between its two marks."""
+def publish() -> None:
+    """Write the results on record into README's table and into the recipes' docstrings."""
+    for name in recipe_names():
+        path = FOLDER / f"{name}.py"
+        source = path.read_text(encoding="utf-8")
+        line = f"Result: {describe_result(name)}"
+        files.write_text(path, re.sub(r"^Result: .*$", line, source, count=1, flags=re.MULTILINE))
     path = FOLDER.parent / "README.md"
     before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]

@@ -5,9 +5,20 @@ import logging
 import keras
 import tensorflow as tf
 
+from recipes.common.fused import lifted
+
 _log = logging.getLogger(__name__)
 _said: set[str] = set()
 
+_OWN_TO_KERAS = (
+    "fit",
+    "evaluate",
+    "train_step",
+    "test_step",
+    "make_train_function",
+    "compute_metrics",
+    "get_metrics_result",
+)
 _BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
@@ -32,15 +43,7 @@ def say_once(reason: Unsupported) -> None:
 
 def check_model(model: keras.Model) -> None:
     """Raise `Unsupported` for a model whose training is not Keras's own step on one device."""
-    for method in (
-        "fit",
-        "train_step",
-        "test_step",
-        "make_train_function",
-        "evaluate",
-        "compute_metrics",
-        "get_metrics_result",
-    ):
+    for method in _OWN_TO_KERAS:
         if getattr(type(model), method) is not getattr(keras.Model, method):
             raise Unsupported(f"the model has its own `{method}`")
     if keras.backend.backend() != "tensorflow":
@@ -49,15 +52,14 @@ def check_model(model: keras.Model) -> None:
         raise Unsupported("the model is not compiled")
     if model.run_eagerly or tf.config.functions_run_eagerly():
         raise Unsupported("`run_eagerly` is on")
-    if tf.distribute.has_strategy() or (
-        model.distribute_strategy is not tf.distribute.get_strategy()
-    ):
+    strategy = tf.distribute.get_strategy()
+    if tf.distribute.has_strategy() or model.distribute_strategy is not strategy:
         raise Unsupported("a distribution strategy is in use")
     if len(tf.config.list_logical_devices("GPU")) > 1 or tf.config.list_logical_devices("TPU"):
         raise Unsupported("there is more than one accelerator")
     if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         raise Unsupported("the loss is scaled step by step (float16)")
-    if any(getattr(layer, "stateful", False) for layer in model.layers):
+    if any(getattr(layer, "stateful", False) for layer in lifted.all_layers(model)):
         raise Unsupported("a layer keeps its state from batch to batch (stateful=True)")
 
 

@@ -18,9 +18,6 @@ import tensorflow as tf
 # converted to a tensor or multiplied where it is used, and compared with 0 or 1 at most.
 _LIFTED = {
     keras.layers.Dropout: ("rate",),
-    keras.layers.SpatialDropout1D: ("rate",),
-    keras.layers.SpatialDropout2D: ("rate",),
-    keras.layers.SpatialDropout3D: ("rate",),
     keras.layers.GaussianNoise: ("stddev",),
     # What the layer learned from its data: arrays, kept outside its variables.
     keras.layers.Normalization: ("mean", "variance"),
@@ -104,13 +101,11 @@ def _owners(model: keras.Model) -> Iterator[Any]:
     yield model.optimizer._learning_rate
 
 
-def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Give the layers of a model, those of nested models in their place."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
-        else:
-            yield layer
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Give the layers of a model, with those inside nested models and wrappers."""
+    # Private; the public `layers` leaves out what a wrapper wraps.
+    layers = model._flatten_layers(include_self=False)
+    return [layer for layer in layers if not isinstance(layer, keras.Model)]
 
 
 def _places(owner: Any) -> Iterator[tuple[dict[str, Any], str]]:

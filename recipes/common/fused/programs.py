@@ -17,12 +17,24 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from recipes.common.fused import eligibility, engine, lifted, packing, randomness, structure
+from recipes.common.fused import (
+    convolutions,
+    eligibility,
+    engine,
+    lifted,
+    packing,
+    randomness,
+    structure,
+)
 
 _MAX_STRUCTURES = 8
 _MAX_LOOPS = 8  # of one structure: they differ in batch size and number of rows
 
 _log = logging.getLogger(__name__)
+
+# Tracing exchanges attributes of Keras objects for a moment, and a program works on one model at a
+# time. Threads that train take turns; one turn lasts about a second.
+_one_at_a_time = threading.RLock()
 
 _Kind = Literal["train_step", "test_step"]
 
@@ -37,6 +49,9 @@ class _Replayable:
     def __init__(self, concrete: tf.types.experimental.ConcreteFunction, handles: Sequence):
         positions = {id(handle): i for i, handle in enumerate(handles)}
         self._concrete = concrete
+        # A graph refers weakly to the variables that it was traced with, and cannot be traced into
+        # another graph once they are gone: they stay as long as the program does.
+        self._traced_with = concrete.graph.variables
         self._captured = [(positions.get(id(c)), c) for c in concrete.captured_inputs]
         # Anything else that it captured (tables, large arrays of a layer) ties it to one model.
         self.is_shareable = all(position is not None for position, _ in self._captured)
@@ -52,14 +67,10 @@ class _Replayable:
 class _Programs:
     """The programs of one structure, made when they are first needed."""
 
-    # Tracing exchanges attributes of Keras objects for a moment: one thread at a time.
-    _tracing = threading.RLock()
-
     def __init__(self, xla: bool):
-        self.lock = threading.RLock()  # a program works on one model at a time
         self.is_shareable = True
-        # Draws of Keras's own are slow under XLA only.
-        self._draws = randomness.fast_draws if xla else contextlib.nullcontext
+        # What makes a step faster without changing it: random numbers by XLA, convolutions without.
+        self._faster = randomness.fast_draws if xla else convolutions.separate_bias_gradients
         self._steps: dict[tuple, _Replayable] = {}
         self._loops: collections.OrderedDict[tuple, _Replayable] = collections.OrderedDict()
 
@@ -78,8 +89,7 @@ class _Programs:
         """
         key = (kind, xla_batch, str(_specs(data, any_rows=xla_batch is None)))
         if key not in self._loops:
-            with self._tracing:
-                self._loops[key] = self._make_loop(kind, job, data, xla_batch)
+            self._loops[key] = self._make_loop(kind, job, data, xla_batch)
             self.is_shareable &= self._loops[key].is_shareable
         return _recent(self._loops, key, _MAX_LOOPS).on(job.handles)
 
@@ -115,12 +125,11 @@ class _Programs:
 
             @tf.autograph.experimental.do_not_convert
             def step(batch: tuple, values: list[tf.Tensor]) -> None:
-                with job.numbers.replaced(values), self._draws():
+                with job.numbers.replaced(values), self._faster():
                     getattr(job.model, kind)(batch)
 
             function = tf.function(step, autograph=False)
-            with self._tracing:
-                concrete = function.get_concrete_function(specs, job.value_specs)
+            concrete = function.get_concrete_function(specs, job.value_specs)
             self._steps[key] = _Replayable(concrete, job.handles)
         return self._steps[key].on(job.handles)
 
@@ -152,13 +161,16 @@ class Job:
         key = structure.key(model, self.numbers)
         self.is_known = key is not None
         self.xla = engine.use_xla(model, self.is_known, num_steps, batch_size)
-        self._programs = _find(model, key, self.xla)
+        self._programs = _find(model, key, self.numbers, self.xla)
         self._names = list(model.get_metrics_result())
+        # Convolutions gain more from TensorFlow's graph optimizer than its run costs.
+        is_dense = engine.is_fast_under_xla(model)
+        self._graph_options = _unoptimized_graphs if is_dense else contextlib.nullcontext
 
     def trace(self, kind: _Kind, data: tuple) -> None:
         """Trace a step on packed data; raise `Unsupported` where that fails."""
         try:
-            with self._programs.lock:
+            with _one_at_a_time:
                 self._programs.step(kind, self, data)
         except Exception as error:
             reason = f"tracing its {kind} failed with {type(error).__name__}: {error}"
@@ -186,7 +198,7 @@ class Job:
         Returns:
             The metrics' results since they were last reset, by name.
         """
-        with self._programs.lock, _unoptimized_graphs():
+        with _one_at_a_time, self._graph_options():
             # A short last batch would take a second compilation: it is left to the graph.
             full = min(end, packing.num_rows(data) // batch_size)
             if self.xla and kind == "train_step" and first < full:
@@ -207,19 +219,23 @@ class Job:
         return loop(data, order, *scalars, self.numbers.values)
 
 
-_structures: collections.OrderedDict[str, _Programs] = collections.OrderedDict()
+_Cache = collections.OrderedDict[str, _Programs]
+_structures: _Cache = collections.OrderedDict()
 # By the loss tracker, which is new after each `compile` and dies with its model.
-_of_one_model: weakref.WeakKeyDictionary[keras.metrics.Metric, dict[bool, _Programs]]
+_of_one_model: weakref.WeakKeyDictionary[keras.metrics.Metric, _Cache]
 _of_one_model = weakref.WeakKeyDictionary()
 
 
-def _find(model: keras.Model, key: str | None, xla: bool) -> _Programs:
+def _find(
+    model: keras.Model, key: str | None, numbers: lifted.LiftedNumbers, xla: bool
+) -> _Programs:
+    cache = _structures
     if key is None:
-        return _of_one_model.setdefault(model.metrics[0], {}).setdefault(xla, _Programs(xla))
-    key = f"{key} {xla}"
-    if key not in _structures or not _structures[key].is_shareable:
-        _structures[key] = _Programs(xla)
-    return _recent(_structures, key, _MAX_STRUCTURES)
+        cache = _of_one_model.setdefault(model.metrics[0], collections.OrderedDict())
+    key = f"{key} {numbers.pattern} {xla}"
+    if key not in cache or (cache is _structures and not cache[key].is_shareable):
+        cache[key] = _Programs(xla)
+    return _recent(cache, key, _MAX_STRUCTURES)
 
 
 def _recent(cache: collections.OrderedDict, key: Any, max_size: int) -> Any:
@@ -232,9 +248,10 @@ def _recent(cache: collections.OrderedDict, key: Any, max_size: int) -> Any:
 
 @contextlib.contextmanager
 def _unoptimized_graphs() -> Iterator[None]:
-    """Leave out TensorFlow's graph optimizer, which takes longer than a short training.
+    """Leave out TensorFlow's graph optimizer.
 
-    What it would find in a traced Keras step gains nothing that can be measured.
+    It takes longer than a short training, and what it finds in a dense network's step gains
+    nothing that can be measured.
     """
     before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

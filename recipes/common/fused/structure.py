@@ -2,7 +2,7 @@
 
 import json
 import re
-import warnings
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,21 +27,24 @@ def key(model: keras.Model, numbers: lifted.LiftedNumbers) -> str | None:
     """
     if not _is_plain(model):
         return None
-    with numbers.replaced(None), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of lambdas in a config; below they make it unknown
+    try:
+        description = _describe(model, numbers)
+        if not all(map(_comes_with_keras, _objects(description))):
+            return None
+        return json.dumps(_relevant(description, _automatic_names(description)))
+    except (TypeError, ValueError):  # a config that cannot be made, or that holds arrays
+        return None
+
+
+def _describe(model: keras.Model, numbers: lifted.LiftedNumbers) -> list:
+    with numbers.replaced(None):
         compiled = model.get_compile_config()
         config = {"class_name": type(model).__name__, "config": model.get_config()}
     if isinstance(model.optimizer._learning_rate, keras.Variable):
         compiled["optimizer"]["config"].pop("learning_rate")
     settings = [keras.config.epsilon(), keras.config.floatx(), keras.config.image_data_format()]
     state = [(list(v.shape), str(v.dtype), v.trainable) for v in variables(model)]
-    description = [config, compiled, settings, state, numbers.pattern]
-    if not all(map(_comes_with_keras, _objects(description))):
-        return None
-    try:
-        return json.dumps(_relevant(description, _automatic_names(description)))
-    except TypeError:  # a config that holds arrays
-        return None
+    return [config, compiled, settings, state]
 
 
 def variables(model: keras.Model) -> list[keras.Variable]:
@@ -55,8 +58,14 @@ def _is_plain(model: keras.Model) -> bool:
         isinstance(layer, keras.layers.Lambda)
         # A layer that learned from data keeps that outside its config.
         or (hasattr(layer, "adapt") and type(layer) is not keras.layers.Normalization)
+        # So does a function of the caller's, an activation say, that reads other variables.
+        or any(map(_is_foreign_function, vars(layer).values()))
         for layer in lifted.all_layers(model)
     )
+
+
+def _is_foreign_function(value: Any) -> bool:
+    return isinstance(value, types.FunctionType) and not value.__module__.startswith("keras.")
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,245 @@
+"""Time an epoch of training on Fashion-MNIST: stock Keras, `fused.fit`, and other libraries.
+
+Stock and ours train in turn, within one process, each always the same model, so that both meet
+the same noise; the ratio is taken round by round. The first round compiles and is not counted.
+The losses after equally many epochs show that both do the same work.
+
+Run: python -m benchmarks.epochs --rounds 5 --record
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import keras
+import numpy as np
+import tyro
+
+from benchmarks import peers
+from datasets import fashion_mnist
+from recipes.common import command_line, files, fused, runs, shelf
+from recipes.common.errors import InputError
+
+SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What to time, and how often."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Networks to time (dense, dropout, normalised, convolutional); none named: all of them."""
+    rounds: int = 5
+    """Rounds that count; in each, every contestant trains once."""
+    peers: bool = True
+    """Time the other libraries too, those that are installed."""
+    record: bool = False
+    """Write recipes/results/epochs.json."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network to train.
+
+    Attributes:
+        layers: Makes the layers between the scaled picture and the logits.
+        batch_size: Rows in a step.
+        epochs: In one round.
+        goal: Least ratio of stock's seconds to ours.
+    """
+
+    layers: Callable[[], list[keras.layers.Layer]]
+    batch_size: int
+    epochs: int
+    goal: float
+
+    def build(self) -> keras.Model:
+        """Compile the network, with the same weights at each call."""
+        keras.utils.set_random_seed(SEED)
+        picture = [keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)]
+        model = keras.Sequential([*picture, *self.layers(), keras.layers.Dense(peers.NUM_CLASSES)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss, metrics=["accuracy"])
+        return model
+
+
+def _dense() -> list[keras.layers.Layer]:
+    return [keras.layers.Flatten(), keras.layers.Dense(peers.HIDDEN_UNITS, activation="relu")]
+
+
+def _normalised() -> list[keras.layers.Layer]:
+    layers = [keras.layers.Flatten()]
+    for units in (512, 256):
+        layers += [
+            keras.layers.Dense(units, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.Dropout(0.3),
+        ]
+    return layers
+
+
+def _convolutional() -> list[keras.layers.Layer]:
+    layers = [keras.layers.Reshape((28, 28, 1))]
+    for filters in (32, 64):
+        layers += [
+            keras.layers.Conv2D(filters, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+        ]
+    return [*layers, keras.layers.Flatten(), keras.layers.Dropout(0.5)]
+
+
+NETWORKS = {
+    "dense": Network(_dense, batch_size=32, epochs=2, goal=7),
+    "dropout": Network(
+        lambda: [*_dense(), keras.layers.Dropout(0.2)], batch_size=32, epochs=2, goal=4
+    ),
+    "normalised": Network(_normalised, batch_size=128, epochs=2, goal=1.8),
+    "convolutional": Network(_convolutional, batch_size=128, epochs=1, goal=1),
+}
+
+
+def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
+    """Time the contestants on one network.
+
+    Args:
+        name: Key of `NETWORKS`.
+        x: Pictures, uint8, shape (rows, 28, 28).
+        y: Classes, int32, shape (rows,).
+        wanted: Says how many rounds, and whether peers run.
+
+    Returns:
+        Seconds of an epoch and final training loss of each contestant, and the ratios.
+    """
+    network = NETWORKS[name]
+    contestants = {
+        "stock": _keras(network, keras.Model.fit, x, y),
+        "ours": _keras(network, fused.fit, x, y),
+    }
+    if wanted.peers and name == "dense":
+        contestants |= _peers(network, x, y)
+    seconds, losses = _race(name, contestants, wanted.rounds)
+    epoch_seconds = {key: [s / network.epochs for s in times] for key, times in seconds.items()}
+    ratios = [stock / ours for stock, ours in zip(seconds["stock"], seconds["ours"], strict=True)]
+    return {
+        "batch_size": network.batch_size,
+        "epochs_trained": network.epochs * (wanted.rounds + 1),
+        "seconds_of_an_epoch": {key: _summarise(times[1:]) for key, times in epoch_seconds.items()},
+        "first_fit_seconds": {key: round(times[0], 3) for key, times in seconds.items()},
+        "ratio": _summarise(ratios[1:]),
+        "goal": network.goal,
+        "loss": {key: round(float(loss), 4) for key, loss in losses.items()},
+    }
+
+
+def _race(
+    name: str, contestants: dict[str, Iterator[float]], num_rounds: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Let all train in turn; give the seconds of each turn and the last losses."""
+    seconds = {contestant: [] for contestant in contestants}
+    losses = {}
+    for number in range(num_rounds + 1):
+        for contestant, turns in contestants.items():
+            start = time.perf_counter()
+            losses[contestant] = next(turns)
+            seconds[contestant].append(time.perf_counter() - start)
+        print(f"{name}: round {number} of {num_rounds}", flush=True)
+    return seconds, losses
+
+
+def _summarise(values: list[float]) -> dict:
+    return {
+        "median": round(statistics.median(values), 4),
+        "least": round(min(values), 4),
+        "most": round(max(values), 4),
+        "each": [round(value, 4) for value in values],
+    }
+
+
+def _keras(network: Network, fit: Callable, x, y) -> Iterator[float]:
+    """Train for one round at each step; give the last epoch's loss."""
+    model = network.build()
+    arguments = {"batch_size": network.batch_size, "epochs": network.epochs, "verbose": 0}
+    while True:
+        yield fit(model, x, y, **arguments).history["loss"][-1]
+
+
+def _peers(network: Network, x: np.ndarray, y: np.ndarray) -> dict[str, Iterator[float]]:
+    """Set up the other libraries that are installed; a step is as many epochs as ours."""
+    flat = x.reshape(len(x), -1).astype("float32") / 255
+    started = {name: start(flat, y, network.batch_size) for name, start in peers.LIBRARIES.items()}
+    return {
+        name: itertools.islice(epochs, network.epochs - 1, None, network.epochs)
+        for name, epochs in started.items()
+        if epochs
+    }
+
+
+def table(results: dict[str, dict]) -> str:
+    """Write the results as a Markdown table, one row for each network and contestant."""
+    lines = [
+        "| network | contestant | seconds of an epoch | stock / it | first fit, s | loss |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, result in results.items():
+        stock = result["seconds_of_an_epoch"]["stock"]["median"]
+        for contestant, seconds in result["seconds_of_an_epoch"].items():
+            ratio = f"{stock / seconds['median']:.1f}"
+            if contestant == "ours":
+                spread = result["ratio"]
+                ratio = (
+                    f"**{spread['median']:.1f}** ({spread['least']:.1f} to {spread['most']:.1f}; "
+                    f"goal {result['goal']:g})"
+                )
+            lines.append(
+                f"| {name} | {contestant} | {seconds['median']:.2f} ({seconds['least']:.2f} to "
+                f"{seconds['most']:.2f}) | {ratio} | {result['first_fit_seconds'][contestant]:.1f} "
+                f"| {result['loss'][contestant]:.3f} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Time what is named, print the table, and write the record where asked."""
+    with command_line.errors_as_lines():
+        (wanted,) = command_line.parse("python -m benchmarks.epochs", __doc__, measure=Measure)
+        if unknown := set(wanted.names) - set(NETWORKS):
+            raise InputError(
+                f"unknown network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}"
+            )
+        if wanted.rounds < 1:
+            raise InputError(f"--rounds: received {wanted.rounds}, expected at least 1")
+        splits = fashion_mnist.load()
+        if splits.source.kind != "real":
+            print(runs.stand_in_warning(splits.source))
+            if wanted.record:
+                raise InputError("the real data were not found; no record is written")
+        rows = splits.merge_validation().train
+        names = wanted.names or tuple(NETWORKS)
+        results = {name: measure(name, rows.x, rows.y, wanted) for name in names}
+        print(table(results))
+        if wanted.record:
+            _write(results, splits, wanted)
+
+
+def _write(results: dict[str, dict], splits, wanted: Measure) -> None:
+    record = {
+        "command": " ".join(
+            ["python -m benchmarks.epochs", *wanted.names, f"--rounds {wanted.rounds} --record"]
+        ),
+        "networks": results,
+        "seeds": [SEED],
+        "data": runs.describe_data(splits),
+        "machine": runs.describe_machine(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    files.write_json(shelf.FOLDER / "results" / "epochs.json", record)
+
+
+if __name__ == "__main__":
+    main()
