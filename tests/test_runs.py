@@ -14,7 +14,7 @@ import pytest
 
 from datasets import splits
 from recipes import breast_cancer, diabetes, digits, fmnist
-from recipes.common import command_line, predictions, runs, training
+from recipes.common import command_line, files, predictions, runs, training
 from recipes.common.errors import InputError, RunError
 
 SHORT = {"epochs": 2, "seed": 3}
@@ -167,6 +167,23 @@ def test_taken_out_folder_is_left_alone(taken):
     with pytest.raises(InputError, match="--out run: already there and not empty"):
         start(breast_cancer)
     assert (path if taken == "file" else path / "thesis.txt").read_text() == "mine"
+
+
+def test_what_another_run_is_writing_is_left_alone():
+    pathlib.Path("run.partial").mkdir()
+    pathlib.Path("run.partial/thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"run\.partial is there already; another run"):
+        start(breast_cancer)
+    assert pathlib.Path("run.partial/thesis.txt").read_text() == "mine"
+
+
+def test_a_link_and_a_device_are_written_through_not_replaced():
+    pathlib.Path("link").symlink_to("target")
+    files.write_text(pathlib.Path("link"), "text")
+    assert pathlib.Path("link").is_symlink()
+    assert pathlib.Path("target").read_text() == "text"
+    files.write_text(pathlib.Path("/dev/null"), "text")
+    assert pathlib.Path("/dev/null").is_char_device()
 
 
 def test_out_folder_below_a_file_is_refused():

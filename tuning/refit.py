@@ -39,6 +39,8 @@ def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
         shutil.rmtree(target)
     name, problem = runs.name_of(plan.recipe), plan.recipe.PROBLEM
     origin = _describe_origin(plan, best, before)
+    # What a killed refit left behind: the search's folder is ours, and locked.
+    shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
     with files.whole_folder(target) as partial:
         metrics = runs.write(partial, name, problem, config, splits, trained, search=origin)
     return {**metrics, "folder": str(target)}

@@ -99,7 +99,7 @@ def errors_as_lines() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        sys.exit(_say("stopped by Ctrl-C before there was anything to keep", 130))
+        sys.exit(_say("stopped by Ctrl-C; nothing was saved", 130))
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is None:

@@ -23,8 +23,12 @@ def write_text(path: pathlib.Path, content: str) -> None:
     Raises:
         RunError: If the disk is full, or fails otherwise.
     """
-    partial = path.with_name(path.name + ".partial")
+    path = path.resolve()  # a link stays a link
     with faults_named(path):
+        if path.exists() and not path.is_file():
+            path.write_text(content, encoding="utf-8")  # a device or a pipe is never replaced
+            return
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             with partial.open("w", encoding="utf-8") as file:
                 file.write(content)
@@ -62,8 +66,12 @@ def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
             f"--out {path}: already there and not empty; give the name of a new folder"
         )
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InputError(
+            f"--out {path}: {partial} is there already; another run is writing it, or one was "
+            "killed: remove it, or give another name"
+        ) from error
     except OSError as error:
         raise InputError(
             f"--out {path}: cannot write there ({error.strerror}); give a folder that you may write"
