@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -86,8 +87,11 @@ def _read(source: pathlib.Path, inputs: dict) -> tuple[list, np.ndarray | pd.Dat
 
 def _read_table(path: pathlib.Path, columns: list[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        with warnings.catch_warnings():
+            # Rows longer than the header would shift every column without a word.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, index_col=False)
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:
         raise InputError(f"{path}: cannot be read as a CSV table ({error})") from error
     if missing := [name for name in columns if name not in table.columns]:
         raise InputError(
@@ -137,12 +141,13 @@ def _read_image(path: pathlib.Path, shape: tuple[int, ...], maximum: float) -> n
 
 
 def _refuse_not_finite(path: pathlib.Path, values: np.ndarray) -> None:
-    bad = ~np.isfinite(values)
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(np.asarray(values).astype("float32"))  # what the model will see
     if bad.any():
         row = int(np.argwhere(bad)[0][0])
         raise InputError(
-            f"{path}: {int(bad.sum())} missing or infinite values, the first in row {row}; "
-            "fill them first"
+            f"{path}: {int(bad.sum())} missing, infinite or too large values, the first in row "
+            f"{row}; fill them first"
         )
 
 
