@@ -78,14 +78,13 @@ def measure(name: str, num_seeds: int) -> dict:
 
 
 def _train(recipe: types.ModuleType, config, splits) -> dict:
-    model = training.prepare(recipe, config, splits)
-    trained = training.fit(model, recipe.PROBLEM, splits, config)
-    outputs = training.predict(model, splits.test.x)
+    trained = training.train(recipe, config, splits)
+    outputs = training.predict(trained.model, splits.test.x)
     return {
         "test": training.measure(recipe.PROBLEM, splits.test.y, outputs),
         "baselines": baselines.score(recipe.PROBLEM, splits),
         "cost": {"train_seconds": trained.seconds, "epochs_run": trained.epochs_run},
-        "parameters": model.count_params(),
+        "parameters": trained.model.count_params(),
     }
 
 

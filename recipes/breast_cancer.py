@@ -32,12 +32,16 @@ class Config(configs.Config):
     """Settings of this recipe; each is a flag of the same name."""
 
     epochs: configs.Count = 200
+    optimizer: configs.Optimizer = "adamw"
     learning_rate: configs.Positive = 0.003
     patience: configs.Count = 20
+    refit: bool = True
     hidden_units: configs.Units = (64,)
     """Units of each hidden layer."""
     dropout: configs.Fraction = 0.5
     """Share of each hidden layer's outputs that is zeroed in training."""
+    weight_decay: configs.NotNegative = 1.0
+    """Share of the weights, times the learning rate, that each step takes away."""
 
 
 def load_data(config: Config) -> splits.Splits:
@@ -53,7 +57,7 @@ def build_model(config: Config) -> keras.Model:
         hidden = keras.layers.Dense(units, "relu", kernel_initializer="he_normal")(hidden)
         hidden = keras.layers.Dropout(config.dropout)(hidden)
     model = keras.Model(inputs, PROBLEM.outputs(hidden), name="breast_cancer")
-    return PROBLEM.compile(model, optimizers.make(config))
+    return PROBLEM.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 
 
 def search_space(hp: keras_tuner.HyperParameters) -> Config:

@@ -59,6 +59,8 @@ class Config:
     """Course of the learning rate over the epochs: as it is, or falling to 0 along a cosine."""
     patience: Count = 10
     """Epochs without a better validation loss after which training stops."""
+    refit: bool = False
+    """Train anew on training and validation rows once the best number of epochs is known."""
     seed: Seed = 0
     """Decides the split, the initial weights and the order of the rows."""
 

@@ -6,15 +6,6 @@ import keras
 
 from recipes.common.configs import Config
 
-# Learning rates to start from (the notes' settings; AdamW takes Adam's).
-LEARNING_RATES = {
-    "sgd": 0.01,
-    "momentum": 0.01,
-    "adagrad": 0.01,
-    "rmsprop": 0.001,
-    "adam": 0.001,
-    "adamw": 0.001,
-}
 MOMENTUM = 0.9
 
 

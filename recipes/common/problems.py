@@ -57,6 +57,8 @@ MULTILABEL = Rule(
 REGRESSION = Rule("regression", "number", None, "mse", False, ("rmse", "mae", "r2"))
 RULES = (BINARY, MULTICLASS, MULTICLASS_ONE_HOT, MULTICLASS_LOGITS, MULTILABEL, REGRESSION)
 
+CLIP_NORM = 1.0
+
 
 def _accuracy(rule: Rule) -> keras.metrics.Metric:
     by_loss = {
@@ -141,7 +143,13 @@ class Problem:
         return outputs
 
     def compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
-        """Compile with the loss and metrics of the rule, and return the model."""
+        """Compile with the loss and metrics of the rule, and return the model.
+
+        Plain SGD gets its gradients clipped for a regression: the loss is in the square of the
+        target's unit, so they have any size. The other optimizers divide by that size themselves.
+        """
+        if self.is_regression and isinstance(optimizer, keras.optimizers.SGD):
+            optimizer.global_clipnorm = optimizer.global_clipnorm or CLIP_NORM
         model.compile(optimizer=optimizer, loss=self.loss(), metrics=self.metrics())
         return model
 

@@ -40,12 +40,10 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         splits = recipe.load_data(config)
         if splits.source.kind == "built-in":
             print(stand_in_warning(splits.source))
-        model = training.prepare(recipe, config, splits)
-        trained = training.fit(
-            model,
-            recipe.PROBLEM,
-            splits,
+        trained = training.train(
+            recipe,
             config,
+            splits,
             callbacks=callbacks.make(
                 recipe.PROBLEM,
                 config,
@@ -142,6 +140,7 @@ def write(
         "epochs_run": trained.epochs_run,
         "best_epoch": trained.best_epoch,
         "stopped_by": trained.stopped_by,
+        "refitted": trained.refitted,
         "train_seconds": round(trained.seconds, 3),
         "parameters": trained.model.count_params(),
         "validation": _at_best(trained),

@@ -34,7 +34,9 @@ class Trained:
         history: One list for each metric, one value for each epoch.
         best_epoch: Counted from 1.
         stopped_by: "all epochs run", "early stopping", "interrupted" or "NaN loss".
-        seconds: Of training, validation included.
+        seconds: Of training, validation and refit included.
+        refitted: Whether the model was trained anew on training and validation rows; history and
+            best_epoch are then those of the training that found the number of epochs.
     """
 
     model: keras.Model
@@ -42,6 +44,7 @@ class Trained:
     best_epoch: int
     stopped_by: str
     seconds: float
+    refitted: bool = False
 
     @property
     def epochs_run(self) -> int:
@@ -88,6 +91,57 @@ def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
     checks.check_splits(model, splits)
     adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
     return model
+
+
+def train(recipe: types.ModuleType, config: Config, splits, **settings) -> Trained:
+    """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
+
+    Args:
+        recipe: A recipe module.
+        config: The recipe's Config.
+        splits: With the parts train and validation.
+        **settings: As in `fit`.
+
+    Returns:
+        The model with its history.
+
+    Raises:
+        InputError: If output layer, loss, labels or data do not go together.
+        NotFiniteError: If the loss became NaN before any epoch was good.
+    """
+    trained = fit(prepare(recipe, config, splits), recipe.PROBLEM, splits, config, **settings)
+    if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
+        return trained
+    return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
+
+
+def refit(
+    recipe: types.ModuleType, config: Config, splits, trained: Trained, engine: str = "fused"
+) -> Trained:
+    """Train anew on training and validation rows, for as many epochs as were best.
+
+    Args:
+        recipe: A recipe module.
+        config: That the first model was trained by.
+        splits: That it was trained on.
+        trained: What `fit` gave.
+        engine: As in `fit`.
+
+    Returns:
+        The new model, with the history of the first. Ctrl-C, or a loss that becomes NaN, gives the
+        first model back.
+    """
+    everything = splits.merge_validation()
+    model = prepare(recipe, config, everything)
+    try:
+        again = fit(
+            model, recipe.PROBLEM, everything, config, epochs=trained.best_epoch, engine=engine
+        )
+    except (KeyboardInterrupt, NotFiniteError):
+        return trained
+    return dataclasses.replace(
+        trained, model=again.model, seconds=trained.seconds + again.seconds, refitted=True
+    )
 
 
 def fit(

@@ -113,7 +113,7 @@ def draw(first: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
         figure.subplots(1, 3), first.items(), (ORANGE, BLUE, GREEN), strict=True
     ):
         shades = axes.contourf(axis, axis, score(square, peak), 12, cmap="Greys", alpha=0.8)
-        axes.scatter(*points.T, s=130, color=colour, edgecolor="white", zorder=2)
+        axes.scatter(*points.T, s=130, color=colour, edgecolor="white", zorder=2, clip_on=False)
         for number, point in enumerate(points, start=1):
             axes.annotate(number, point, ha="center", va="center", fontsize=7, color="white")
         axes.plot(*peak, "*", color="red", markersize=14, zorder=1)
