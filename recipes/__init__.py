@@ -16,6 +16,8 @@ import tempfile
 import types
 from collections.abc import Callable, Iterator
 
+__version__ = "0.1.0"
+
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the collection is written and tested for this one
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
 
