@@ -17,6 +17,8 @@ import tempfile
 import types
 from collections.abc import Callable, Iterator
 
+__version__ = "0.1.0"
+
 # All that a run needs: better missed now than after a training.
 _NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich", "tyro")
 _log = logging.getLogger(__name__)

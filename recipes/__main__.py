@@ -1,10 +1,12 @@
-"""`python -m recipes`: list the recipes, check a model before training, or predict with a run.
+"""`python -m recipes`: list, check, predict, and make a recipe a project of your own.
 
 Usage:
   python -m recipes                                list every recipe
   python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
                                                    name classic mistakes before training
+  python -m recipes copy RECIPE FOLDER [--minimal] make a recipe a project of your own
+  python -m recipes diff FOLDER                    what has changed there and here since the copy
 """
 
 from __future__ import annotations
@@ -46,7 +48,52 @@ def predict(arguments: Predict) -> None:
     print(f"{len(table)} predictions in {arguments.out}")
 
 
-COMMANDS = {"predict": (Predict, predict), "check": (checking.Check, checking.check)}
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """Make a recipe a project of your own, which stands without this repository."""
+
+    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
+    """Name of a recipe; `python -m recipes` lists them."""
+    folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """New or empty folder to write the project into."""
+    name: str | None = None
+    """Name of the recipe there; by default that of the folder."""
+    minimal: bool = False
+    """Write a single file instead: data, rules, network and training in plain Keras."""
+
+
+def copy(arguments: Copy) -> None:
+    """Copy a recipe and say what to do next."""
+    from recipes.common import copying, minimal
+
+    write = minimal.copy if arguments.minimal else copying.copy
+    print("\n".join(write(arguments.recipe, arguments.folder, arguments.name)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Diff:
+    """Show what has changed since a project was copied, there and here."""
+
+    folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """Folder that `python -m recipes copy` wrote."""
+
+
+def diff(arguments: Diff) -> None:
+    """Print the files that differ, each with its differences."""
+    from recipes.common import copying
+
+    changes = copying.diff(arguments.folder)
+    for change in changes:
+        print(f"{change.path}: {change.sides}\n{change.patch}\n")
+    print(f"{len(changes)} files differ from what a copy would be today")
+
+
+COMMANDS = {
+    "check": (checking.Check, checking.check),
+    "predict": (Predict, predict),
+    "copy": (Copy, copy),
+    "diff": (Diff, diff),
+}
 
 
 def main() -> None:
