@@ -10,6 +10,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -18,13 +19,34 @@ from collections.abc import Callable, Iterator
 
 __version__ = "0.1.0"
 
+# All that a run needs: better missed now than after a training.
+_NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich", "tyro")
+_log = logging.getLogger(__name__)
+
+
+def _explain_missing_packages() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    line = (
+        f"missing packages: {', '.join(missing)}; activate the environment they are in, or run "
+        "pip install -r requirements.txt"
+    )
+    if sys.argv[0] == "-m":  # `python -m recipes.NAME` has not got beyond this import
+        sys.exit(f"error: {line}")
+    raise ModuleNotFoundError(line)
+
+
+_explain_missing_packages()
+if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    _log.warning("KERAS_BACKEND=%s is passed over for tensorflow", os.environ["KERAS_BACKEND"])
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the collection is written and tested for this one
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
 
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Hold back what native code writes to stderr; show it if the block raises.
+    """Hold back what native code writes to stderr; show it if the block fails.
 
     TensorFlow logs before its log level is read, straight to the file descriptor.
     """
@@ -34,7 +56,7 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # Ctrl-C is no failure
             held_back.seek(0)
             os.write(saved, held_back.read())
             raise

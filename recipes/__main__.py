@@ -1,8 +1,10 @@
-"""`python -m recipes`: list the recipes, predict with a saved run, or make a recipe your project.
+"""`python -m recipes`: list, check, predict, and make a recipe a project of your own.
 
 Usage:
   python -m recipes                                list every recipe
   python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
+  python -m recipes check FILE.py:FUNCTION --data x.csv --target y
+                                                   name classic mistakes before training
   python -m recipes copy RECIPE FOLDER [--minimal] make a recipe a project of your own
   python -m recipes diff FOLDER                    what has changed there and here since the copy
 """
@@ -16,7 +18,7 @@ from typing import Annotated
 
 import tyro
 
-from recipes.common import command_line, shelf
+from recipes.common import checking, command_line, files, shelf
 from recipes.common.errors import InputError
 
 
@@ -29,12 +31,14 @@ class Predict:
     input: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
     """A .csv table, a .npy array, a .png image or a folder of .png images."""
     out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None
-    """CSV file to write; printed where not given."""
+    """CSV file to write, a new one; printed where not given."""
 
 
 def predict(arguments: Predict) -> None:
     """Predict and print, or write to a file."""
-    from recipes.common import files, predictions  # TensorFlow loads here
+    if arguments.out is not None:
+        files.check_new_file("-o", arguments.out)
+    from recipes.common import predictions  # TensorFlow loads here
 
     table = predictions.predict(arguments.run_dir, arguments.input)
     if arguments.out is None:
@@ -84,7 +88,12 @@ def diff(arguments: Diff) -> None:
     print(f"{len(changes)} files differ from what a copy would be today")
 
 
-COMMANDS = {"predict": (Predict, predict), "copy": (Copy, copy), "diff": (Diff, diff)}
+COMMANDS = {
+    "check": (checking.Check, checking.check),
+    "predict": (Predict, predict),
+    "copy": (Copy, copy),
+    "diff": (Diff, diff),
+}
 
 
 def main() -> None:
@@ -94,16 +103,22 @@ def main() -> None:
         if not arguments:
             shelf.print_shelf()
         elif arguments[0] in ("-h", "--help"):
-            print(__doc__.strip())
+            print((__doc__ or f"commands: {', '.join(COMMANDS)}").strip())
         elif arguments[0] not in COMMANDS:
-            raise InputError(
-                f"unknown command {arguments[0]!r}; there is {', '.join(COMMANDS)}, and "
-                "`python -m recipes` alone lists the recipes"
-            )
+            raise InputError(_describe_unknown(arguments[0]))
         else:
             kind, run = COMMANDS[arguments[0]]
             prog = f"python -m recipes {arguments[0]}"
             run(*command_line.parse(prog, kind.__doc__, arguments[1:], arguments=kind))
+
+
+def _describe_unknown(command: str) -> str:
+    if command in shelf.recipe_names():
+        return f"{command} is a recipe, not a command; python -m recipes.{command} runs it"
+    return (
+        f"unknown command {command!r}, expected one of {', '.join(COMMANDS)}; `python -m recipes` "
+        "alone lists the recipes, and `python -m recipes.NAME` runs one"
+    )
 
 
 if __name__ == "__main__":

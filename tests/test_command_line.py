@@ -1,13 +1,18 @@
 """Programs as a user starts them: flags, errors as one line, exit codes, start-up time."""
 
+import contextlib
+import io
 import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
+from rich.table import Table
 
-from recipes.common import configs, shelf
+import recipes
+from recipes import fmnist
+from recipes.common import command_line, configs, shelf, terminal
 from recipes.common.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -19,12 +24,14 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def run(*arguments, program=()):
+def run(*arguments, program=(), **variables):
+    settings = {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONIOENCODING": "utf-8", **variables}
     return subprocess.run(
         [sys.executable, *(program or ("-m",)), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+        env={**os.environ, **settings},
+        encoding="utf-8",
+        errors="replace",
         capture_output=True,
-        text=True,
         timeout=120,
     )
 
@@ -33,15 +40,10 @@ def run(*arguments, program=()):
     ("arguments", "part"),
     [
         (("recipes.fmnist", "--epoch", "3"), "did you mean --epochs?"),
-        (("recipes.fmnist", "--wings", "3"), "Unrecognized options: --wings"),
-        (("recipes.fmnist", "--epochs", "-3"), "epochs: received -3, expected at least 1"),
-        (("recipes.fmnist", "--epochs", "many"), "--epochs"),
-        (("recipes.fmnist", "--dropout", "1"), "dropout: received 1.0, expected at least 0"),
-        (("recipes.fmnist", "--learning-rate", "nan"), "learning_rate: received nan"),
-        (("recipes.fmnist", "--optimizer", "magic"), "Expected one of"),
-        (("recipes.fmnist", "--hidden-units", "64", "0"), "hidden_units: received 0"),
+        (("recipes.fmnist", "--epochs", "-3"), "--epochs: received -3, expected at least 1"),
         (("recipes.fmnist", "--data", "real", "--data-dir", "nowhere"), "nowhere"),
-        (("recipes", "fly"), "unknown command 'fly'"),
+        (("recipes", "fly"), "unknown command 'fly', expected one of"),
+        (("recipes", "fmnist"), "python -m recipes.fmnist runs it"),
         (("recipes", "predict", "nowhere", "x.csv"), "nowhere: not a run folder"),
         (("recipes", "predict"), "RUN_DIR"),
         (("benchmarks.recipes", "nothing"), "unknown recipe nothing"),
@@ -55,6 +57,232 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, part):
     assert line.startswith("error: ")
     assert part in line
     assert not pathlib.Path("runs").exists() or not any(pathlib.Path("runs").iterdir())
+
+
+class Screen(io.TextIOWrapper):
+    """A terminal, for which tyro draws boxes in colours."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(params=["pipe", "terminal", "ASCII terminal", "narrow terminal"])
+def output(request, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40" if "narrow" in request.param else "100")
+    monkeypatch.setenv("TERM", "xterm")
+    kind = Screen if "terminal" in request.param else io.TextIOWrapper
+    return kind(io.BytesIO(), "ascii" if "ASCII" in request.param else "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--wings 3", "Unrecognized options: --wings, 3; --help lists the flags"),
+        ("--epoch 3", "Unrecognized options: --epoch, 3; did you mean --epochs?"),
+        ("--epochs 0", "--epochs: received 0, expected at least 1 and at most 1,000,000,000; "),
+        ("--batch-size 1000000000000", "--batch-size: received 1000000000000, expected at least"),
+        ("--epochs many", "--epochs: received 'many', expected a whole number; "),
+        ("--epochs", "--epochs: the value is missing; "),
+        ("--dropout 1", "--dropout: received 1.0, expected at least 0 and below 1; "),
+        ("--dropout x", "--dropout: received 'x', expected a number; "),
+        ("--learning-rate nan", "--learning-rate: received nan, expected above 0 and finite; "),
+        ("--seed 4294967296", "--seed: received 4294967296, expected at least 0 and at most 4,29"),
+        ("--optimizer magic", "--optimizer: received 'magic', expected one of 'sgd', 'momentum'"),
+        ("--hidden-units 64 0", "--hidden-units: received 0, expected at least 1"),
+        ("--hidden-units x", "--hidden-units: received 'x', which cannot be read; "),
+    ],
+)
+def test_wrong_flag_is_named_the_same_on_any_output(output, arguments, message):
+    with pytest.raises(InputError) as error, contextlib.redirect_stdout(output):
+        command_line.parse("p", "title", arguments.split(), recipe=fmnist.Config)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_home_is_read_in_a_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (options,) = command_line.parse("p", "", ["--out=~/x"], run=command_line.Options)
+    assert options.out == tmp_path / "x"
+    with pytest.raises(InputError, match="no such user"):
+        command_line.parse("p", "", ["--out=~no-such-user/x"], run=command_line.Options)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_output_of_few_characters_gets_the_others_spelled(encoding):
+    done = run("recipes", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+-" in done.stdout if encoding == "ascii" else "----" in done.stdout
+
+
+@pytest.mark.parametrize("module", ["recipes", "recipes.iris"])
+def test_reader_that_has_gone_ends_the_program_without_a_word(module):
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = subprocess.Popen(
+        [sys.executable, "-m", module, "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert program.communicate(timeout=60)[1] == b""
+    assert program.returncode == 141
+
+
+def test_output_to_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "recipes", "--help"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+
+
+def test_numbers_of_a_table_are_never_cut(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "20")
+    table = Table("metric")
+    for model in ("logistic regression", "majority class"):
+        table.add_column(model, justify="right")
+    table.add_row("accuracy", "1234567.8901", "0.1234")
+    terminal.print_table(table)
+    said = capsys.readouterr().out
+    assert "1234567.8901" in said
+    assert "0.1234" in said
+
+
+BLOCKED = "import os, sys; sys.modules.update(dict.fromkeys(os.environ['BLOCKED'].split()))"
+
+
+@pytest.mark.parametrize("module", ["recipes", "recipes.iris", "recipes.lessons"])
+def test_missing_packages_are_one_line(tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run(module, PYTHONPATH=path, BLOCKED="tyro tensorflow")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: missing packages: tensorflow, tyro; ")
+    assert line.endswith("pip install -r requirements.txt")
+
+
+def test_missing_packages_are_an_import_error_to_a_library(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run("import recipes", program=("-c",), PYTHONPATH=path, BLOCKED="tyro")
+    assert "\nModuleNotFoundError: missing packages: tyro; " in done.stderr
+
+
+def test_other_backend_is_said_to_be_passed_over():
+    done = run("recipes", "--help", KERAS_BACKEND="jax")
+    assert done.stderr == "KERAS_BACKEND=jax is passed over for tensorflow\n"
+
+
+@pytest.mark.parametrize("module", ["recipes", "recipes.iris"])
+def test_reader_that_has_gone_ends_the_program_without_a_word(module):
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = subprocess.Popen(
+        [sys.executable, "-m", module, "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert program.communicate(timeout=60)[1] == b""
+    assert program.returncode == 141
+
+
+def test_output_to_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "recipes", "--help"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+
+
+def test_numbers_of_a_table_are_never_cut(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "20")
+    table = Table("metric")
+    for model in ("logistic regression", "majority class"):
+        table.add_column(model, justify="right")
+    table.add_row("accuracy", "1234567.8901", "0.1234")
+    terminal.print_table(table)
+    said = capsys.readouterr().out
+    assert "1234567.8901" in said
+    assert "0.1234" in said
+
+
+BLOCKED = "import os, sys; sys.modules.update(dict.fromkeys(os.environ['BLOCKED'].split()))"
+
+
+@pytest.mark.parametrize("module", ["recipes", "recipes.iris", "recipes.lessons"])
+def test_missing_packages_are_one_line(tmp_path, module):
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run(module, PYTHONPATH=path, BLOCKED="tyro tensorflow")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: missing packages: tensorflow, tyro; ")
+    assert line.endswith("pip install -r requirements.txt")
+
+
+def test_missing_packages_are_an_import_error_to_a_library(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run("import recipes", program=("-c",), PYTHONPATH=path, BLOCKED="tyro")
+    assert "\nModuleNotFoundError: missing packages: tyro; " in done.stderr
+
+
+def test_other_backend_is_said_to_be_passed_over():
+    done = run("recipes", "--help", KERAS_BACKEND="jax")
+    assert done.stderr == "KERAS_BACKEND=jax is passed over for tensorflow\n"
+
+
+def test_recipe_started_as_a_file_is_told_how():
+    # What `python recipes/iris.py` does, without Keras, which the recipe imports first.
+    program = "import sys; sys.path[0] = sys.argv[1]; sys.argv = ['iris.py']; import datasets"
+    done = run(program, str(ROOT / "recipes"), program=("-c",), PYTHONPATH="")
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"error: run `python -m recipes.iris`, without .py, in the folder {ROOT}\n"
+    )
+
+
+@pytest.mark.parametrize("module", ["recipes", "recipes.iris", "recipes.lessons", "tuning"])
+def test_help_does_without_docstrings(module):
+    done = run("-m", module, "--help", program=("-OO",))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_while_tensorflow_loads_shows_none_of_its_notes(capfd):
+    def fail(error):
+        with recipes._quiet_stderr():
+            os.write(2, b"noise")
+            raise error
+
+    for error, said in ((KeyboardInterrupt, ""), (ImportError, "noise")):
+        with pytest.raises(error):
+            fail(error)
+        assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize("source", [b"def load(", "\xe9 = 1".encode("latin-1"), b"\0"])
+def test_recipe_that_cannot_be_read_leaves_the_list_whole(monkeypatch, tmp_path, capsys, source):
+    (tmp_path / "broken.py").write_bytes(source)
+    (tmp_path / "whole.py").write_text('"""Whole: a recipe.\n\nProblem: none.\n"""\n')
+    monkeypatch.setattr(shelf, "FOLDER", tmp_path)
+    shelf.print_shelf()
+    said = capsys.readouterr().out
+    assert "none." in said
+    assert "cannot be read" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(

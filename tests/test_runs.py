@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import resource
+import signal
 import types
 
 import keras
@@ -11,10 +13,11 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from datasets import splits
 from recipes import breast_cancer, diabetes, digits, fmnist
-from recipes.common import command_line, files, predictions, runs, training
+from recipes.common import anatomy, command_line, files, reports, runs, training
 from recipes.common.errors import InputError, RunError
 
 SHORT = {"epochs": 2, "seed": 3}
@@ -25,9 +28,9 @@ def options(**changes):
     return command_line.Options(**{"quiet": True, **changes})
 
 
-def start(recipe, out="run", **changes):
+def start(recipe, out="run", shown=None, **changes):
     config = dataclasses.replace(recipe.Config(), **{**SHORT, **changes})
-    return runs.run(recipe, config, options(out=pathlib.Path(out)))
+    return runs.run(recipe, config, options(out=pathlib.Path(out), **(shown or {})))
 
 
 def spoiled(recipe, change):
@@ -63,6 +66,7 @@ def test_run_folder_is_complete(finished, name, pictures):
     assert metrics["data"]["kind"] == "real"
     assert set(metrics["data"]["rows"]) == {"train", "validation", "test"}
     assert (metrics["seed"], metrics["epochs_run"]) == (3, 2)
+    assert metrics["engine"] == "fused"
     assert metrics["stopped_by"] == "all epochs run"
     assert metrics["parameters"] > 0
     assert len(metrics["baselines"]) == 2
@@ -139,6 +143,45 @@ def test_ctrl_c_keeps_the_best_epoch_and_writes_the_folder(monkeypatch):
     assert pathlib.Path("run/metrics.json").is_file()
 
 
+def interrupted_baselines(monkeypatch, *signals):
+    """Let signals come while the baselines are fitted, which is after the training."""
+    score = runs.baselines.score
+
+    def interrupt(*arguments):
+        for number in signals:
+            os.kill(os.getpid(), number)
+        return score(*arguments)
+
+    monkeypatch.setattr(runs.baselines, "score", interrupt)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_after_the_training_loses_nothing(monkeypatch, capfd, number):
+    interrupted_baselines(monkeypatch, number)
+    before = signal.getsignal(number)
+    start(breast_cancer)
+    assert pathlib.Path("run/metrics.json").is_file()
+    assert capfd.readouterr().err.count("keeping epoch 2, writing run; Ctrl-C again") == 1
+    assert signal.getsignal(number) is before
+
+
+def test_second_ctrl_c_after_the_training_ends_it(monkeypatch):
+    interrupted_baselines(monkeypatch, signal.SIGINT, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        start(breast_cancer)
+    assert not list(pathlib.Path().glob("run*"))
+
+
+def test_sigterm_leaves_no_half_folder():
+    def load_data(config):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit, match="130"), command_line.errors_as_lines():
+        start(spoiled(breast_cancer, {"load_data": load_data}))
+    assert not list(pathlib.Path().glob("run*"))
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 def test_nan_loss_stops_with_the_likely_causes():
     with pytest.raises(RunError, match="the loss became NaN in epoch 1; likely causes: a learning"):
         start(diabetes, learning_rate=1e30, optimizer="sgd")
@@ -151,7 +194,7 @@ def test_broken_data_is_refused_before_training():
         loaded.train.x.loc[loaded.train.x.index[:4], "mean_area"] = np.nan
         return loaded
 
-    with pytest.raises(InputError, match="D1: received 4 NaN in column 'mean_area' in x"):
+    with pytest.raises(InputError, match="D1: received 4 NaN in x column 'mean_area'"):
         start(spoiled(breast_cancer, {"load_data": load_data}))
     assert not list(pathlib.Path().glob("run*"))
 
@@ -167,6 +210,25 @@ def test_taken_out_folder_is_left_alone(taken):
     with pytest.raises(InputError, match="--out run: already there and not empty"):
         start(breast_cancer)
     assert (path if taken == "file" else path / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/", "..", "x/..", "x" * 300, "dangling", "dangling/x", "link"]
+)
+def test_out_that_cannot_become_a_folder_is_refused_before_training(name):
+    pathlib.Path("empty").mkdir()
+    pathlib.Path("link").symlink_to("empty")
+    pathlib.Path("dangling").symlink_to("nowhere")
+    before = sorted(pathlib.Path().iterdir())
+    with pytest.raises(InputError, match=r"--out .*; give"):
+        start(spoiled(breast_cancer, {"load_data": None}), name)
+    assert sorted(pathlib.Path().iterdir()) == before
+
+
+def test_empty_folder_is_taken():
+    pathlib.Path("run").mkdir()
+    start(breast_cancer)
+    assert pathlib.Path("run/metrics.json").is_file()
 
 
 def test_what_another_run_is_writing_is_left_alone():
@@ -204,9 +266,100 @@ def test_full_disk_leaves_nothing_that_looks_whole():
     assert not list(pathlib.Path().glob("run*"))
 
 
+def test_tensorboard_that_cannot_write_does_not_end_training(monkeypatch, caplog):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "x/y.v2; No space left on device")
+
+    monkeypatch.setattr(keras.callbacks.TensorBoard, "on_epoch_end", fail)
+    metrics = start(breast_cancer, shown={"tensorboard": True})
+    assert metrics["epochs_run"] == 2
+    assert [record.message for record in caplog.records] == [
+        "could not write TensorBoard's logs: No space left on device"
+    ]
+
+
+def test_model_that_does_not_fit_into_memory_is_one_line():
+    def build_model(config):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM: tensor with shape[30,9] and\nmore")
+
+    with pytest.raises(RunError, match=r"not enough memory for an array of shape\[30,9\]; make"):
+        start(spoiled(breast_cancer, {"build_model": build_model}))
+
+
+def test_numbers_that_json_has_no_word_for_are_null():
+    scores = {"loss": float("nan"), "auc": np.float64("inf"), "test": [1.5, (None, float("-inf"))]}
+    files.write_json(pathlib.Path("x.json"), scores)
+    read = json.loads(pathlib.Path("x.json").read_text(), parse_constant=pytest.fail)
+    assert read == {"loss": None, "auc": None, "test": [1.5, [None, None]]}
+
+
+def test_a_line_for_each_epoch_where_nobody_watches(capsys):
+    start(breast_cancer, shown={"quiet": False, "engine": "keras"})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "training on 341 rows, 2 epochs at most"
+    assert [line.partition(":")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
+    assert "val_loss" in lines[1]
+    assert lines[3:] == ["fitting the baselines, writing run"]
+    assert json.loads(pathlib.Path("run/metrics.json").read_text())["engine"] == "keras"
+
+
+@pytest.mark.parametrize(
+    ("network", "named"), [(0.9, None), (0.7, "linear"), (0.5, "linear"), (None, "linear")]
+)
+def test_the_strongest_baseline_that_wins_is_named(network, named):
+    metrics = {
+        "test": {"accuracy": network},
+        "baselines": {"weak": {"accuracy": 0.6}, "linear": {"accuracy": 0.8}},
+    }
+    assert reports.better_baseline(breast_cancer.PROBLEM, metrics) == named
+
+
+def test_lower_is_better_for_an_error():
+    metrics = {
+        "test": {"rmse": 60.0},
+        "baselines": {"mean": {"rmse": 59.0}, "linear": {"rmse": 50.0}},
+    }
+    assert reports.better_baseline(diabetes.PROBLEM, metrics) == "linear"
+
+
+# Recipes that somebody has changed.
+
+
+def uncompiled(config):
+    return keras.Sequential([keras.Input((30,)), keras.layers.Dense(1, "sigmoid")])
+
+
+def compiled_without_metric(config):
+    model = uncompiled(config)
+    model.compile("adam", "binary_crossentropy", metrics=["auc"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"load_data": lambda config: None}, "load_data returned nothing .*`return` missing"),
+        ({"load_data": lambda config: (1, 2)}, "load_data returned a tuple, expected a Splits"),
+        ({"build_model": lambda config: None}, "build_model returned nothing .*`return` missing"),
+        ({"build_model": uncompiled}, "build_model does not compile its model"),
+        ({"build_model": compiled_without_metric}, "build_model .*without the metric 'accuracy'"),
+    ],
+)
+def test_part_that_gives_the_wrong_thing_is_named_with_its_file(change, message):
+    with pytest.raises(InputError, match=rf"^breast_cancer\.py: {message}"):
+        start(spoiled(breast_cancer, change))
+    assert not list(pathlib.Path().glob("run*"))
+
+
+def test_search_space_without_return_is_named():
+    changed = spoiled(breast_cancer, {"search_space": lambda hp: None})
+    with pytest.raises(InputError, match=r"breast_cancer\.py: search_space returned nothing"):
+        anatomy.search_space(changed, None)
+
+
 def test_stand_in_is_said_loudly(capsys):
     recipe = spoiled(fmnist, {"load_data": lambda config: few(fmnist.load_data(config))})
-    metrics = start(recipe, epochs=1, data="builtin")
+    metrics = start(recipe, epochs=1, data="builtin", hidden_units=(8,))
     assert "NOTE: these are not the real data" in capsys.readouterr().out
     assert metrics["data"]["kind"] == "built-in"
 
@@ -218,99 +371,3 @@ def few(loaded):
 
 def parts(loaded):
     return loaded.train, loaded.validation, loaded.test
-
-
-# Predictions of a saved run.
-
-
-def test_prediction_takes_columns_in_any_order_and_ignores_others(finished):
-    rows = breast_cancer.load_data(breast_cancer.Config()).test.x.head(5)
-    rows.to_csv("in_order.csv", index=False)
-    rows[rows.columns[::-1]].assign(note="x").to_csv("reversed.csv", index=False)
-    run = finished / "breast_cancer"
-    first = predictions.predict(run, pathlib.Path("in_order.csv"))
-    pd.testing.assert_frame_equal(first, predictions.predict(run, pathlib.Path("reversed.csv")))
-    assert set(first["prediction"]) <= {"benign", "malignant"}
-    np.testing.assert_allclose(first["p(benign)"] + first["p(malignant)"], 1)
-    assert (first["probability"] >= 0.5).all()
-
-
-def test_prediction_of_numbers_has_its_unit(finished):
-    loaded = diabetes.load_data(dataclasses.replace(diabetes.Config(), **SHORT))
-    loaded.test.x.to_csv("new.csv", index=False)
-    table = predictions.predict(finished / "diabetes", pathlib.Path("new.csv"))
-    assert set(table["unit"]) == {diabetes.PROBLEM.unit}
-    metrics = json.loads((finished / "diabetes" / "metrics.json").read_text())
-    mae = np.abs(table["prediction"] - loaded.test.y).mean()
-    assert mae == pytest.approx(metrics["test"]["mae"], rel=1e-4)
-
-
-def test_prediction_of_images_from_npy_and_png_agree(finished):
-    images = digits.load_data(digits.Config()).test.x[:3]
-    np.save("images.npy", images)
-    pathlib.Path("folder").mkdir()
-    for number, image in enumerate(images):
-        scaled = np.round(image * (255 / 16)).astype("uint8")
-        PIL.Image.fromarray(scaled).save(f"folder/{number}.png")
-    run = finished / "digits"
-    from_npy = predictions.predict(run, pathlib.Path("images.npy"))
-    from_png = predictions.predict(run, pathlib.Path("folder"))
-    assert from_npy["prediction"].tolist() == from_png["prediction"].tolist()
-    assert from_png["input"].tolist() == ["0.png", "1.png", "2.png"]
-    one = predictions.predict(run, pathlib.Path("folder/1.png"))
-    assert one["prediction"].tolist() == from_npy["prediction"].tolist()[1:2]
-
-
-@pytest.mark.parametrize(
-    ("run", "name", "content", "message"),
-    [
-        ("breast_cancer", "x.csv", "a,b\n1,2\n", "30 of 30 columns are missing: mean_radius"),
-        ("breast_cancer", "x.csv", "", "cannot be read as a CSV table"),
-        ("breast_cancer", "x.txt", "1", "this recipe takes a table"),
-        ("breast_cancer", "x.npy", np.zeros((2, 29)), r"shape \(2, 29\).*\(rows, 30\)"),
-        ("breast_cancer", "x.npy", np.full((2, 30), np.nan), "60 missing, infinite or too"),
-        ("breast_cancer", "x.npy", np.full((1, 30), 1e39), "30 missing, infinite or too large"),
-        ("breast_cancer", "x.csv", "a,b\n1,2,3\n4,5,6\n", "cannot be read as a CSV table"),
-        ("breast_cancer", "x.npy", np.array([["a"] * 30]), "expected numbers"),
-        ("breast_cancer", "x.npy", "not an array", "cannot be read as a .npy array"),
-        ("digits", "x.csv", "a\n1\n", "this recipe takes images"),
-        ("digits", "x.png", "not an image", "cannot be read as a PNG image"),
-        (
-            "digits",
-            "x.png",
-            PIL.Image.new("L", (28, 30)),
-            "28x30 pixels, expected 8x8",
-        ),
-        ("digits", "missing.npy", None, "no such file"),
-    ],
-)
-def test_input_that_does_not_fit_is_named(finished, run, name, content, message):
-    path = pathlib.Path(name)
-    if isinstance(content, str):
-        path.write_text(content)
-    elif isinstance(content, np.ndarray):
-        np.save(path, content)
-    elif content is not None:
-        content.save(path)
-    with pytest.raises(InputError, match=message):
-        predictions.predict(finished / run, path)
-
-
-def test_text_in_a_number_column_is_named(finished):
-    rows = breast_cancer.load_data(breast_cancer.Config()).test.x.head(2).astype(object)
-    rows.iloc[1, 3] = "large"
-    rows.to_csv("x.csv", index=False)
-    with pytest.raises(InputError, match="column 'mean_area' holds text"):
-        predictions.predict(finished / "breast_cancer", pathlib.Path("x.csv"))
-
-
-@pytest.mark.parametrize("broken", ["model.keras", "schema.json"])
-def test_damaged_run_is_named(finished, tmp_path, broken):
-    folder = tmp_path / "damaged"
-    folder.mkdir()
-    for path in (finished / "digits").iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / broken).write_bytes(b"half")
-    np.save("x.npy", np.zeros((8, 8)))
-    with pytest.raises(InputError, match="the run cannot be opened"):
-        predictions.predict(folder, pathlib.Path("x.npy"))

@@ -8,6 +8,8 @@ Usage:
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 
 from recipes.common import command_line
@@ -21,11 +23,17 @@ def main() -> None:
             _compare(sys.argv[2:])
             return
         (options,) = command_line.parse(
-            "python -m tuning", __doc__.strip(), sys.argv[1:], search=Options
+            "python -m tuning", (__doc__ or "").strip(), sys.argv[1:], search=Options
         )
-        from tuning import engine  # TensorFlow loads here
+        with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+            if not options.quiet:
+                print("loading TensorFlow and the data", flush=True)
+            from tuning import engine  # TensorFlow loads here
 
-        if engine.search(options).ended_by == engine.INTERRUPTED:
+            found = engine.search(options)
+        if options.json:
+            print(json.dumps(found.summarise()))
+        if found.ended_by == engine.INTERRUPTED:
             sys.exit(130)
 
 
@@ -36,7 +44,8 @@ def _compare(arguments: list[str]) -> None:
     (options,) = command_line.parse(prog, Comparison.__doc__, arguments, comparison=Comparison)
     from tuning import comparison
 
-    comparison.run(options)
+    if not comparison.is_complete(comparison.run(options), options):
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import math
 import pathlib
@@ -9,8 +10,10 @@ import time
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from recipes.common.configs import Config
+from recipes.common.errors import InputError
 from recipes.common.problems import Problem
 
 # A checkpoint file costs about as much as a fast epoch. Written no more often than this, a crash
@@ -36,6 +39,47 @@ class BestCheckpoint(keras.callbacks.ModelCheckpoint):
         except OSError as error:  # a full disk must not end training: there is time to make room
             _log.warning("could not write the checkpoint %s: %s", self.filepath, error)
         self._last_written = time.monotonic()
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Writes logs until the disk fails: training goes on without them."""
+
+    _failed = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Log the epoch."""
+        self._attempt(super().on_epoch_end, epoch, logs)
+
+    def on_test_end(self, logs=None):
+        """Log the evaluation."""
+        self._attempt(super().on_test_end, logs)
+
+    def on_train_end(self, logs=None):
+        """Close the logs."""
+        self._attempt(super().on_train_end, logs)
+
+    def _attempt(self, write: Callable, *arguments: object) -> None:
+        try:
+            write(*arguments)
+        except (OSError, tf.errors.OpError) as error:
+            if not self._failed:
+                reason = str(error).partition("; ")[2].partition("\n")[0] or error
+                _log.warning("could not write TensorBoard's logs: %s", reason)
+            self._failed = True
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints one line for each epoch, for output that goes to a file or a pipe."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Note the time."""
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Print the epoch's scores."""
+        scores = ", ".join(f"{name} {float(score):.4g}" for name, score in (logs or {}).items())
+        seconds = time.perf_counter() - self._start
+        print(f"epoch {epoch + 1}/{self.params['epochs']}: {scores}, {seconds:.1f} s", flush=True)
 
 
 def make(
@@ -72,7 +116,9 @@ def make(
     if checkpoint:
         made.append(BestCheckpoint(checkpoint, **best))
     if tensorboard:
-        made.append(keras.callbacks.TensorBoard(tensorboard, write_graph=False))
+        if importlib.util.find_spec("tensorboard") is None:
+            raise InputError("--tensorboard: not installed; run pip install -r requirements.txt")
+        made.append(TensorBoard(tensorboard, write_graph=False))
     return made
 
 

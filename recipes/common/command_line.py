@@ -1,6 +1,7 @@
 """The command line of a recipe, made from its Config; errors as one line and an exit code.
 
-Exit codes: 0 done, 1 a fault (the disk is full, the loss is NaN), 2 bad input, 130 Ctrl-C.
+Exit codes: 0 done, 1 a fault (the disk is full, the loss is NaN), 2 bad input, 130 Ctrl-C or
+SIGTERM, 141 where the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,27 @@ from typing import Literal
 
 import tyro
 
+from recipes.common import interrupts, terminal
 from recipes.common.errors import InputError
+
+# tyro's messages, as patterns, in the words of this collection.
+_WORDINGS = {
+    r"^Error parsing \w+: (\w+)(?=: received)": lambda found: _flag(found[1]),
+    r"^Error parsing \w+: ": "",
+    r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": (
+        r"\1: received \2, expected a whole number"
+    ),
+    r"^Error parsing (\S+): could not convert string to float: (.*)": (
+        r"\1: received \2, expected a number"
+    ),
+    r"^Error parsing (\S+): Could not find valid parse for arguments: \[(.*)\]": (
+        r"\1: received \2, which cannot be read"
+    ),
+    r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*)\)": (
+        r"\2: received \1, expected one of \3"
+    ),
+    r"^Missing value for argument '(.*)'\. Expected 1 values": r"\1: the value is missing",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +64,13 @@ def main(recipe: types.ModuleType) -> None:
         recipe: The recipe's module, `sys.modules[__name__]` where it calls this.
     """
     with errors_as_lines():
-        prog = f"python -m recipes.{pathlib.Path(recipe.__file__).stem}"
+        name = pathlib.Path(recipe.__file__).stem
         title = (recipe.__doc__ or "").partition("\n")[0]
-        config, options = parse(prog, title, recipe=recipe.Config, run=Options)
+        config, options = parse(
+            f"python -m recipes.{name}", title, recipe=recipe.Config, run=Options
+        )
+        if not options.quiet:
+            print(f"{name}: loading TensorFlow and the data", flush=True)
         from recipes.common import reports, runs  # they load TensorFlow: only after the flags
 
         reports.print_run(recipe.PROBLEM, runs.run(recipe, config, options))
@@ -81,11 +106,26 @@ def parse(
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(collect, prog=prog, description=title, args=arguments, config=markers)
+            made = tyro.cli(collect, prog=prog, description=title, args=arguments, config=markers)
+        return tuple(_expand_home(settings) for settings in made)
     except SystemExit as end:
         if end.code:
             raise InputError(_in_one_line(said.getvalue())) from None
         raise
+
+
+def _expand_home(settings: object) -> object:
+    """Read ~ in a path as the user's home, where the shell has not done it (`--out=~/x`)."""
+    paths = {
+        field.name: value
+        for field in dataclasses.fields(settings)
+        if isinstance(value := getattr(settings, field.name), pathlib.Path)
+    }
+    try:
+        return dataclasses.replace(settings, **{n: path.expanduser() for n, path in paths.items()})
+    except RuntimeError as error:
+        named = ", ".join(map(str, paths.values()))
+        raise InputError(f"{named}: there is no such user's home; write the path out") from error
 
 
 @contextlib.contextmanager
@@ -95,11 +135,25 @@ def errors_as_lines() -> Iterator[None]:
     Such an error carries an `exit_code`. Any other is a bug, in the recipe or here, and keeps its
     traceback.
     """
+    terminal.write_what_it_can()
     _show_warnings()
     try:
-        yield
+        with interrupts.sigterm_as_ctrl_c():
+            try:
+                yield
+            finally:
+                sys.stdout.flush()  # here a reader that has gone can still be told from a bug
     except KeyboardInterrupt:
         sys.exit(_say("stopped by Ctrl-C; nothing was saved", 130))
+    except BrokenPipeError:
+        terminal.forget_output()
+        sys.exit(141)
+    except ModuleNotFoundError as error:
+        advice = "activate the environment, or run pip install -r requirements.txt"
+        sys.exit(_say(f"error: {error}: {advice}", 1))
+    except OSError as error:  # such as a full disk behind `> log.txt`
+        terminal.forget_output()
+        sys.exit(_say(f"error: {error}", 1))
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is None:
@@ -122,10 +176,18 @@ def _say(line: str, code: int) -> int:
 
 def _in_one_line(box: str) -> str:
     """Give the message out of tyro's box: what stands between its title and its help text."""
-    lines = [re.sub(r"^[│╭╰]?\s?|\s*[│╮╯]?$", "", line) for line in box.splitlines()]
-    sections = re.split(r"\n─+\n", "\n".join(lines[1:-1]))
-    suggested = [s for s in sections[1:] if s.startswith("Perhaps you meant")]
-    first_line = " ".join(sections[0].split())
+    plain = re.sub(r"\x1b\[[\d;]*m", "", box)  # without a terminal's colours
+    lines = [line.strip(" │") for line in plain.splitlines()[1:]]
+    # Rules of dashes part the sections; without UTF-8 there is one below the title as well.
+    sections = [part for part in re.split(r"(?m)^[─-]{3,}$", "\n".join(lines)) if part.strip()]
+    suggested = [part for part in sections[1:] if part.strip().startswith("Perhaps you meant")]
     flags = re.findall(r"--[\w-]+", suggested[0]) if suggested else []
     hint = f"; did you mean {flags[0]}?" if flags else "; --help lists the flags"
-    return re.sub(r"^Error parsing \w+: ", "", first_line.strip()).rstrip(".") + hint
+    line = " ".join(sections[0].split()).rstrip(".")
+    for pattern, wording in _WORDINGS.items():
+        line = re.sub(pattern, wording, line)
+    return line + hint
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -27,13 +27,18 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        low = f"{'at least' if self.includes_low else 'above'} {self.low:g}"
+        low = f"{'at least' if self.includes_low else 'above'} {_figure(self.low)}"
         if self.high == float("inf"):
-            return low
-        return f"{low} and {'at most' if self.includes_high else 'below'} {self.high:g}"
+            return low if self.includes_high else f"{low} and finite"
+        return f"{low} and {'at most' if self.includes_high else 'below'} {_figure(self.high)}"
 
 
-Count = Annotated[int, Range(1, includes_high=False)]
+def _figure(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+# Beyond any use, and small enough for the 32-bit integers that TensorFlow counts steps with.
+Count = Annotated[int, Range(1, 10**9)]
 Positive = Annotated[float, Range(0, includes_low=False, includes_high=False)]
 NotNegative = Annotated[float, Range(0, includes_high=False)]
 Fraction = Annotated[float, Range(0, 1, includes_high=False)]
@@ -58,7 +63,7 @@ class Config:
     schedule: Schedule = "constant"
     """Course of the learning rate over the epochs: as it is, or falling to 0 along a cosine."""
     patience: Count = 10
-    """Epochs without a better validation loss after which training stops."""
+    """Epochs without a better validation score after which training stops."""
     refit: bool = False
     """Train anew on training and validation rows once the best number of epochs is known."""
     seed: Seed = 0
@@ -104,7 +109,8 @@ def _check(name: str, value: object, hint: object) -> None:
     elif typing.get_origin(hint) is Annotated:
         kind, *notes = typing.get_args(hint)
         limits = [note for note in notes if isinstance(note, Range)]
-        if not limits:
+        if not limits:  # a note for the command line only
+            _check(name, value, kind)
             return
         if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
             raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -13,8 +15,18 @@ from recipes.common.errors import InputError, RunError
 
 
 def write_json(path: pathlib.Path, content: dict) -> None:
-    """Write JSON to a file that appears only when it is complete."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON to a file that appears only when it is complete; NaN and infinity as null."""
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _finite(content: object) -> object:
+    """Replace the numbers that JSON has no word for."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_text(path: pathlib.Path, content: str) -> None:
@@ -23,11 +35,11 @@ def write_text(path: pathlib.Path, content: str) -> None:
     Raises:
         RunError: If the disk is full, or fails otherwise.
     """
-    path = path.resolve()  # a link stays a link
     with faults_named(path):
         if path.exists() and not path.is_file():
             path.write_text(content, encoding="utf-8")  # a device or a pipe is never replaced
             return
+        path = path.resolve()  # a link stays a link
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             with partial.open("w", encoding="utf-8") as file:
@@ -37,6 +49,27 @@ def write_text(path: pathlib.Path, content: str) -> None:
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def check_new_file(flag: str, path: pathlib.Path) -> None:
+    """Refuse, before any work is done, a file that could not be written or that is somebody's.
+
+    Args:
+        flag: That the path was given by, for the message.
+        path: The file to be; a device or a pipe may be there.
+
+    Raises:
+        InputError: If the file is there already, or its folder cannot be written to.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{flag} {path}: a folder; give the name of a file")
+        if path.is_file():
+            raise InputError(f"{flag} {path}: there already; remove it, or give another name")
+    except OSError as error:
+        raise InputError(f"{flag} {path}: cannot write there ({error.strerror})") from error
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"{flag} {path}: {path.parent} is no folder that can be written to")
 
 
 def next_folder(parent: pathlib.Path, name: str) -> pathlib.Path:
@@ -59,21 +92,13 @@ def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
     Raises:
         InputError: If the folder is taken or cannot be written to.
+        RunError: If the disk is full.
     """
-    partial = path.with_name(path.name + ".partial")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(
-            f"--out {path}: already there and not empty; give the name of a new folder"
-        )
     try:
-        partial.mkdir(parents=True)
-    except FileExistsError as error:
-        raise InputError(
-            f"--out {path}: {partial} is there already; another run is writing it, or one was "
-            "killed: remove it, or give another name"
-        ) from error
+        partial = _make_partial(path)
     except OSError as error:
-        raise InputError(
+        kind = RunError if error.errno == errno.ENOSPC else InputError
+        raise kind(
             f"--out {path}: cannot write there ({error.strerror}); give a folder that you may write"
         ) from error
     try:
@@ -86,6 +111,23 @@ def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _make_partial(path: pathlib.Path) -> pathlib.Path:
+    """Make the folder to write into; refuse, before any work, what could not take its name."""
+    new = "give the name of a new folder, such as runs/mine"
+    if path.name in ("", "..") or path.is_symlink() or os.path.ismount(path):
+        raise InputError(f"--out {path}: cannot be replaced by a folder; {new}")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"--out {path}: already there and not empty; {new}")
+    partial = path.with_name(path.name + ".partial")
+    if os.path.lexists(partial):
+        raise InputError(
+            f"--out {path}: {partial} is there already; another run is writing it, or one was "
+            "killed: remove it, or give another name"
+        )
+    partial.mkdir(parents=True)
+    return partial
+
+
 @contextlib.contextmanager
 def faults_named(path: pathlib.Path) -> Iterator[None]:
     """Turn a disk's failure while the block writes into one line.
@@ -95,8 +137,11 @@ def faults_named(path: pathlib.Path) -> Iterator[None]:
     """
     try:
         yield
+    except BrokenPipeError:  # the terminal's fault, not the disk's
+        raise
     except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
         raise RunError(
-            f"could not write {path} ({error.strerror or error}); nothing was left there: "
+            f"could not write {path} ({reason}); nothing was left there: "
             "free some space or give another folder with --out"
         ) from error

@@ -56,7 +56,7 @@ def main(lesson: types.ModuleType) -> None:
             shown = lesson.study(options.seed)
             with files.faults_named(folder):
                 write(shown, partial)
-        print(lesson.__doc__.strip(), "", describe(shown), "", *shown.sentences, sep="\n")
+        print((lesson.__doc__ or name).strip(), "", describe(shown), "", *shown.sentences, sep="\n")
         print(f"\nPicture and table are in {folder}")
 
 

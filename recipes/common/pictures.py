@@ -126,7 +126,7 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
             right = decided[row] == y[row]
             axes.imshow(np.squeeze(x[row]), cmap="gray")
             axes.set_title(
-                f"{name} {probabilities[row, decided[row]]:.0%}"
+                f"{name} ({100 * probabilities[row, decided[row]]:.0f} %)"
                 + ("" if right else f"\ntrue: {problem.class_names[y[row]]}"),
                 color=BLUE if right else VERMILION,
                 fontsize=9,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+import math
+
+from rich import markup
 from rich.table import Table
 
+from recipes.common import terminal
 from recipes.common.problems import Problem, direction
 
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
@@ -17,39 +20,41 @@ def print_run(problem: Problem, metrics: dict) -> None:
         problem: Gives unit and headline metric.
         metrics: What `runs.run` returned.
     """
-    console = Console()
     data = metrics["data"]
     kind = "" if data["kind"] == "real" else " [bold](BUILT-IN STAND-IN, not the real data)[/bold]"
     table = Table(title=f"{metrics['recipe']}: test scores on {data['name']}{kind}")
     models = {"network": metrics["test"], **metrics["baselines"]}
-    table.add_column("metric")
+    table.add_column("metric", overflow="fold")
     for model in models:
         table.add_column(model.replace("_", " "), justify="right")
     for name in metrics["test"]:
-        unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
-        cells = (f"{scores[name]:.4f}" for scores in models.values())
-        table.add_row(NAMES.get(name, name) + unit, *cells)
-    console.print(table)
-    if loser := better_baseline(problem, metrics):
-        console.print(f"The network does not beat the {loser.replace('_', ' ')} here.")
-    rows = data["rows"]
-    names = {"train": "training"}
-    counts = ", ".join(f"{count:,} {names.get(part, part)}" for part, count in rows.items())
-    console.print(
-        f"{counts} rows"
-        f" · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} of "
-        f"{metrics['epochs_run']} ({metrics['stopped_by']}) · {metrics['train_seconds']:.1f} s",
-        highlight=False,
+        unit = f" ({markup.escape(problem.unit)})" if name in ("rmse", "mae") else ""
+        figures = (_figure(scores[name]) for scores in models.values())
+        table.add_row(NAMES.get(name, name) + unit, *figures)
+    terminal.print_table(table)
+    if winner := better_baseline(problem, metrics):
+        print(f"The network does not beat the {winner.replace('_', ' ')} here.")
+    parts = {"train": "training"}
+    rows = ", ".join(f"{count:,} {parts.get(part, part)}" for part, count in data["rows"].items())
+    print(
+        f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "
+        f"of {metrics['epochs_run']} ({metrics['stopped_by']}) · {metrics['train_seconds']:.1f} s"
     )
-    console.print(f"Everything is in {metrics['folder']}", highlight=False, soft_wrap=True)
+    print(f"Everything is in {metrics['folder']}")
 
 
 def better_baseline(problem: Problem, metrics: dict) -> str | None:
-    """Name the baseline that scores at least as well as the network by the headline metric."""
+    """Name the best baseline that scores at least as well as the network by the headline metric."""
     headline = problem.headline
     sign = 1 if direction(headline) == "max" else -1
-    own = sign * metrics["test"][headline]
-    for name, scores in metrics["baselines"].items():
-        if sign * scores[headline] >= own:
-            return name
-    return None
+
+    def rank(scores: dict) -> float:
+        score = scores[headline]
+        return -math.inf if score is None or math.isnan(score) else sign * score
+
+    best = max(metrics["baselines"], key=lambda name: rank(metrics["baselines"][name]))
+    return best if rank(metrics["baselines"][best]) >= rank(metrics["test"]) else None
+
+
+def _figure(score: float | None) -> str:
+    return "-" if score is None else f"{score:.4f}"

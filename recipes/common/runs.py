@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import os
 import pathlib
 import platform
+import re
 import types
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
-from recipes.common import baselines, callbacks, files, pictures, training
+from recipes.common import (
+    anatomy,
+    baselines,
+    callbacks,
+    files,
+    inputs,
+    interrupts,
+    pictures,
+    terminal,
+    training,
+)
 from recipes.common.command_line import Options
 from recipes.common.configs import Config
+from recipes.common.errors import RunError
 from recipes.common.problems import Problem
 
 
@@ -35,27 +49,50 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         RunError: If training or writing fails.
     """
     name = name_of(recipe)
+
+    def say(line: str) -> None:
+        if not options.quiet:
+            print(line, flush=True)
+
     folder = options.out or files.next_folder(pathlib.Path("runs"), name)
-    with files.whole_folder(folder) as partial:
-        splits = recipe.load_data(config)
+    with contextlib.ExitStack() as from_then_on, files.whole_folder(folder) as partial:
+        splits = anatomy.load_data(recipe, config)
         if splits.source.kind == "built-in":
-            print(stand_in_warning(splits.source))
-        trained = training.train(
-            recipe,
-            config,
-            splits,
-            callbacks=callbacks.make(
-                recipe.PROBLEM,
-                config,
-                checkpoint=partial / "model.keras",
-                tensorboard=partial / "tensorboard" if options.tensorboard else None,
-            ),
-            verbose=0 if options.quiet else "auto",
-            engine=options.engine,
-        )
+            print(stand_in_warning(splits.source), flush=True)
+        say(f"training on {len(splits.train):,} rows, {config.epochs:,} epochs at most")
+        trained = _train(recipe, config, splits, options, partial)
+        kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
+        from_then_on.enter_context(interrupts.held_back(kept))
+        interrupted = trained.stopped_by == "interrupted"
+        say(f"\n{kept}" if interrupted else f"fitting the baselines, writing {folder}")
         with files.faults_named(folder):
-            metrics = write(partial, name, recipe.PROBLEM, config, splits, trained)
+            metrics = write(
+                partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine
+            )
     return {**metrics, "folder": str(folder)}
+
+
+def _train(recipe, config, splits, options, partial) -> training.Trained:
+    """Train with the shared callbacks; draw a progress bar only where somebody can see it."""
+    called = callbacks.make(
+        recipe.PROBLEM,
+        config,
+        checkpoint=partial / "model.keras",
+        tensorboard=partial / "tensorboard" if options.tensorboard else None,
+    )
+    bar = terminal.is_watched() and not options.quiet
+    if not bar and not options.quiet:
+        called.append(callbacks.EpochLines())
+    try:
+        return training.train(
+            recipe, config, splits, callbacks=called, verbose=int(bar), engine=options.engine
+        )
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
+        raise RunError(
+            f"not enough memory{f' for an array of {shape[0]}' if shape else ''}; make the layers "
+            "or --batch-size smaller"
+        ) from error
 
 
 def name_of(recipe: types.ModuleType) -> str:
@@ -109,6 +146,7 @@ def write(
     config: Config,
     splits,
     trained: training.Trained,
+    engine: str = "fused",
     **more: object,
 ) -> dict:
     """Open the test set, and write everything that a run leaves behind.
@@ -120,6 +158,7 @@ def write(
         config: That the model was trained by.
         splits: That it was trained on; without a validation part there are no scores on one.
         trained: What `training.fit` returned.
+        engine: That it was trained by.
         **more: Further entries of metrics.json.
 
     Returns:
@@ -128,15 +167,14 @@ def write(
     trained.model.save(folder / "model.keras")
     files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
     files.write_json(folder / "schema.json", _schema(problem, splits))
-    history = pd.DataFrame(trained.history)
-    history.insert(0, "epoch", range(1, len(history) + 1))
-    history.to_csv(folder / "history.csv", index=False)
+    _write_history(folder / "history.csv", trained)
     outputs = training.predict(trained.model, splits.test.x)
     metrics = {
         "recipe": name,
         "problem": problem.rule.kind,
         "data": describe_data(splits),
         "seed": config.seed,
+        "engine": engine,
         "epochs_run": trained.epochs_run,
         "best_epoch": trained.best_epoch,
         "stopped_by": trained.stopped_by,
@@ -155,6 +193,11 @@ def write(
     return metrics
 
 
+def _write_history(path: pathlib.Path, trained: training.Trained) -> None:
+    epochs = pd.RangeIndex(1, trained.epochs_run + 1, name="epoch")
+    pd.DataFrame(trained.history, index=epochs).to_csv(path)
+
+
 def _at_best(trained: training.Trained) -> dict[str, float]:
     return {
         name.removeprefix("val_"): values[trained.best_epoch - 1]
@@ -165,12 +208,8 @@ def _at_best(trained: training.Trained) -> dict[str, float]:
 
 def _schema(problem: Problem, splits) -> dict:
     """Tell `predict` what the model takes and how to read what it gives."""
-    x = splits.train.x
-    table = isinstance(x, pd.DataFrame)
     return {
-        "inputs": {"columns": list(x.columns)}
-        if table
-        else {"shape": list(x.shape[1:]), "maximum": float(x.max())},
+        "inputs": dataclasses.asdict(inputs.Inputs.of(splits.train.x)),
         "outputs": dataclasses.asdict(problem),
     }
 

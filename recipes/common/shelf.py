@@ -8,10 +8,9 @@ import json
 import pathlib
 import re
 
-from rich.console import Console
 from rich.table import Table
 
-from recipes.common import files
+from recipes.common import files, terminal
 from recipes.common.errors import InputError
 
 MARKS = ("<!-- results -->", "<!-- /results -->")
@@ -36,7 +35,13 @@ def recipe_names() -> list[str]:
 
 def read(name: str) -> Entry:
     """Read a recipe's entry off its docstring and its result record."""
-    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    path = FOLDER / f"{name}.py"
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError) as error:  # somebody is at work on it
+        place = f" (line {error.lineno})" if getattr(error, "lineno", None) else ""
+        reason = getattr(error, "msg", None) or error
+        return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
     title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
     return Entry(
@@ -47,7 +52,12 @@ def read(name: str) -> Entry:
 def record(name: str) -> dict | None:
     """Load a recipe's result record, or None where it has not been measured."""
     path = FOLDER / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not a result record ({error}); measure again") from error
 
 
 def describe_result(name: str) -> str:
@@ -115,4 +125,4 @@ def print_shelf() -> None:
     for name in recipe_names():
         entry = read(name)
         table.add_row(name, entry.problem, entry.data, entry.result)
-    Console().print(table)
+    terminal.print_table(table)

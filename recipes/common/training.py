@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from recipes.common import anatomy, checks, fused
 from recipes.common import callbacks as shared_callbacks
-from recipes.common import checks, fused
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError
 from recipes.common.problems import Problem
@@ -87,7 +87,7 @@ def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
         InputError: If output layer, loss, labels or data do not go together.
     """
     keras.utils.set_random_seed(config.seed)
-    model = recipe.build_model(config)
+    model = anatomy.build_model(recipe, config)
     checks.check_splits(model, splits)
     adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
     return model
@@ -132,10 +132,14 @@ def refit(
         first model back.
     """
     everything = splits.merge_validation()
-    model = prepare(recipe, config, everything)
     try:
         again = fit(
-            model, recipe.PROBLEM, everything, config, epochs=trained.best_epoch, engine=engine
+            prepare(recipe, config, everything),
+            recipe.PROBLEM,
+            everything,
+            config,
+            epochs=trained.best_epoch,
+            engine=engine,
         )
     except (KeyboardInterrupt, NotFiniteError):
         return trained

@@ -73,7 +73,7 @@ def run_all(options: Options) -> pathlib.Path:
             with files.faults_named(folder):
                 (partial / name).mkdir()
                 lesson.write(shown, partial / name)
-            sections.append(section(name, module.__doc__, shown))
+            sections.append(section(name, module.__doc__ or name, shown))
             print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
         files.write_text(partial / "index.html", page(sections))
     return folder
@@ -111,7 +111,7 @@ def main() -> None:
         if not arguments:
             print_list()
         elif arguments[0] in ("-h", "--help"):
-            print(__doc__.strip())
+            print((__doc__ or "python -m recipes.lessons all").strip())
         elif arguments[0] != "all":
             raise InputError(
                 f"unknown command {arguments[0]!r}; there is `all`, and "

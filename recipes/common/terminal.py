@@ -1,0 +1,54 @@
+"""What a program writes to: a terminal, a file or a pipe, of any width and encoding."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+# What the programs print beyond ASCII, for an output that cannot take it.
+_SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
+
+
+def write_what_it_can() -> None:
+    """Let output that takes few characters (ASCII, cp1252) get others in a spelling of its own."""
+    codecs.register_error("spelled", _spell)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="spelled")
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_SPELLED.get(character, "?") for character in text), error.end
+
+
+def is_watched() -> bool:
+    """Tell whether a person looks at the output: only then can a progress bar be drawn."""
+    return sys.stdout.isatty()
+
+
+def forget_output() -> None:
+    """Write to nowhere from now on: the reader has gone, and Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_table(table: Table) -> None:
+    """Print a table, wider than the terminal rather than with numbers cut off.
+
+    Args:
+        table: With its columns of numbers to the right.
+    """
+    console = Console()
+    for column in table.columns:
+        if column.justify == "right":
+            column.min_width = max(map(len, column.cells), default=0)
+    wide = console.options.update(max_width=1000)
+    console.width = max(console.width, Measurement.get(console, wide, table).minimum)
+    console.print(table)
