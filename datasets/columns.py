@@ -94,7 +94,7 @@ def _asked(frame: "pd.DataFrame", **named: Iterable[str]) -> dict[str, Kind]:
 def _decide(values: "pd.Series", asked: Kind | None) -> Column:
     kind, reason = (asked, "as asked for") if asked else _guess(values)
     day_first = kind == "date" and _is_day_first(values.dropna().astype(str))
-    present = values if kind == "left out" else _as_kind(values, kind, day_first)
+    present = values if kind == "left out" else to_kind(values, kind, day_first)
     missing = int(present.isna().sum())
     return Column(str(values.name), kind, reason, int(present.nunique()), missing, day_first)
 
@@ -187,7 +187,7 @@ def _is_day_first(text: "pd.Series") -> bool:
     return bool(beyond[0] >= beyond[1])
 
 
-def _as_kind(values: "pd.Series", kind: Kind, day_first: bool) -> "pd.Series":
+def to_kind(values: "pd.Series", kind: Kind, day_first: bool = False) -> "pd.Series":
     """Bring a column to a kind: float64, words or dates; what does not fit is missing."""
     import pandas as pd
 
@@ -230,7 +230,7 @@ def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
         )
     converted = {}
     for column in used:
-        values = _as_kind(frame[column.name], column.kind, column.day_first)
+        values = to_kind(frame[column.name], column.kind, column.day_first)
         if column.kind == "date":
             for part in DATE_PARTS:
                 converted[f"{column.name}_{part}"] = getattr(values.dt, part).astype("float64")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 
-from recipes.common import training
+from recipes.common import tables, training
 from recipes.common.problems import Problem
 
 # Beyond this many numbers, logistic regression stops after few iterations: on Fashion-MNIST it is
@@ -34,8 +35,8 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
         has the share of each label only.
     """
     train = splits.merge_validation().train
-    x, y = _flat(train.x), problem.labels(train.y)
-    x_test = _flat(splits.test.x)
+    y = problem.labels(train.y)
+    x, x_test = _flat(train.x, splits.test.x)
     if problem.is_regression:
         fitted = {"mean": _mean(y, len(x_test)), "linear_regression": _linear(x, y, x_test)}
     elif problem.rule.kind == "multilabel":
@@ -46,13 +47,48 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
             "majority_class": _majority(problem, classes, len(x_test)),
             "logistic_regression": _logistic(problem, x, classes, x_test),
         }
+    if isinstance(train.x, pd.DataFrame):
+        fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()
     }
 
 
-def _flat(x) -> np.ndarray:
-    return training.to_array(x).reshape(len(x), -1).astype("float32")
+def _flat(x, x_test) -> tuple[np.ndarray, np.ndarray]:
+    """Give rows of numbers; a table's missing ones by the median, its words one-hot."""
+    if not isinstance(x, pd.DataFrame):
+        return tuple(
+            np.asarray(part).reshape(len(part), -1).astype("float32") for part in (x, x_test)
+        )
+    from sklearn import compose, impute, preprocessing
+
+    words = tables.categories(x)
+    prepared = compose.make_column_transformer(
+        (preprocessing.OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+        remainder=impute.SimpleImputer(strategy="median"),
+    )
+    return prepared.fit_transform(x).astype("float32"), prepared.transform(x_test).astype("float32")
+
+
+def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
+    """Fit scikit-learn's gradient boosting at its defaults; it takes missing numbers and words."""
+    from sklearn import compose, ensemble, preprocessing
+
+    words = tables.categories(train.x)
+    encoder = preprocessing.OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200
+    )
+    prepared = compose.make_column_transformer((encoder, words), remainder="passthrough")
+    x, x_test = prepared.fit_transform(train.x), prepared.transform(x_test)
+    settings = {"categorical_features": list(range(len(words))), "random_state": 0}
+    if problem.is_regression:
+        model = ensemble.HistGradientBoostingRegressor(**settings)
+        return model.fit(x, np.ravel(train.y)).predict(x_test).reshape(len(x_test), -1)
+    classes = problem.classes(train.y)
+    model = ensemble.HistGradientBoostingClassifier(**settings).fit(x, classes)
+    shares = np.zeros((len(x_test), len(problem.class_names)))
+    shares[:, model.classes_] = model.predict_proba(x_test)
+    return _as_outputs(problem, shares)
 
 
 def _mean(y: np.ndarray, rows: int) -> np.ndarray:

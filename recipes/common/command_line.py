@@ -73,6 +73,7 @@ def main(recipe: types.ModuleType) -> None:
             print(f"{name}: loading TensorFlow and the data", flush=True)
         from recipes.common import reports, runs  # they load TensorFlow: only after the flags
 
+        recipe = recipe.bind(config) if hasattr(recipe, "bind") else recipe
         reports.print_run(recipe.PROBLEM, runs.run(recipe, config, options))
 
 

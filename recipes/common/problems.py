@@ -142,6 +142,30 @@ class Problem:
             outputs = to_unit(outputs)
         return outputs
 
+    def member_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
+        """Add an output layer for each member of an ensemble in one network.
+
+        Args:
+            hidden: Output of the last hidden layer, shape (batch, members, units).
+
+        Returns:
+            Shape (batch, members) where there is one output, (batch, members, classes) else; as
+            `outputs` gives them.
+        """
+        _, members, _ = hidden.shape
+        outputs = keras.layers.EinsumDense(
+            "bkd,kdo->bko",
+            (members, self.num_outputs),
+            bias_axes="ko",
+            activation=self.rule.activation,
+            dtype="float32",
+            name="output",
+        )(hidden)
+        if self.is_regression:
+            to_unit = keras.layers.Normalization(invert=True, dtype="float32", name="target_unit")
+            outputs = to_unit(outputs)
+        return outputs[:, :, 0] if self.num_outputs == 1 else outputs
+
     def compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
         """Compile with the loss and metrics of the rule, and return the model.
 

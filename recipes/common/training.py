@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from recipes.common import anatomy, checks, fused
+from recipes.common import anatomy, checks, fused, tables
 from recipes.common import callbacks as shared_callbacks
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError
@@ -67,6 +67,10 @@ def adapt(model: keras.Model, problem: Problem, x: np.ndarray, y: np.ndarray) ->
         x: Training inputs, shape (rows, ...).
         y: Training targets, shape (rows,) or (rows, columns).
     """
+    if tables.is_serving(model):
+        tables.adapt(model, problem, x, y)
+        return
+    x = to_array(x)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             layer.adapt(problem.labels(y) if layer.invert else x.astype("float32"))
@@ -88,8 +92,9 @@ def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
     """
     keras.utils.set_random_seed(config.seed)
     model = anatomy.build_model(recipe, config)
-    checks.check_splits(model, splits)
-    adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
+    # A model for tables takes missing values and words.
+    checks.check_splits(model, splits, ignore=("D1", "D2") if tables.is_serving(model) else ())
+    adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
     return model
 
 
@@ -185,17 +190,27 @@ def fit(
     stopping = _find_early_stopping(callbacks)
     epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
+    # Of a model for tables only the part behind the encoder is trained, on encoded rows.
+    trained = tables.trained_part(model, problem) if tables.is_serving(model) else model
     try:
-        fit_model = model.fit if engine == "keras" else functools.partial(fused.fit, model)
-        _fit_arrays(fit_model, problem, splits, config.batch_size, epochs, callbacks, verbose)
+        fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
+        data = [_arrays(model, problem, splits, part) for part in ("train", "validation")]
+        fit_model(
+            *data[0],
+            batch_size=config.batch_size,
+            epochs=epochs,
+            validation_data=data[1],
+            callbacks=callbacks,
+            verbose=verbose,
+        )
         interrupted = False
     except KeyboardInterrupt:
         if stopping is None or stopping.best_weights is None:
             raise
-        model.set_weights(stopping.best_weights)
+        trained.set_weights(stopping.best_weights)
         interrupted = True
     seconds = time.perf_counter() - start
-    history = {name: [float(v) for v in vs] for name, vs in model.history.history.items()}
+    history = {name: [float(v) for v in vs] for name, vs in trained.history.history.items()}
     stopped_by = "interrupted" if interrupted else _reason(history, epochs)
     best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
     if stopped_by == "NaN loss" and not math.isfinite(history["loss"][best_epoch - 1]):
@@ -207,23 +222,17 @@ def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | Non
     return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
 
 
-def _fit_arrays(fit_model, problem, splits, batch_size, epochs, callbacks, verbose) -> None:
-    parts = {"training": splits.train, "validation": splits.validation}
-    for name, part in parts.items():
-        if part is not None and len(part) < 1:
-            raise InputError(f"0 {name} rows: training and validation part both need rows")
-    (train, validation) = (
-        part and (to_array(part.x), problem.labels(part.y))
-        for part in (splits.train, splits.validation)
-    )
-    fit_model(
-        *train,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=validation,
-        callbacks=callbacks,
-        verbose=verbose,
-    )
+def _arrays(model: keras.Model, problem: Problem, splits, part: str) -> tuple | None:
+    """Give the rows of a part as they are trained on: (x, y), or None where there is no part."""
+    rows = getattr(splits, part)
+    if rows is None:
+        return None
+    if not len(rows):
+        name = "training" if part == "train" else part
+        raise InputError(f"0 {name} rows: training and validation part both need rows")
+    if tables.is_serving(model):
+        return tables.encode(model, rows.x), tables.targets(model, problem, rows.y)
+    return to_array(rows.x), problem.labels(rows.y)
 
 
 def _reason(history: dict[str, list[float]], epochs: int) -> str:
@@ -238,6 +247,8 @@ def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
     Called directly, in batches: `model.predict` would first compile a program, which takes longer
     than all the batches of a set of this size.
     """
+    if tables.is_serving(model):
+        return tables.predict(model, x)
     x = to_array(x)
     starts = range(0, len(x), PREDICT_BATCH_SIZE)
     batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)

@@ -1,0 +1,226 @@
+"""A table of numbers and words as the input of a network, inside the model that is saved.
+
+The model has two parts, both of Keras's own layers, so that a saved one loads without this
+repository. The *encoder* takes raw columns and gives numbers around 0. It learns from training rows
+alone (`adapt`) and has no weights to train: `training.fit` runs it once over all rows, not at each
+step. The *network* takes these numbers. It is an ensemble in one: members share their layers, and
+differ in a factor for each of their inputs and in their output layer (Gorishniy, Kotelnikov and
+Babenko 2024, "TabM", there called TabM-mini).
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+
+from recipes.common.problems import Problem
+
+NUMBERS = "numbers"
+FARTHEST = 10.0  # deviations from the median at which a number is cut off
+
+
+def arrays(x: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Give a table as the encoder takes it.
+
+    Args:
+        x: From `datasets.columns.convert`: float columns, and text columns.
+
+    Returns:
+        Float32 (rows, numbers) as "numbers", where there are any, and text (rows, 1) for each
+        category.
+    """
+    words = categories(x)
+    given = {_key(name): x[name].to_numpy(dtype=object).astype(str)[:, None] for name in words}
+    if len(words) < x.shape[1]:
+        given[NUMBERS] = x.drop(columns=words).to_numpy("float32")
+    return given
+
+
+def categories(x: pd.DataFrame) -> list[str]:
+    """Name the columns that hold words."""
+    return [name for name in x.columns if not pd.api.types.is_float_dtype(x[name])]
+
+
+def _key(name: str) -> str:
+    return f"category {name}"
+
+
+def encoder(num_numbers: int, num_words: dict[str, int], most_words: int) -> keras.Model:
+    """Build the encoder.
+
+    Args:
+        num_numbers: Number columns.
+        num_words: Words in each category.
+        most_words: The rarer words of a category, beyond this many, count as one.
+
+    Returns:
+        Model from `arrays` to float32 (rows, features): the numbers, each with its median at 0 and
+        a deviation of 1; 1 where a number was missing; a column for each word, the first of a
+        category for its rare words. A word that is not known has 0 in all of them.
+    """
+    raw, encoded = {}, []
+    if num_numbers:
+        raw[NUMBERS] = keras.Input((num_numbers,), name=NUMBERS)
+        scaled = keras.layers.Normalization(name="scale")(raw[NUMBERS])
+        missing = keras.ops.isnan(scaled)
+        known = keras.ops.where(missing, keras.ops.zeros_like(scaled), scaled)  # 0 is the median
+        encoded += [keras.ops.clip(known, -FARTHEST, FARTHEST), keras.ops.cast(missing, "float32")]
+    for number, (name, count) in enumerate(num_words.items()):
+        raw[_key(name)] = keras.Input((1,), name=_key(name), dtype="string")
+        lookup = keras.layers.StringLookup(
+            max_tokens=min(count, most_words) + 1,
+            output_mode="one_hot",
+            pad_to_max_tokens=True,
+            name=f"words_{number}",
+        )
+        columns = lookup(raw[_key(name)])
+        # Without rare words, the first column was never 1 in training: its weights mean nothing.
+        encoded.append(columns if count > most_words else columns[:, 1:])
+    joined = keras.layers.Concatenate()(encoded) if len(encoded) > 1 else encoded[0]
+    return keras.Model(raw, joined, name="encoder")
+
+
+def network(
+    problem: Problem,
+    num_features: int,
+    num_numbers: int,
+    *,
+    bins: int,
+    members: int,
+    hidden_units: tuple[int, ...],
+    dropout: float,
+) -> keras.Model:
+    """Build the network, one output for each member.
+
+    Args:
+        problem: Decides the output layers.
+        num_features: That the encoder gives.
+        num_numbers: The first of them that are numbers.
+        bins: Pieces of the piecewise linear encoding of each number; 0 for none.
+        members: Of the ensemble.
+        hidden_units: Of each hidden layer.
+        dropout: Share of each hidden layer's outputs that is zeroed in training.
+
+    Returns:
+        Model from (rows, features) to (rows, members), or (rows, members, classes).
+    """
+    inputs = keras.Input((num_features,))
+    hidden = inputs
+    if bins and num_numbers:
+        pieces = piecewise_linear(inputs[:, :num_numbers], num_numbers, bins)
+        hidden = keras.layers.Concatenate()([inputs, pieces])
+    factors = keras.initializers.RandomNormal(mean=0.0, stddev=1.0)
+    hidden = keras.layers.EinsumDense(
+        "bd,kd->bkd", (members, hidden.shape[-1]), kernel_initializer=factors, name="factors"
+    )(hidden)
+    for units in hidden_units:
+        hidden = keras.layers.Dense(units, "relu", kernel_initializer="he_normal")(hidden)
+        hidden = keras.layers.Dropout(dropout)(hidden)
+    return keras.Model(inputs, problem.member_outputs(hidden), name="network")
+
+
+def piecewise_linear(numbers: keras.KerasTensor, num_numbers: int, bins: int) -> keras.KerasTensor:
+    """Encode each number by how far it has come through each of its bins, 0 to 1.
+
+    Source: Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular
+    deep learning", equation 1, over quantiles; cut off at both ends. `adapt` sets the bins.
+
+    Args:
+        numbers: Shape (rows, numbers).
+        num_numbers: How many they are.
+        bins: Of each number.
+
+    Returns:
+        Shape (rows, numbers * bins).
+    """
+    place = keras.layers.Dense(num_numbers * bins, trainable=False, name="bins")
+    return keras.layers.ReLU(max_value=1.0)(place(numbers))
+
+
+def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
+    """Join encoder and network to the model that takes raw columns and gives the members' mean."""
+    members = network(encoder(encoder.input))
+    outputs = keras.ops.mean(members, axis=1, keepdims=members.ndim == 2)
+    return keras.Model(encoder.input, outputs, name="table")
+
+
+def is_serving(model: keras.Model) -> bool:
+    """Tell whether a model was made by `serving`."""
+    return {"encoder", "network"} <= {layer.name for layer in model.layers}
+
+
+def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) -> None:
+    """Let encoder and network learn scales, words, bins and the target's unit.
+
+    Args:
+        model: From `serving`.
+        problem: Decides the form of the targets.
+        x: Training rows.
+        y: Training targets, shape (rows,) or (rows, 1).
+    """
+    encoder, network = model.get_layer("encoder"), model.get_layer("network")
+    given = arrays(x)
+    for number, name in enumerate(categories(x)):
+        encoder.get_layer(f"words_{number}").adapt(given[_key(name)])
+    if NUMBERS in given:
+        _adapt_scale(encoder.get_layer("scale"), given[NUMBERS])
+        names = [layer.name for layer in network.layers]
+        if "bins" in names:
+            num_numbers = given[NUMBERS].shape[1]
+            scaled = encode(model, x)[:, :num_numbers]
+            _adapt_bins(network.get_layer("bins"), scaled)
+    if problem.is_regression:
+        unit = network.get_layer("target_unit")
+        unit.adapt(problem.labels(y)[:, np.newaxis])
+
+
+def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None:
+    """Centre each number at its median; NaN counts for nothing."""
+    with np.errstate(all="ignore"):
+        low, median, high = np.nanpercentile(numbers, (1, 50, 99), axis=0)
+        middle = np.where((numbers >= low) & (numbers <= high), numbers, np.nan)
+        deviation = np.nan_to_num(np.nanstd(middle.astype("float64"), axis=0))
+    median = np.nan_to_num(median)
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    # Of these two rows the mean is the median, and the variance the square of the deviation.
+    layer.adapt(np.stack([median - deviation, median + deviation]).astype("float32"))
+
+
+def _adapt_bins(layer: keras.layers.Dense, scaled: np.ndarray) -> None:
+    """Put each number's bins between its quantiles; bins of no width stay 0."""
+    num_numbers = scaled.shape[1]
+    bins = layer.units // num_numbers
+    edges = np.quantile(scaled, np.linspace(0, 1, bins + 1), axis=0).T
+    widths = np.diff(edges, axis=1)
+    slopes = np.where(widths > 1e-6, 1 / np.maximum(widths, 1e-6), 0.0)
+    kernel = np.zeros((num_numbers, num_numbers, bins))
+    kernel[np.arange(num_numbers), np.arange(num_numbers)] = slopes
+    bias = -edges[:, :-1] * slopes
+    layer.set_weights([kernel.reshape(num_numbers, -1), bias.reshape(-1)])
+
+
+def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
+    """Run the encoder over a table, float32 (rows, features)."""
+    return predict(model.get_layer("encoder"), x)
+
+
+def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 8192) -> np.ndarray:
+    """Run a model of raw columns over a table, float32 (rows, outputs)."""
+    given = arrays(x)
+    parts = [
+        model({name: values[start : start + batch_size] for name, values in given.items()})
+        for start in range(0, len(x), batch_size)
+    ]
+    return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+
+
+def trained_part(model: keras.Model, problem: Problem) -> keras.Model:
+    """Give the network of a serving model, compiled as that is."""
+    return problem.compile(model.get_layer("network"), model.optimizer)
+
+
+def targets(model: keras.Model, problem: Problem, y: np.ndarray) -> np.ndarray:
+    """Give every member the same targets: (rows, members), or (rows, members, classes)."""
+    y = problem.labels(y).reshape(len(y), -1)
+    return np.repeat(y, model.get_layer("network").output_shape[1], axis=1)
