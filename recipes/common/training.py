@@ -72,13 +72,17 @@ def adapt(model: keras.Model, problem: Problem, x: np.ndarray, y: np.ndarray) ->
             layer.adapt(problem.labels(y) if layer.invert else x.astype("float32"))
 
 
-def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
+def prepare(
+    recipe: types.ModuleType, config: Config, splits, *, check: bool = True, strict: bool = False
+) -> keras.Model:
     """Build a recipe's model for the given data, checked and ready to be fitted.
 
     Args:
-        recipe: A recipe module.
+        recipe: A recipe module; `IGNORED_CHECKS` in it names the rules that are left out.
         config: The recipe's Config.
         splits: What `recipe.load_data` returned, or a fold of it.
+        check: Whether to look for mistakes; once for a recipe and its data is enough.
+        strict: Whether the check's warnings count as errors.
 
     Returns:
         The compiled model with its preprocessing layers adapted.
@@ -88,18 +92,26 @@ def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
     """
     keras.utils.set_random_seed(config.seed)
     model = anatomy.build_model(recipe, config)
-    checks.check_splits(model, splits)
+    wanted = {"ignore": getattr(recipe, "IGNORED_CHECKS", ()), "strict": strict}
+    if check:
+        sizes = {"epochs": config.epochs, "batch_size": config.batch_size}
+        checks.check_splits(model, splits, **wanted, **sizes)
     adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
+    if check:
+        checks.check_untrained(model, splits, **wanted)
     return model
 
 
-def train(recipe: types.ModuleType, config: Config, splits, **settings) -> Trained:
+def train(
+    recipe: types.ModuleType, config: Config, splits, *, strict: bool = False, **settings
+) -> Trained:
     """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
 
     Args:
         recipe: A recipe module.
         config: The recipe's Config.
         splits: With the parts train and validation.
+        strict: Whether the check's warnings count as errors.
         **settings: As in `fit`.
 
     Returns:
@@ -109,7 +121,8 @@ def train(recipe: types.ModuleType, config: Config, splits, **settings) -> Train
         InputError: If output layer, loss, labels or data do not go together.
         NotFiniteError: If the loss became NaN before any epoch was good.
     """
-    trained = fit(prepare(recipe, config, splits), recipe.PROBLEM, splits, config, **settings)
+    model = prepare(recipe, config, splits, strict=strict)
+    trained = fit(model, recipe.PROBLEM, splits, config, **settings)
     if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
         return trained
     return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
@@ -134,7 +147,7 @@ def refit(
     everything = splits.merge_validation()
     try:
         again = fit(
-            prepare(recipe, config, everything),
+            prepare(recipe, config, everything, check=False),
             recipe.PROBLEM,
             everything,
             config,
