@@ -73,7 +73,13 @@ def adapt(model: keras.Model, problem: Problem, x: np.ndarray, y: np.ndarray) ->
 
 
 def prepare(
-    recipe: types.ModuleType, config: Config, splits, *, check: bool = True, strict: bool = False
+    recipe: types.ModuleType,
+    config: Config,
+    splits,
+    *,
+    check: bool = True,
+    strict: bool = False,
+    with_test: bool = False,
 ) -> keras.Model:
     """Build a recipe's model for the given data, checked and ready to be fitted.
 
@@ -83,6 +89,7 @@ def prepare(
         splits: What `recipe.load_data` returned, or a fold of it.
         check: Whether to look for mistakes; once for a recipe and its data is enough.
         strict: Whether the check's warnings count as errors.
+        with_test: Whether the check looks at the test rows too, which a run opens in the end.
 
     Returns:
         The compiled model with its preprocessing layers adapted.
@@ -95,7 +102,7 @@ def prepare(
     wanted = {"ignore": getattr(recipe, "IGNORED_CHECKS", ()), "strict": strict}
     if check:
         sizes = {"epochs": config.epochs, "batch_size": config.batch_size}
-        checks.check_splits(model, splits, **wanted, **sizes)
+        checks.check_splits(model, splits, with_test=with_test, **wanted, **sizes)
     adapt(model, recipe.PROBLEM, to_array(splits.train.x), splits.train.y)
     if check:
         checks.check_untrained(model, splits, **wanted)
@@ -121,7 +128,7 @@ def train(
         InputError: If output layer, loss, labels or data do not go together.
         NotFiniteError: If the loss became NaN before any epoch was good.
     """
-    model = prepare(recipe, config, splits, strict=strict)
+    model = prepare(recipe, config, splits, strict=strict, with_test=True)
     trained = fit(model, recipe.PROBLEM, splits, config, **settings)
     if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
         return trained

@@ -95,18 +95,21 @@ def check_splits(
     model: keras.Model,
     splits,
     *,
+    with_test: bool = False,
     ignore: Iterable[str] = (),
     strict: bool = False,
     **fit_settings,
 ) -> Findings:
-    """Check a model against the training and validation parts; log warnings, raise errors.
+    """Check a model against the parts of its data; log warnings, raise errors.
 
-    The preprocessing layers need not be adapted yet. The test part is not looked at.
+    The preprocessing layers need not be adapted yet.
 
     Args:
         model: Compiled.
         splits: With the parts train and validation, which may be None; labels as the model's loss
             takes them.
+        with_test: Whether the test part is looked at too, where a run is to open it in the end. A
+            search never does.
         ignore: Ids of rules to leave out.
         strict: Whether warnings count as errors.
         **fit_settings: As in `check`.
@@ -119,8 +122,9 @@ def check_splits(
     """
     part = splits.validation
     validation = None if part is None else (part.x, part.y)
+    test = (splits.test.x, splits.test.y) if with_test else None
     facts = Facts.gather(
-        model, splits.train.x, splits.train.y, validation, settings=Settings(**fit_settings)
+        model, splits.train.x, splits.train.y, validation, test, Settings(**fit_settings)
     )
     # The caller adapts its layers once the data are known to be right.
     return _report(_judge(facts, {*ignore, "D13"}, strict))
