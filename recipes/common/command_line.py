@@ -212,6 +212,7 @@ def _in_one_line(box: str) -> str:
     flags = re.findall(r"--[\w-]+", suggested[0]) if suggested else []
     hint = f"; did you mean {flags[0]}?" if flags else "; --help lists the flags"
     line = " ".join(sections[0].split()).rstrip(".")
+    line = re.sub(r"(?<=\d), (?=\d{3},\d{3}\b)", ",", line)  # a number that the box wrapped
     for pattern, wording in _WORDINGS.items():
         line = re.sub(pattern, wording, line)
     return line + hint

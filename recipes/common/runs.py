@@ -67,9 +67,11 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         trained = _train(recipe, config, splits, options, partial)
         _warn_of_what_came_out(recipe, splits, trained)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
-        from_then_on.enter_context(interrupts.held_back(kept))
-        interrupted = trained.stopped_by == "interrupted"
-        say(f"\n{kept}" if interrupted else f"fitting the baselines, writing {folder}")
+        if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
+            say(f"\n{kept}")
+        else:
+            from_then_on.enter_context(interrupts.held_back(kept))
+            say(f"fitting the baselines, writing {folder}")
         with files.faults_named(folder):
             metrics = write(
                 partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine

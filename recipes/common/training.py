@@ -218,7 +218,8 @@ def fit(
     history = {name: [float(v) for v in vs] for name, vs in model.history.history.items()}
     stopped_by = "interrupted" if interrupted else _reason(history, epochs)
     best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
-    if stopped_by == "NaN loss" and not math.isfinite(history["loss"][best_epoch - 1]):
+    scores = [values[best_epoch - 1] for name, values in history.items() if name.endswith("loss")]
+    if stopped_by == "NaN loss" and not all(map(math.isfinite, scores)):
         raise NotFiniteError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
     return Trained(model, history, best_epoch, stopped_by, seconds)
 
