@@ -27,8 +27,8 @@ from collections.abc import Iterator
 
 import keras
 
-from benchmarks import mistakes
-from recipes.common import checks, command_line, files, runs, shelf, training
+from benchmarks import mistakes, records
+from recipes.common import checks, command_line, configs, shelf, training
 from recipes.common.errors import InputError, RunError
 
 STAGES = ("before", "during", "after", "never")
@@ -41,12 +41,15 @@ SECONDS = 0.3
 class Measure:
     """What to measure."""
 
-    rounds: int = 5
+    rounds: configs.Count = 5
     """Fresh processes that time the check on each recipe."""
     record: bool = False
     """Write recipes/results/checks.json."""
     recipe: str = ""
     """Time the check on this recipe once, in this process, and print the seconds as JSON."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 def report_of_stock(identifier: str) -> str:
@@ -178,18 +181,13 @@ def main() -> None:
                 raise InputError(f"--recipe: unknown recipe {wanted.recipe}")
             print(json.dumps(time_once(wanted.recipe)))
             return
-        if wanted.rounds < 1:
-            raise InputError(f"--rounds: received {wanted.rounds}, expected at least 1")
-        record = {
-            "command": f"python -m benchmarks.checks --rounds {wanted.rounds} --record",
+        figures = {
             "reports": measure_reports(),
             "cost": {name: measure_cost(name, wanted.rounds) for name in shelf.recipe_names()},
-            "machine": runs.describe_machine(),
-            "date": time.strftime("%Y-%m-%d"),
         }
-        print(table(record))
+        print(table(figures))
         if wanted.record:
-            files.write_json(shelf.FOLDER / "results" / "checks.json", record)
+            records.write(figures)
 
 
 if __name__ == "__main__":

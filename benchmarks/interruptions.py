@@ -23,7 +23,8 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from recipes.common import command_line, configs, files, runs, shelf
+from benchmarks import records
+from recipes.common import command_line, configs, shelf
 from recipes.common.errors import RunError
 from tuning.options import TunerName
 
@@ -48,6 +49,9 @@ class Measure:
     """Of the searches and of the moments."""
     record: bool = False
     """Write recipes/results/interruptions.json."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 def measure(recipe: str, tuner: str, *, kills: int, seed: int, **told: int) -> dict:
@@ -154,15 +158,7 @@ def main() -> None:
                 print(f"{recipe} {tuner}: {result}", flush=True)
         print(table(results))
         if wanted.record:
-            record = {
-                "command": f"python -m benchmarks.interruptions --recipes "
-                f"{' '.join(wanted.recipes)} --kills {wanted.kills} --record",
-                "settings": dataclasses.asdict(wanted),
-                "results": results,
-                "machine": runs.describe_machine(),
-                "date": time.strftime("%Y-%m-%d"),
-            }
-            files.write_json(shelf.FOLDER / "results" / "interruptions.json", record)
+            records.write({"settings": dataclasses.asdict(wanted), "results": results})
 
 
 if __name__ == "__main__":

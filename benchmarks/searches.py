@@ -29,7 +29,8 @@ import numpy as np
 import tyro
 
 import tuning
-from recipes.common import command_line, configs, files, runs, shelf, training
+from benchmarks import records
+from recipes.common import command_line, configs, training
 from tuning import oracles, plans, spaces, trials
 from tuning.options import Options
 
@@ -55,6 +56,9 @@ class Measure:
     """Trials of breast_cancer."""
     record: bool = False
     """Write recipes/results/searches.json."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 def branin(point: dict) -> float:
@@ -397,14 +401,7 @@ def main() -> None:
             results["proposals"] = measure_proposals(wanted.seeds)
         print(table(results))
         if wanted.record:
-            record = {
-                "command": "python -m benchmarks.searches --record",
-                "settings": dataclasses.asdict(wanted),
-                **results,
-                "machine": runs.describe_machine(),
-                "date": time.strftime("%Y-%m-%d"),
-            }
-            files.write_json(shelf.FOLDER / "results" / "searches.json", record)
+            records.write({"settings": dataclasses.asdict(wanted), **results})
 
 
 if __name__ == "__main__":
