@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 import shutil
@@ -34,10 +33,8 @@ def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
     config = trials.make_config(plan.recipe, best.values, plan.settings.fixed)
     epochs = max(1, round(statistics.median(best.best_epochs)))
     splits = anatomy.load_data(plan.recipe, config).merge_validation()
-    model = training.prepare(plan.recipe, config, splits, check=False)
     engine = plan.settings.engine
-    trained = training.fit(model, plan.problem, splits, config, epochs=epochs, engine=engine)
-    trained = dataclasses.replace(trained, refitted=True)
+    trained = training.fit_all(plan.recipe, config, splits, epochs, engine)
     if before:
         shutil.rmtree(target)
     name, problem = runs.name_of(plan.recipe), plan.recipe.PROBLEM

@@ -77,14 +77,13 @@ def _check_recipe(arguments: Check) -> Findings:
     recipe = importlib.import_module(f"recipes.{arguments.model}")
     config = recipe.Config()
     splits = anatomy.load_data(recipe, config)
-    model = anatomy.build_model(recipe, config)
-    training.adapt(model, recipe.PROBLEM, training.to_array(splits.train.x), splits.train.y)
+    model = training.prepare(recipe, config, splits, check=False)
     return checks.check(
         model,
         splits.train.x,
         splits.train.y,
         (splits.validation.x, splits.validation.y),
-        ignore=(*arguments.ignore, *getattr(recipe, "IGNORED_CHECKS", ())),
+        ignore=(*arguments.ignore, *anatomy.ignored_checks(recipe)),
         strict=arguments.strict,
         epochs=arguments.epochs or config.epochs,
         batch_size=arguments.batch_size or config.batch_size,

@@ -125,8 +125,11 @@ def parse(
     )
     markers = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     said = io.StringIO()
+    # The box around a message would break long words; the help is to be read as it is.
+    is_help = {"-h", "--help"} & set(sys.argv[1:] if arguments is None else arguments)
+    width = contextlib.nullcontext() if is_help else terminal.unwrapped()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), width:
             made = tyro.cli(
                 collect,
                 prog=prog,
@@ -212,7 +215,6 @@ def _in_one_line(box: str) -> str:
     flags = re.findall(r"--[\w-]+", suggested[0]) if suggested else []
     hint = f"; did you mean {flags[0]}?" if flags else "; --help lists the flags"
     line = " ".join(sections[0].split()).rstrip(".")
-    line = re.sub(r"(?<=\d), (?=\d{3},\d{3}\b)", ",", line)  # a number that the box wrapped
     for pattern, wording in _WORDINGS.items():
         line = re.sub(pattern, wording, line)
     return line + hint

@@ -37,7 +37,7 @@ def describe(folder: pathlib.Path) -> Iterator[str]:
         f"{folder}: {manifest['name']}, copied from the recipe {manifest['recipe']} of version "
         f"{manifest['version']} on {manifest['date']}\n"
     )
-    changes = find(folder)
+    changes = _compare(folder, manifest)
     for change in changes:
         yield f"{change.path}: {change.sides}"
         yield f"{change.patch}\n" if change.patch else ""
@@ -59,7 +59,10 @@ def find(folder: pathlib.Path) -> list[Change]:
     Raises:
         InputError: If the folder was not written by `copy`, or its recipe is gone.
     """
-    manifest = _read_manifest(folder)
+    return _compare(folder, _read_manifest(folder))
+
+
+def _compare(folder: pathlib.Path, manifest: dict) -> list[Change]:
     today = copying.project(manifest["recipe"], manifest["name"])
     ours = {path: text.encode() for path, text in today.items()}
     changes = []

@@ -275,13 +275,14 @@ def source(recipe: str, name: str) -> str:
     module = importlib.import_module(f"recipes.{recipe}")
     problem, entry, data_set = module.PROBLEM, shelf.read(recipe), _data_set(module)
     build, constants = _network(module, name)
+    reached = copying.result_of(recipe)
     is_published = hasattr(data_set, "PUBLISHED")
     text = string.Template(TEMPLATE).substitute(
         _parts_of_the_problem(problem),
         title=entry.title,
         problem=f"Problem: {entry.problem}",
         data=f"Data: {entry.data}",
-        result=f"Result: {copying.result_of(recipe)}" if copying.result_of(recipe) else "",
+        result=f"Result: {reached}" if reached else "",
         packages=_packages(),
         file=f"{name}.py",
         constants=constants,

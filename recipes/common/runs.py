@@ -119,7 +119,7 @@ def _warn_of_what_came_out(recipe: types.ModuleType, splits, trained: training.T
         y=problem.classes(part.y) if by_class else problem.labels(part.y),
         predicted=predicted,
         are_classes=by_class,
-        ignore=getattr(recipe, "IGNORED_CHECKS", ()),
+        ignore=anatomy.ignored_checks(recipe),
     ):
         _log.warning("%s", finding)
 

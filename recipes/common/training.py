@@ -99,7 +99,7 @@ def prepare(
     """
     keras.utils.set_random_seed(config.seed)
     model = anatomy.build_model(recipe, config)
-    wanted = {"ignore": getattr(recipe, "IGNORED_CHECKS", ()), "strict": strict}
+    wanted = {"ignore": anatomy.ignored_checks(recipe), "strict": strict}
     if check:
         sizes = {"epochs": config.epochs, "batch_size": config.batch_size}
         checks.check_splits(model, splits, with_test=with_test, **wanted, **sizes)
@@ -153,19 +153,32 @@ def refit(
     """
     everything = splits.merge_validation()
     try:
-        again = fit(
-            prepare(recipe, config, everything, check=False),
-            recipe.PROBLEM,
-            everything,
-            config,
-            epochs=trained.best_epoch,
-            engine=engine,
-        )
+        again = fit_all(recipe, config, everything, trained.best_epoch, engine)
     except (KeyboardInterrupt, NotFiniteError):
         return trained
     return dataclasses.replace(
         trained, model=again.model, seconds=trained.seconds + again.seconds, refitted=True
     )
+
+
+def fit_all(
+    recipe: types.ModuleType, config: Config, everything, epochs: int, engine: str = "fused"
+) -> Trained:
+    """Train a fresh model on training and validation rows, for a number of epochs that is known.
+
+    Args:
+        recipe: A recipe module, checked before.
+        config: The recipe's Config.
+        everything: Splits with the validation part merged into train.
+        epochs: To run, along the schedule of config.epochs.
+        engine: As in `fit`.
+
+    Returns:
+        The model of the last epoch.
+    """
+    model = prepare(recipe, config, everything, check=False)
+    trained = fit(model, recipe.PROBLEM, everything, config, epochs=epochs, engine=engine)
+    return dataclasses.replace(trained, refitted=True)
 
 
 def fit(
