@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 
 from recipes.common import files, shelf
 from recipes.common.errors import InputError
 
 
-def write(figures: dict, source_kind: str = "real") -> None:
+def write(figures: dict, source_kind: str = "real", keep: Sequence[str] = ()) -> None:
     """Write the record of the benchmark that runs: recipes/results, named like its module.
 
     Args:
         figures: What was measured.
         source_kind: As in `datasets.splits.Source`; nothing is recorded of a stand-in.
+        keep: Figures that stay as they were on record where they were not measured this time.
 
     Raises:
         InputError: If the data are a stand-in.
@@ -24,8 +27,10 @@ def write(figures: dict, source_kind: str = "real") -> None:
     check_real(source_kind)
     name = pathlib.Path(sys.argv[0]).stem
     command = " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]])
-    content = {"command": command, **figures, **origin()}
-    files.write_json(shelf.FOLDER / "results" / f"{name}.json", content)
+    file = shelf.FOLDER / "results" / f"{name}.json"
+    earlier = json.loads(file.read_text()) if keep and file.exists() else {}
+    kept = {key: earlier[key] for key in keep if key in earlier}
+    files.write_json(file, {"command": command, **kept, **figures, **origin()})
 
 
 def check_real(source_kind: str, subject: str = "") -> None:
