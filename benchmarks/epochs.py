@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated
@@ -20,9 +19,9 @@ import keras
 import numpy as np
 import tyro
 
-from benchmarks import peers
+from benchmarks import peers, records
 from datasets import fashion_mnist
-from recipes.common import command_line, files, fused, runs, shelf
+from recipes.common import command_line, configs, fused, runs
 from recipes.common.errors import InputError
 
 SEED = 0
@@ -34,12 +33,15 @@ class Measure:
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Networks to time (dense, dropout, normalised, convolutional); none named: all of them."""
-    rounds: int = 5
+    rounds: configs.Count = 5
     """Rounds that count; in each, every contestant trains once."""
     peers: bool = True
     """Time the other libraries too, those that are installed."""
     record: bool = False
     """Write recipes/results/epochs.json."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,9 +131,11 @@ def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
     return {
         "batch_size": network.batch_size,
         "epochs_trained": network.epochs * (wanted.rounds + 1),
-        "seconds_of_an_epoch": {key: _summarise(times[1:]) for key, times in epoch_seconds.items()},
+        "seconds_of_an_epoch": {
+            key: records.median_and_range(times[1:]) for key, times in epoch_seconds.items()
+        },
         "first_fit_seconds": {key: round(times[0], 3) for key, times in seconds.items()},
-        "ratio": _summarise(ratios[1:]),
+        "ratio": records.median_and_range(ratios[1:]),
         "goal": network.goal,
         "loss": {key: round(float(loss), 4) for key, loss in losses.items()},
     }
@@ -150,15 +154,6 @@ def _race(
             seconds[contestant].append(time.perf_counter() - start)
         print(f"{name}: round {number} of {num_rounds}", flush=True)
     return seconds, losses
-
-
-def _summarise(values: list[float]) -> dict:
-    return {
-        "median": round(statistics.median(values), 4),
-        "least": round(min(values), 4),
-        "most": round(max(values), 4),
-        "each": [round(value, 4) for value in values],
-    }
 
 
 def _keras(network: Network, fit: Callable, x, y) -> Iterator[float]:
@@ -212,33 +207,18 @@ def main() -> None:
             raise InputError(
                 f"unknown network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}"
             )
-        if wanted.rounds < 1:
-            raise InputError(f"--rounds: received {wanted.rounds}, expected at least 1")
         splits = fashion_mnist.load()
         if splits.source.kind != "real":
             print(runs.stand_in_warning(splits.source))
             if wanted.record:
-                raise InputError("the real data were not found; no record is written")
+                records.check_real(splits.source.kind)
         rows = splits.merge_validation().train
         names = wanted.names or tuple(NETWORKS)
         results = {name: measure(name, rows.x, rows.y, wanted) for name in names}
         print(table(results))
         if wanted.record:
-            _write(results, splits, wanted)
-
-
-def _write(results: dict[str, dict], splits, wanted: Measure) -> None:
-    record = {
-        "command": " ".join(
-            ["python -m benchmarks.epochs", *wanted.names, f"--rounds {wanted.rounds} --record"]
-        ),
-        "networks": results,
-        "seeds": [SEED],
-        "data": runs.describe_data(splits),
-        "machine": runs.describe_machine(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    files.write_json(shelf.FOLDER / "results" / "epochs.json", record)
+            data = runs.describe_data(splits)
+            records.write({"networks": results, "seeds": [SEED], "data": data}, data["kind"])
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import statistics
-import time
 import types
 from typing import Annotated
 
 import tyro
 
-from recipes.common import baselines, command_line, files, runs, shelf, training
+from benchmarks import records
+from recipes.common import baselines, command_line, configs, files, runs, shelf, training
 from recipes.common.errors import InputError
 
 NUM_FOLDS = 5
@@ -34,8 +34,11 @@ class Measure:
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Recipes to measure; none named: all of them."""
-    seeds: int = 5
+    seeds: configs.Count = 5
     """Seeds 0, 1, … to measure each with."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 def measure(name: str, num_seeds: int) -> dict:
@@ -72,8 +75,7 @@ def measure(name: str, num_seeds: int) -> dict:
         "parameters": results[0][0]["parameters"],
         "config": runs.plain(dataclasses.asdict(recipe.Config())),
         "data": runs.describe_data(splits),
-        "machine": runs.describe_machine(),
-        "date": time.strftime("%Y-%m-%d"),
+        **records.origin(),
     }
 
 
@@ -101,15 +103,7 @@ def _mean(folds: list[dict], *path: str) -> dict[str, float]:
 def _summarise(results: list[list[dict]], *path: str) -> dict[str, dict]:
     """Give mean, standard deviation over the seeds, and the score of each seed."""
     by_seed = [_mean(folds, *path) for folds in results]
-    return {
-        name: {
-            "mean": round(statistics.fmean(scores), 6),
-            "std": round(statistics.stdev(scores), 6) if len(scores) > 1 else 0.0,
-            "each": [round(score, 6) for score in scores],
-        }
-        for name in by_seed[0]
-        for scores in [[seed[name] for seed in by_seed]]
-    }
+    return {name: records.mean_and_std([seed[name] for seed in by_seed]) for name in by_seed[0]}
 
 
 def main() -> None:
@@ -121,12 +115,9 @@ def main() -> None:
                 f"unknown recipe {', '.join(sorted(unknown))}; there are "
                 + ", ".join(shelf.recipe_names())
             )
-        if wanted.seeds < 1:
-            raise InputError(f"--seeds: received {wanted.seeds}, expected at least 1")
         for name in wanted.names or shelf.recipe_names():
             record = measure(name, wanted.seeds)
-            if record["data"]["kind"] != "real":
-                raise InputError(f"{name}: the real data were not found; no record is written")
+            records.check_real(record["data"]["kind"], f"{name}: ")
             files.write_json(shelf.FOLDER / "results" / f"{name}.json", record)
         shelf.publish()
 

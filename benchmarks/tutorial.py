@@ -14,13 +14,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import statistics
 import subprocess
 import sys
 import time
 
-from recipes.common import command_line, files, shelf
-from recipes.common.errors import InputError, RunError
+from benchmarks import records
+from recipes.common import command_line, configs
+from recipes.common.errors import RunError
 
 GOAL = 3.0
 ACCURACY = 0.883
@@ -30,10 +30,13 @@ ACCURACY = 0.883
 class Measure:
     """How often to measure."""
 
-    seeds: int = 5
+    seeds: configs.Count = 5
     """Seeds 0, 1, … to run each contestant with."""
     record: bool = False
     """Write recipes/results/tutorial.json."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +105,7 @@ def train(contestant: str, seed: int) -> None:
     fit_seconds = time.perf_counter() - start
     _, accuracy = model.evaluate(splits.test.x, splits.test.y, verbose=0)
     figures = {"accuracy": accuracy, "fit_seconds": fit_seconds, "parameters": model.count_params()}
-    origin = {"data": runs.describe_data(splits), "machine": runs.describe_machine()}
-    print(json.dumps({**figures, **origin}))
+    print(json.dumps({**figures, "data": runs.describe_data(splits)}))
 
 
 def _run(contestant: str, seed: int) -> dict:
@@ -120,13 +122,13 @@ def _run(contestant: str, seed: int) -> dict:
 
 
 def measure(num_seeds: int) -> dict:
-    """Run the contestants in turn for each seed and gather the record.
+    """Run the contestants in turn for each seed and gather the figures.
 
     Args:
         num_seeds: Seeds 0 to num_seeds - 1.
 
     Returns:
-        The content of recipes/results/tutorial.json.
+        What recipes/results/tutorial.json holds beside its origin.
     """
     results = {contestant: [] for contestant in CONTESTANTS}
     for seed in range(num_seeds):
@@ -142,40 +144,30 @@ def measure(num_seeds: int) -> dict:
     ratios = [stock / ours for stock, ours in zip(seconds["stock"], seconds["ours"], strict=True)]
     first = results["ours"][0]
     return {
-        "command": f"python -m benchmarks.tutorial --seeds {num_seeds} --record",
         "contestants": {
             key: {
                 **dataclasses.asdict(CONTESTANTS[key]),
                 **{
-                    figure: _summarise([run[figure] for run in done])
+                    figure: records.mean_and_std([run[figure] for run in done])
                     for figure in ("accuracy", "seconds", "fit_seconds")
                 },
             }
             for key, done in results.items()
         },
-        "ratio": _summarise(ratios),
+        "ratio": records.mean_and_std(ratios),
         "goal": GOAL,
-        **{key: first[key] for key in ("parameters", "data", "machine")},
-        "date": time.strftime("%Y-%m-%d"),
+        **{key: first[key] for key in ("parameters", "data")},
     }
 
 
-def _summarise(values: list[float]) -> dict:
-    return {
-        "mean": round(statistics.fmean(values), 4),
-        "std": round(statistics.stdev(values), 4) if len(values) > 1 else 0.0,
-        "each": [round(value, 4) for value in values],
-    }
-
-
-def table(record: dict) -> str:
-    """Write the record as a Markdown table."""
+def table(figures: dict) -> str:
+    """Write the figures as a Markdown table."""
     lines = [
         "| contestant | test accuracy | seconds of the process | of those in fit | stock / it |",
         "|---|---|---|---|---|",
     ]
-    for name, result in record["contestants"].items():
-        ratio = f"**{record['ratio']['mean']:.1f}** (goal {GOAL:g})" if name == "ours" else "1.0"
+    for name, result in figures["contestants"].items():
+        ratio = f"**{figures['ratio']['mean']:.1f}** (goal {GOAL:g})" if name == "ours" else "1.0"
         lines.append(
             f"| {name} | {result['accuracy']['mean']:.4f} ± {result['accuracy']['std']:.4f} "
             f"| {result['seconds']['mean']:.1f} ± {result['seconds']['std']:.1f} "
@@ -188,16 +180,12 @@ def main() -> None:
     """Run the race, print the table, and write the record where asked."""
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.tutorial", __doc__, measure=Measure)
-        if wanted.seeds < 1:
-            raise InputError(f"--seeds: received {wanted.seeds}, expected at least 1")
-        record = measure(wanted.seeds)
-        print(table(record))
-        reached = record["contestants"]["ours"]["accuracy"]["mean"] >= ACCURACY
+        figures = measure(wanted.seeds)
+        print(table(figures))
+        reached = figures["contestants"]["ours"]["accuracy"]["mean"] >= ACCURACY
         print(f"ours {'reaches' if reached else 'DOES NOT REACH'} {ACCURACY} in the mean")
         if wanted.record:
-            if record["data"]["kind"] != "real":
-                raise InputError("the real data were not found; no record is written")
-            files.write_json(shelf.FOLDER / "results" / "tutorial.json", record)
+            records.write(figures, figures["data"]["kind"])
 
 
 if __name__ == "__main__":

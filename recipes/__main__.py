@@ -5,15 +5,20 @@ Usage:
   python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
                                                    name classic mistakes before training
-  python -m recipes copy RECIPE FOLDER [--minimal] make a recipe a project of your own
+  python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal]
+                                                   make a recipe a project of your own, or one file
   python -m recipes diff FOLDER                    what has changed there and here since the copy
+
+copy and diff are commands of the collection; a copied project lacks them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import pathlib
 import sys
+import types
 from typing import Annotated
 
 import tyro
@@ -55,8 +60,8 @@ class Copy:
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
     """Name of a recipe; `python -m recipes` lists them."""
     folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
-    """New or empty folder to write the project into."""
-    name: str | None = None
+    """New or empty folder to write the project into; with --minimal, it may be a .py file."""
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the recipe there; by default that of the folder."""
     minimal: bool = False
     """Write a single file instead: data, rules, network and training in plain Keras."""
@@ -64,10 +69,19 @@ class Copy:
 
 def copy(arguments: Copy) -> None:
     """Copy a recipe and say what to do next."""
-    from recipes.common import copying, minimal
+    module = _of_the_collection("minimal" if arguments.minimal else "copying")
+    print("\n".join(module.copy(arguments.recipe, arguments.folder, arguments.name)))
 
-    write = minimal.copy if arguments.minimal else copying.copy
-    print("\n".join(write(arguments.recipe, arguments.folder, arguments.name)))
+
+def _of_the_collection(name: str) -> types.ModuleType:
+    """Import a module that copied projects lack: imported by name, it is not taken along.
+
+    Raises:
+        InputError: If this is such a project.
+    """
+    if importlib.util.find_spec(f"recipes.common.{name}") is None:
+        raise InputError("copy and diff are commands of the collection that this project came from")
+    return importlib.import_module(f"recipes.common.{name}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +94,8 @@ class Diff:
 
 def diff(arguments: Diff) -> None:
     """Print the files that differ, each with its differences."""
-    from recipes.common import copying
-
-    changes = copying.diff(arguments.folder)
-    for change in changes:
-        print(f"{change.path}: {change.sides}\n{change.patch}\n")
-    print(f"{len(changes)} files differ from what a copy would be today")
+    for line in _of_the_collection("differences").describe(arguments.folder):
+        print(line)
 
 
 COMMANDS = {

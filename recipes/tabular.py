@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
 import sys
 import types
 import typing
@@ -32,23 +31,9 @@ PROBLEM = problems.regression(diabetes.UNIT)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(configs.Config):
+class Config(configs.TableConfig):
     """Settings of this recipe; each is a flag of the same name."""
 
-    csv: pathlib.Path | None = None
-    """The table: a delimited text file, the target among its columns."""
-    target: str | None = None
-    """Column to predict."""
-    problem: typing.Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    """Kind of problem; auto decides by the target."""
-    header: bool = True
-    """Whether the first row names the columns; otherwise they are column_1, column_2, …"""
-    categorical: tuple[str, ...] = ()
-    """Columns to take as categories, whatever they look like."""
-    numeric: tuple[str, ...] = ()
-    """Columns to take as numbers."""
-    drop: tuple[str, ...] = ()
-    """Columns to leave out."""
     epochs: configs.Count = 40
     batch_size: configs.Count = 256
     optimizer: configs.Optimizer = "adamw"
@@ -90,12 +75,8 @@ def read(config: Config) -> own_table.Task:
 def bind(config: Config) -> types.SimpleNamespace:
     """Give this recipe with the problem of the table that a config names."""
     task = read(config)
-    makers = {
-        "binary": lambda: problems.binary(task.class_names),
-        "multiclass": lambda: problems.multiclass(task.class_names),
-        "regression": lambda: problems.regression(config.target or diabetes.UNIT),
-    }
-    return types.SimpleNamespace(**{**globals(), "PROBLEM": makers[task.kind]()})
+    problem = problems.of_kind(task.kind, task.class_names, config.target or diabetes.UNIT)
+    return types.SimpleNamespace(**{**globals(), "PROBLEM": problem})
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -1,13 +1,15 @@
-"""What holds for the collection as a whole: its range, its records, README."""
+"""What holds for the collection as a whole: its style, its range, its records, README."""
 
+import ast
 import dataclasses
 import importlib
+import inspect
 import json
 import pathlib
 
 import pytest
 
-from recipes.common import shelf
+from recipes.common import configs, problems, shelf, training
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = shelf.recipe_names()
@@ -16,6 +18,62 @@ NAMES = shelf.recipe_names()
 def test_there_are_recipes_of_three_problem_types():
     kinds = {importlib.import_module(f"recipes.{name}").PROBLEM.rule.kind for name in NAMES}
     assert kinds >= {"binary", "multiclass", "regression"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstrings_are_alike_and_recipes_short(name):
+    recipe = importlib.import_module(f"recipes.{name}")
+    lines = [line.partition(":")[0] for line in recipe.__doc__.splitlines()]
+    wanted = ["Problem", "Data", "Result", "Run", "Tune", "Copy"]
+    assert [line for line in lines if line in wanted] == wanted
+    assert len(inspect.getsource(recipe).splitlines()) <= 120
+
+
+def spelled_outputs(source):
+    """What a source says about its output by itself: losses, metrics, the softmax, as words."""
+    words = {"softmax", "mse", "mean_squared_error"} | {rule.loss for rule in problems.RULES}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value in words:
+            yield node.value
+        elif isinstance(node, ast.keyword) and node.arg in ("loss", "metrics"):
+            yield node.arg
+        elif isinstance(node, ast.Attribute) and node.attr in {"losses", "metrics", "softmax"}:
+            yield node.attr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_never_spells_its_own_output(name):
+    assert list(spelled_outputs((ROOT / f"recipes/{name}.py").read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('Dense(8, "sigmoid")  # seems mse-like', []),
+        ('"""Trained with softmax and mse."""', []),
+        ('Dense(3, "softmax")', ["softmax"]),
+        ('model.compile("adam", loss="mse")', ["loss", "mse"]),
+        ("keras.losses.Huber()", ["losses"]),
+        ("keras.activations.softmax(x)", ["softmax"]),
+    ],
+)
+def test_an_output_is_spelled_by_words_and_not_by_letters(source, found):
+    assert sorted(spelled_outputs(source)) == found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_imports_no_other(name):
+    tree = ast.parse((ROOT / f"recipes/{name}.py").read_text("utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [node.module for node in imports if node.module == "recipes"] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_check_before_training_warns_of_nothing(name):
+    recipe = importlib.import_module(f"recipes.{name}")
+    is_downloaded = issubclass(recipe.Config, configs.DownloadedConfig)
+    config = recipe.Config(**({"data": "builtin"} if is_downloaded else {}))
+    training.prepare(recipe, config, recipe.load_data(config), strict=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -260,3 +260,13 @@ def test_config_refuses_what_cannot_work(changes, message):
 def test_config_takes_the_ends_of_its_ranges():
     made = configs.Config(epochs=1, seed=0, learning_rate=1, batch_size=1)
     assert made.learning_rate == 1
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "part"),
+    [("--optimizer", "x" * 120, "x" * 120), ("--seed", "-1", "at most 4,294,967,295")],
+)
+def test_a_narrow_terminal_breaks_no_word_of_a_message(flag, value, part):
+    done = run("recipes.iris", flag, value, COLUMNS="40")
+    assert done.returncode == 2
+    assert part in done.stderr

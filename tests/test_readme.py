@@ -1,6 +1,7 @@
 """README's commands: each is real, and its flags are those of the program."""
 
 import functools
+import json
 import pathlib
 import re
 import shlex
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md")
+PLACEHOLDERS = ("NAME", "path/to/my_recipe.py", "my_script.py:build_model")
 
 
 def commands():
@@ -51,7 +53,7 @@ def test_every_command_runs_in_order(tmp_path):
     ignore = shutil.ignore_patterns(".git", ".venv", "runs", "searches", "*cache*")
     shutil.copytree(ROOT, tmp_path / "here", ignore=ignore)
     for words in commands():
-        if words[0] in ("venv", "pytest", "benchmarks.recipes") or "NAME" in words:
+        if words[0] in ("venv", "pytest", "benchmarks.recipes") or set(words) & set(PLACEHOLDERS):
             continue
         if words[:2] == ["recipes", "predict"]:
             program = "from recipes import breast_cancer as r; "
@@ -59,3 +61,24 @@ def test_every_command_runs_in_order(tmp_path):
             subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "here", check=True)
         done = python(*words, cwd=tmp_path / "here", timeout=900, check=False)
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+
+
+def result(name):
+    return json.loads((ROOT / "recipes" / "results" / f"{name}.json").read_text("utf-8"))
+
+
+def test_figures_of_speed_are_those_of_the_records():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for network in result("epochs")["networks"].values():
+        seconds = network["seconds_of_an_epoch"]
+        figures = (f"{seconds[who]['median']:.3g}" for who in ("stock", "ours"))
+        stock, ours = (float(figure) for figure in figures)
+        digits = 2 if stock < 10 else 1
+        row = f"| {stock:.{digits}f} s | {ours:.{digits}f} s | {network['ratio']['median']:.1f} |"
+        assert row in readme
+    tutorial = result("tutorial")
+    cells = [
+        f"{contestant['seconds']['mean']:.1f} s, accuracy {contestant['accuracy']['mean']:.3f}"
+        for contestant in tutorial["contestants"].values()
+    ]
+    assert f"| {cells[0]} | {cells[1]} | {tutorial['ratio']['mean']:.1f} |" in readme

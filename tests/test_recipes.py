@@ -1,11 +1,12 @@
-"""The contract that every recipe keeps. It finds the recipes by itself."""
+"""The contract that every recipe keeps: how it behaves, not how it is written.
 
-import ast
+It finds the recipes by itself. A message says what to change where a recipe breaks it.
+"""
+
 import dataclasses
 import importlib
 import inspect
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ from recipes.common.checks.facts import Facts
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = shelf.recipe_names()
 FEW = 200
+BY_HEART = 0.97  # share of 32 rows, or R²
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -55,51 +57,45 @@ assert "tensorflow" not in sys.modules, "importing a recipe loads TensorFlow"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), (
+        "importing a recipe prints or fails: move what it does into a function, or below "
+        '`if __name__ == "__main__":`'
+    )
 
 
-def test_anatomy(recipe):
-    source = inspect.getsource(recipe)
-    lines = [line.partition(":")[0] for line in recipe.__doc__.splitlines()]
-    wanted = ["Problem", "Data", "Result", "Run", "Tune", "Copy"]
-    assert [line for line in lines if line in wanted] == wanted
-    assert len(source.splitlines()) <= 120
-    for function, parameter in (("load_data", "config"), ("build_model", "config")):
-        assert list(inspect.signature(getattr(recipe, function)).parameters) == [parameter]
-    assert list(inspect.signature(recipe.search_space).parameters) == ["hp"]
-    assert dataclasses.is_dataclass(recipe.Config)
-    assert recipe.Config.__dataclass_params__.frozen
-
-
-def test_never_spells_its_own_output(recipe):
-    source = inspect.getsource(recipe)
-    code = source.replace(recipe.__doc__, "")
-    assert not re.search(r"softmax|sigmoid|crossentropy|mse|mean_squared|loss=|metrics=", code)
-    imported = {
-        name.name
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and node.module == "recipes"
-        for name in node.names
-    }
-    assert imported == set(), "a recipe imports no other recipe"
+def test_has_the_parts_that_runs_and_searches_call(recipe):
+    parts = {"load_data": ["config"], "build_model": ["config"], "search_space": ["hp"]}
+    for function, parameters in parts.items():
+        found = list(inspect.signature(getattr(recipe, function)).parameters)
+        assert found == parameters, (
+            f"write `def {function}({parameters[0]}):`, nothing else calls it"
+        )
+    assert dataclasses.is_dataclass(recipe.Config), "Config: put @dataclasses.dataclass above it"
+    assert recipe.Config.__dataclass_params__.frozen, "Config: @dataclasses.dataclass(frozen=True)"
 
 
 def test_model_follows_the_rule_table(recipe):
     config, data = few_rows(recipe)
     model = training.prepare(recipe, config, data)
-    facts = Facts.gather(model, data.train.x, data.train.y)
+    (facts,) = Facts.gather(model, data.train.x, data.train.y).heads
     rule = recipe.PROBLEM.rule
-    assert facts.activation == (rule.activation or "linear")
-    assert facts.units == recipe.PROBLEM.num_outputs
-    assert facts.from_logits == rule.from_logits
-    assert facts.loss == {"mse": "mean_squared_error"}.get(rule.loss, rule.loss)
-    assert checks.check(model, data.train.x, data.train.y) == []
+    advice = "end build_model with PROBLEM.outputs(hidden) and PROBLEM.compile(model, optimizer)"
+    assert facts.activation == (rule.activation or "linear"), advice
+    assert facts.units == recipe.PROBLEM.num_outputs, advice
+    assert facts.from_logits == rule.from_logits, advice
+    assert facts.loss.name == {"mse": "mean_squared_error"}.get(rule.loss, rule.loss), advice
+    ignored = getattr(recipe, "IGNORED_CHECKS", ())
+    assert checks.check(model, data.train.x, data.train.y, ignore=ignored).errors == []
 
 
 def test_search_space_starts_from_the_defaults(recipe):
     hp = keras_tuner.HyperParameters()
-    assert recipe.search_space(hp) == recipe.Config()
-    assert hp.space, "a space without hyperparameters"
+    drawn = recipe.search_space(hp)
+    assert drawn == recipe.Config(), (
+        "a search starts from the defaults of Config: where you changed one there, give the same "
+        "as `default=` in search_space, among the choices"
+    )
+    assert hp.space, "search_space draws nothing: use hp.Choice for one setting at least"
 
 
 def test_every_point_of_the_search_space_builds(recipe):
@@ -109,7 +105,7 @@ def test_every_point_of_the_search_space_builds(recipe):
         extreme = keras_tuner.HyperParameters()
         extreme.values = {p.name: list(p.values)[end] for p in hp.space}
         model = recipe.build_model(recipe.search_space(extreme))
-        assert model.count_params() > 0
+        assert model.count_params() > 0, f"no weights with {extreme.values}: take a choice out"
 
 
 def test_one_epoch_lowers_the_loss(recipe):
@@ -117,7 +113,11 @@ def test_one_epoch_lowers_the_loss(recipe):
     model = training.prepare(recipe, config, data)
     before = evaluate(recipe, model, data.train)["loss"]
     training.fit(model, recipe.PROBLEM, data, config)
-    assert evaluate(recipe, model, data.train)["loss"] < before
+    after = evaluate(recipe, model, data.train)["loss"]
+    assert after < before, (
+        f"one epoch on {len(data.train)} rows took the loss from {before:.4g} to {after:.4g}: is "
+        "the learning rate in Config too big, or are the inputs not scaled?"
+    )
 
 
 def test_32_rows_can_be_learned_by_heart(recipe):
@@ -126,11 +126,18 @@ def test_32_rows_can_be_learned_by_heart(recipe):
         dropout=0.0, weight_decay=0.0,
     )  # fmt: skip
     part = data.train.take(np.arange(32))
-    data = dataclasses.replace(data, train=part, validation=part)
-    model = training.prepare(recipe, config, data)
+    data = dataclasses.replace(data, train=part, validation=None)
+    model = training.prepare(recipe, config, data)  # which refuses training rows for validation
+    data = dataclasses.replace(data, validation=part)
     training.fit(model, recipe.PROBLEM, data, config)
     scores = evaluate(recipe, model, part)
-    assert scores.get("accuracy", scores.get("r2")) >= 0.97
+    score = scores.get("accuracy", scores.get("binary_accuracy", scores.get("r2")))
+    assert score >= BY_HEART, (
+        f"150 epochs on 32 rows reach {score:.3f} on these same rows. A network that cannot learn "
+        "them by heart has a fault: inputs that are not scaled, labels in another order than the "
+        "rows, a layer too narrow. Where equal rows of your data bear different labels, or "
+        "build_model holds back on purpose, lower BY_HEART in tests/test_recipes.py"
+    )
 
 
 def test_same_seed_same_history(recipe):
@@ -139,8 +146,10 @@ def test_same_seed_same_history(recipe):
         config, data = few_rows(recipe, epochs=2, seed=seed)
         model = training.prepare(recipe, config, data)
         histories.append(training.fit(model, recipe.PROBLEM, data, config).history)
-    assert histories[0] == histories[1]
-    assert histories[0] != histories[2]
+    assert histories[0] == histories[1], (
+        "two runs with one seed differ: take every random choice in load_data from config.seed"
+    )
+    assert histories[0] != histories[2], "the seed changes nothing: pass config.seed to the split"
 
 
 def test_model_is_saved_whole(recipe, tmp_path):
@@ -150,4 +159,8 @@ def test_model_is_saved_whole(recipe, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     x = data.test.x[:5]
-    np.testing.assert_array_equal(training.predict(loaded, x), training.predict(model, x))
+    np.testing.assert_array_equal(
+        training.predict(loaded, x),
+        training.predict(model, x),
+        err_msg="the saved model predicts differently: build it of Keras layers alone",
+    )

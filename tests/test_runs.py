@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from datasets import splits
-from recipes import breast_cancer, diabetes, digits, fmnist
+from recipes import breast_cancer, diabetes, digits, fmnist, iris
 from recipes.common import anatomy, command_line, files, reports, runs, training
 from recipes.common.errors import InputError, RunError
 
@@ -107,7 +107,7 @@ def test_test_rows_have_no_say_in_training():
 
     def load_data(config):
         loaded = diabetes.load_data(config)
-        test = splits.Part(loaded.test.x * 0 + 7, loaded.test.y * 0 + 7)
+        test = splits.Part(loaded.test.x * 0.9, loaded.test.y * 0.9)
         return dataclasses.replace(loaded, test=test)
 
     changed = start(spoiled(diabetes, {"load_data": load_data}), "changed")
@@ -188,13 +188,22 @@ def test_nan_loss_stops_with_the_likely_causes():
     assert not list(pathlib.Path().glob("run*"))
 
 
-def test_broken_data_is_refused_before_training():
+def test_nan_in_the_validation_loss_of_the_best_epoch_is_no_result():
+    with pytest.raises(RunError, match="became NaN"):
+        start(iris, learning_rate=1e9, epochs=3)
+    assert not list(pathlib.Path().glob("run*"))
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_broken_data_is_refused_before_training(part):
     def load_data(config):
         loaded = breast_cancer.load_data(config)
-        loaded.train.x.loc[loaded.train.x.index[:4], "mean_area"] = np.nan
+        table = getattr(loaded, part).x
+        table.loc[table.index[:4], "mean_area"] = np.nan
         return loaded
 
-    with pytest.raises(InputError, match="D1: received 4 NaN in x column 'mean_area'"):
+    name = "x" if part == "train" else f"{part} x"
+    with pytest.raises(InputError, match=f"D1: received 4 NaN in {name} column 'mean_area'"):
         start(spoiled(breast_cancer, {"load_data": load_data}))
     assert not list(pathlib.Path().glob("run*"))
 
@@ -207,7 +216,8 @@ def test_taken_out_folder_is_left_alone(taken):
     else:
         path.mkdir()
         (path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="--out run: already there and not empty"):
+    said = {"file": "a file of that name is there", "folder": "already there and not empty"}
+    with pytest.raises(InputError, match=f"--out run: {said[taken]}"):
         start(breast_cancer)
     assert (path if taken == "file" else path / "thesis.txt").read_text() == "mine"
 

@@ -16,12 +16,26 @@ import time
 import keras_tuner
 import numpy as np
 import pytest
+from own_copies import RECIPE, ROOT, write_recipe
+from scipy import optimize
+from sklearn import gaussian_process
 
 import tuning
+from benchmarks import searches
 from recipes.common.errors import InputError, RunError
-from tuning import engine, options, oracles, plans, proposals, records, seeds, spaces, store
+from tuning import (
+    engine,
+    options,
+    oracles,
+    plans,
+    proposals,
+    records,
+    seeds,
+    spaces,
+    store,
+    surrogate,
+)
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 MIN = keras_tuner.Objective("val_loss", "min")
 
@@ -293,19 +307,101 @@ def test_a_proposal_is_fast():
     space = spaces.explore(wide)
     generator = np.random.default_rng(0)
     observed = [spaces.draw(space, generator) for _ in range(200)]
-    losses = np.array([score_of(values) for values in observed])
     start = time.perf_counter()
-    proposals.propose(
+    propose(space, observed, np.array([score_of(values) for values in observed]))
+    assert time.perf_counter() - start < 1
+
+
+def propose(space, observed, losses, pending=(), seed=0):
+    tried = {spaces.key(values) for values in [*observed, *pending]}
+    return proposals.propose(
         space,
         observed,
-        losses,
-        pending=[],
-        is_tried=lambda key: False,
-        seed=0,
-        noise=1e-4,
-        beta=2.6,
+        np.asarray(losses, float),
+        pending=list(pending),
+        is_tried=tried.__contains__,
+        seed=seed,
     )
-    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "reach"), [("branin", 0.397887, 0.1), ("mixed", 0, 0.06)]
+)
+def test_proposals_find_known_minima(name, least, reach):
+    # 30 points, 3 seeds. Keras Tuner: 0.47 and 0.085 above the minimum on average over 20 seeds.
+    found = [
+        min(searches._run_oracle("ours", searches.FUNCTIONS[name], seed, 30)[0])
+        for seed in range(3)
+    ]
+    assert np.mean(found) - least < reach
+
+
+def test_a_diverged_trial_does_not_blind_a_search():
+    space = spaces.explore(lambda hp: [hp.Float(name, 0.0, 1.0) for name in "ab"])
+    generator = np.random.default_rng(0)
+    observed = [spaces.draw(space, generator) for _ in range(20)]
+    losses = [1e30 if v["a"] > 0.9 else (v["a"] - 0.3) ** 2 + v["b"] for v in observed]
+    assert max(losses) == 1e30
+    found = propose(space, observed, losses)
+    assert abs(found["a"] - 0.3) < 0.2
+    assert found["b"] < 0.2
+
+
+@pytest.mark.parametrize("loss", [0.5, 0.0, -3.0])
+def test_equal_scores_are_no_obstacle(loss):
+    space = spaces.explore(small)
+    observed = list(spaces.points(space))[:6]
+    assert propose(space, observed, [loss] * 6) not in observed
+
+
+def test_failed_trials_drive_a_bayesian_search_away():
+    def run_one(number, values):
+        if values["a"] > 0.5:
+            return records.Trial(number, values, status="nan", error="NaN")
+        return records.Trial(number, values, scores=[1 - values["a"]])
+
+    space = spaces.explore(lambda hp: hp.Float("a", 0.0, 1.0, default=0.1))
+    oracle = oracles.BayesianOracle(objective=MIN, max_trials=25, seed=0, hyperparameters=space)
+    oracle.verbose = 0
+    done = []
+    engine.run_trials(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    assert sum(not trial.is_ok for trial in done) < 10
+    assert records.rank(done, "min")[0].score < 0.53
+
+
+def test_the_first_points_of_a_bayesian_search_fill_the_space():
+    space = spaces.explore(lambda hp: [hp.Float(name, 0.0, 1.0) for name in "ab"])
+    points = [proposals.spread_out(space, number, 3) for number in range(16)]
+    for name in "ab":  # one in each sixteenth; random ones leave a third of these empty
+        assert {int(16 * point[name]) for point in points} == set(range(16))
+    assert points[5] == proposals.spread_out(space, 5, 3) != proposals.spread_out(space, 5, 4)
+
+
+def test_the_gradient_of_the_surrogate_is_right():
+    generator = np.random.default_rng(0)
+    points, losses = generator.random((12, 3)), generator.normal(size=12)
+    is_ordered = np.array([True, False, True])
+    points[:, 1] = np.round(points[:, 1])
+    told = (surrogate._distances(points, points, is_ordered), losses, np.zeros(4), np.eye(4))
+    logs = np.array([-0.5, 0.2, 0.4, -2.0])
+    _, gradient = surrogate._minus_log_probability(logs, *told)
+    numeric = optimize.approx_fprime(
+        logs, lambda x: surrogate._minus_log_probability(x, *told)[0], 1e-6
+    )
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-4)
+
+
+def test_the_surrogate_agrees_with_that_of_scikit_learn():
+    generator = np.random.default_rng(1)
+    points, losses = generator.random((15, 2)), generator.normal(size=15)
+    logs = np.log([0.4, 0.7, 1e-3])
+    own = surrogate.Surrogate(points, losses, np.array([True, True]), logs)
+    kernel = gaussian_process.kernels.Matern([0.4, 0.7], nu=2.5)
+    theirs = gaussian_process.GaussianProcessRegressor(kernel, alpha=1e-3, optimizer=None)
+    new = generator.random((5, 2))
+    mean, deviation = theirs.fit(points, losses).predict(new, return_std=True)
+    np.testing.assert_allclose(own.predict(new)[0], mean, rtol=1e-6)
+    np.testing.assert_allclose(own.predict(new)[1] / np.sqrt(own._variance), deviation, rtol=1e-6)
 
 
 # Resuming
@@ -324,12 +420,6 @@ def test_resumed_after_each_trial_a_search_ends_as_if_it_had_not_stopped(tuner):
         ]
         resumed, again = run_all(tuner, space, num_trials, through_json)
         assert (resumed, again) == (whole, reason)
-
-
-def test_trials_that_would_not_be_proposed_any_more_are_named():
-    whole, _ = run_all("random", wide, 4)
-    with pytest.raises(RunError, match="trial 1 cannot be repeated in thought"):
-        run_all("random", wide, 4, whole, seed=3)
 
 
 def test_a_grid_can_be_continued_beyond_its_trials():
@@ -393,7 +483,7 @@ def test_results_are_read_without_tensorflow(folder):
         ("trials/0001.json", '{"number": 1, "val', "0001.json is damaged .*put it back"),
         ("trials/0001.json", "[]", "0001.json is damaged: expected an object"),
         ("search.json", "{", "search.json is damaged"),
-        ("search.json", '{"format": 99}', "received format 99, expected 1"),
+        ("search.json", '{"format": 99}', "received format 99, expected 2"),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_is_lost(folder, name, content, message):
@@ -486,17 +576,6 @@ def test_options_that_cannot_work_are_refused(told, message):
         plans.begin(options.Options(**told))
 
 
-def write_recipe(name="mine.py", **replacements):
-    """A recipe file from anywhere."""
-    text = (ROOT / "tests/own_recipe.py").read_text()
-    for old, new in replacements.values():
-        assert old in text
-        text = text.replace(old, new)
-    path = pathlib.Path(name)
-    path.write_text(text)
-    return path
-
-
 def begin(path, **told):
     return plans.begin(options.Options(recipe=str(path), **told))
 
@@ -517,20 +596,19 @@ def test_a_recipe_file_from_anywhere_is_found():
 )
 def test_a_file_that_is_no_recipe_is_named(name, old, new, message):
     with pytest.raises(InputError, match=message):
-        begin(write_recipe(name, change=(old, new)))
+        begin(write_recipe(name, (old, new)))
 
 
 def test_a_space_without_hyperparameters_is_refused():
-    text = (ROOT / "tests/own_recipe.py").read_text()
-    before, _, _ = text.partition("def search_space")
-    path = pathlib.Path("nothing.py")
-    path.write_text(before + "def search_space(hp):\n    return Config()\n")
-    with pytest.raises(InputError, match="nothing to search"):
-        begin(path)
+    _, space = RECIPE.split("def search_space")
+    for name, new in {"none": "", "one": 'hp.Choice("units", [8])\n    '}.items():
+        path = write_recipe(f"{name}.py", (space, f"(hp):\n    {new}return Config()\n"))
+        with pytest.raises(InputError, match="nothing to search"):
+            begin(path)
 
 
 def test_a_big_grid_is_asked_for_twice():
-    path = write_recipe("big.py", change=("[16, 32, 64]", "list(range(1, 101))"))
+    path = write_recipe("big.py", ("[16, 32, 64]", "list(range(1, 101))"))
     with pytest.raises(InputError, match="the grid has 4,800 points; --yes runs more than 500"):
         begin(path, tuner="grid")
     assert begin(path, tuner="grid", yes=True).settings.trials is None

@@ -1,62 +1,50 @@
-"""Searches that train: from the command to the refit model, and everything on the way."""
+"""Searches from the command to the refit model, and everything on the way."""
 
 import dataclasses
 import json
-import logging
 import math
 import os
 import pathlib
+import shutil
 import signal
-import subprocess
 import sys
-import time
+import traceback
 
 import keras
-import keras_tuner
 import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from own_copies import OWN, write_recipe
 
 import tuning
+from benchmarks import interruptions
 from recipes import breast_cancer
-from recipes.common import predictions, training
-from recipes.common.errors import InputError, RunError
+from recipes.common import files, predictions, training
+from recipes.common.errors import InputError, NotFiniteError, RunError
 from tuning import __main__ as program
 from tuning import (
     comparison,
     engine,
-    oracles,
     pictures,
     plans,
+    recipe_files,
     records,
     refit,
     report,
     seeds,
     spaces,
+    starting,
     trials,
-    tuners,
+    workers,
 )
 from tuning.options import Options
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-OWN = ROOT / "tests/own_recipe.py"
-RECIPE = OWN.read_text()
 SHORT = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
 TIMINGS = ["seconds", "memory_mb"]
 
 
-def write_recipe(name, *replacements):
-    """A copy of `own_recipe.py` with some of its text replaced."""
-    text = RECIPE
-    for old, new in replacements:
-        assert old in text
-        text = text.replace(old, new)
-    pathlib.Path(name).write_text(text)
-    return name
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished") / "search"
     return tuning.search(OWN, **SHORT, out=folder, tensorboard=True)
@@ -89,10 +77,15 @@ def fake(monkeypatch, no_refit):
 
 @pytest.fixture
 def no_refit(monkeypatch):
-    """Searches without a refit."""
+    """Searches without a refit and without a picture, which take longer than short trials."""
     monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
+    monkeypatch.setattr(pictures, "draw", lambda path, plan, done: path.touch())
     return monkeypatch
+
+
+def plan_of(**told):
+    return plans.begin(Options(str(OWN), **told))
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -146,6 +139,7 @@ def test_the_best_config_is_refit_on_all_but_the_test_rows(finished):
     assert set(rows) == {"train", "test"}
     assert sum(rows.values()) == 569
     assert metrics["epochs_run"] == 2
+    assert (metrics["refitted"], metrics["engine"]) == (True, "fused")
     assert metrics["search"]["trial"] == finished.best_trial
     assert metrics["search"]["times_test_was_opened"] == 1
     assert "optimistic" in metrics["search"]["note"]
@@ -177,10 +171,16 @@ def test_a_finished_search_is_not_refit_again(finished):
     pd.testing.assert_frame_equal(again.trials, finished.trials)
 
 
-def test_folds_and_repeats_are_scored_one_by_one():
-    found = tuning.search(
-        "diabetes", tuner="random", trials=1, epochs=1, folds=2, repeats=2, out="s", quiet=True
-    )
+def test_folds_and_repeats_are_scored_one_by_one(no_refit):
+    adapt, adapted_to = training.adapt, []
+
+    def watched(model, problem, x, y):
+        adapted_to.append(x.mean())
+        adapt(model, problem, x, y)
+
+    no_refit.setattr(training, "adapt", watched)
+    told = {"tuner": "random", "trials": 1, "epochs": 1, "quiet": True}
+    found = tuning.search(OWN, **told, folds=2, repeats=2, out="s")
     for trial in engine.Store(pathlib.Path("s")).trials:
         assert len(set(trial.scores)) == 4
         assert len(set(trial.seeds)) == 4
@@ -194,6 +194,9 @@ def test_folds_and_repeats_are_scored_one_by_one():
         (1, 1),
     }
     assert found.trials["scores"].str.split().str.len().tolist() == [4]
+    # The check before trial 0, then each training: preprocessing is fitted to its own rows.
+    assert len(adapted_to) == 1 + 4
+    assert len(set(adapted_to)) == 1 + 2
 
 
 def test_a_search_never_opens_the_test_part(no_refit):
@@ -228,22 +231,23 @@ def test_data_are_loaded_again_only_for_settings_that_they_depend_on():
 SGD = ("configs.Config):", "configs.Config):\n    optimizer: configs.Optimizer = 'sgd'")
 FAILING = (
     "    inputs = keras.Input(",
-    "    if config.batch_size == 64:\n"
+    "    if config.units == 17:\n"
     "        raise MemoryError('no room')\n"
-    "    if config.batch_size == 16:\n"
+    "    if config.units == 18:\n"
     "        raise ValueError('a mistake')\n"
     "    inputs = keras.Input(",
 )
 
 
-def test_failed_trials_keep_their_reason_and_the_search_goes_on():
+def test_failed_trials_keep_their_reason_and_the_search_goes_on(no_refit):
     path = write_recipe(
         "failing.py",
         FAILING,
         SGD,
-        ("[8, 16, 32, 64]", "[16, 64]"),
+        ("[8, 16, 32, 64]", "[16, 17, 18, 64]"),
         ("[0.0, 0.2, 0.4]", "[0.0]"),
         ("[0.0003, 0.001, 0.003, 0.01]", "[0.001, 1e30]"),
+        ("[16, 32, 64]", "[32]"),
     )
     found = tuning.search(path, tuner="grid", epochs=1, max_parameters=1500, out="s", quiet=True)
     by_status = found.trials.groupby("status")["error"].first()
@@ -252,6 +256,10 @@ def test_failed_trials_keep_their_reason_and_the_search_goes_on():
     assert "NaN" in by_status["nan"]
     assert "at most 1,500 are allowed" in by_status["too big"]
     assert found.trials.loc[found.best_trial, "status"] == "ok"
+    table = pd.read_csv("s/trials.csv", dtype=str, keep_default_na=False)
+    assert all(
+        seed.isdigit() == (status == "ok") for seed, status in table[["seed", "status"]].to_numpy()
+    )
     errors = [t for t in engine.Store(pathlib.Path("s")).trials if t.status == "error"]
     assert "Traceback" in errors[0].traceback
 
@@ -282,19 +290,45 @@ def test_a_mistake_in_the_recipe_is_found_before_a_folder_is_made():
 
 
 def test_changes_are_refused_by_name_and_nothing_is_lost(fake):
-    path = pathlib.Path(write_recipe("mine.py"))
+    pathlib.Path("helper.py").write_text("RATE = 1\n")
+    path = pathlib.Path(
+        write_recipe("mine.py", ("import keras\n", "import helper\nimport keras\n"))
+    )
     tuning.search(path, **SHORT, out="s")
-    with pytest.raises(InputError, match="--seed: the search in s has 0, received 3"):
-        tuning.search(resume="s", seed=3)
-    with pytest.raises(InputError, match="--objective: the search in s has val_loss, received"):
-        tuning.search(resume="s", objective="val_auc")
-    path.write_text(path.read_text() + "\n# a thought\n")
-    with pytest.raises(InputError, match=r"recipe_source: the search has .* now it is"):
+    source = path.read_text()
+    path.write_text(source + "\n# a thought, which changes nothing\n")
+    assert len(tuning.search(resume="s", quiet=True).trials) == 3
+    for told, message in (
+        ({"seed": 3}, "--seed: the search in s has 0, received 3"),
+        ({"objective": "val_auc"}, "--objective: the search in s has val_loss, received val_auc"),
+        ({"engine": "keras"}, "--engine: the search in s has fused, received keras"),
+        ({"start_from": "s"}, "--start-from: a resumed search has begun"),
+    ):
+        with pytest.raises(InputError, match=message):
+            tuning.search(resume="s", **told)
+    path.write_text(source + "\nRATE = 2\n")
+    with pytest.raises(InputError, match=r"code.mine.py: the search has .* now it is"):
+        tuning.search(resume="s")
+    path.write_text(source)
+    pathlib.Path("helper.py").write_text("RATE = 2\n")
+    with pytest.raises(InputError, match=r"code.helper.py: the search has .* now it is"):
         tuning.search(resume="s")
     path.unlink()
     with pytest.raises(InputError, match=r"mine.py: the recipe's file cannot be read"):
         tuning.search(resume="s")
     assert len(tuning.load_results("s")) == 3
+
+
+@pytest.mark.parametrize("name", ["recipes/common/problems.py", "datasets/splits.py"])
+def test_a_changed_rule_or_data_file_is_refused_by_name(fake, name):
+    tuning.search(OWN, **SHORT, out="s")
+    read = recipe_files._read_source
+    changed = b"\nCHANGED = True\n"
+    fake.setattr(
+        recipe_files, "_read_source", lambda p: read(p) + changed * p.as_posix().endswith(name)
+    )
+    with pytest.raises(InputError, match=f"comparable: code.{name}: the search has [^;]*$"):
+        tuning.search(resume="s")
 
 
 @pytest.mark.parametrize(
@@ -355,10 +389,31 @@ def test_ctrl_c_keeps_the_trials_and_says_how_to_go_on(fake, monkeypatch, capsys
     monkeypatch.setattr(trials, "run", run)
     code, said, _ = command(monkeypatch, capsys, "--resume", "s")
     assert code == 0
-    assert "resuming: 2 trials have ended" in said
+    assert "resuming: 2 of 5 trials have ended" in said
     whole = tuning.search(OWN, trials=5, out="whole", quiet=True).trials
     pd.testing.assert_frame_equal(pd.read_csv("s/trials.csv"), pd.read_csv("whole/trials.csv"))
     assert len(whole) == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "ended: interrupted while the best point was trained anew"),
+        (NotFiniteError("the loss became NaN"), 1, "all trials are in s, but trial"),
+        (OSError(28, "No space left"), 1, "(No space left); all 3 trials that ended before are"),
+    ],
+)
+def test_a_refit_that_fails_loses_no_trial(fake, monkeypatch, capsys, error, code, said):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(refit, "refit", fail)
+    told = (OWN, "--trials", 3, "--out", "s")
+    found, output, errors = command(monkeypatch, capsys, *told)
+    assert found == code
+    assert said in output + errors
+    assert len(tuning.load_results("s")) == 3
+    assert "python -m tuning --resume s" in output + errors or code == 1
 
 
 def test_max_time_ends_between_trials_and_can_be_resumed(fake):
@@ -367,55 +422,239 @@ def test_max_time_ends_between_trials_and_can_be_resumed(fake):
     assert len(tuning.search(resume="s", quiet=True).trials) == 3
 
 
-def kill_and_resume(recipe, tuner, delays, **told):
-    """Kill a search again and again; give its table and that of an undisturbed one."""
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in told.items()]
-    start = [sys.executable, "-m", "tuning"]
-    arguments = [str(recipe), "--tuner", tuner, "--out", "killed", *flags]
-    for delay in delays:
-        process = subprocess.Popen(
-            [*start, *arguments],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wanted = delay() + time.monotonic() if callable(delay) else delay
-        while process.poll() is None:
-            done = len(list(pathlib.Path("killed/trials").glob("*.json")))
-            if done >= wanted if isinstance(delay, int) else time.monotonic() >= wanted:
-                break
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if pathlib.Path("killed/search.json").is_file():
-            arguments = ["--resume", "killed"]
-    if arguments[0] == "--resume":
-        tuning.search(resume="killed", quiet=True)
-    else:
-        tuning.search(recipe, tuner=tuner, out="killed", quiet=True, **told)
-    tuning.search(recipe, tuner=tuner, out="whole", quiet=True, **told)
-    return [pd.read_csv(f"{name}/trials.csv").drop(columns=TIMINGS) for name in ("killed", "whole")]
+def die_at(step, search):
+    """Run a search in a forked process that is killed in its n-th work on a file.
+
+    A file that is opened for writing is left empty, as a kill before its content is written does.
+
+    Returns:
+        Whether it was killed; otherwise it ended by itself.
+    """
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+        return os.WIFSIGNALED(status)
+    signal.alarm(60)
+    left = step
+
+    def count(event, arguments):
+        nonlocal left
+        writes = event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir")
+        writes |= event == "open" and arguments[1] in ("w", "wb")
+        left -= writes
+        if writes and left == 0:
+            if event == "open":
+                os.close(os.open(arguments[0], os.O_CREAT | os.O_TRUNC | os.O_WRONLY))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    code = 1
+    try:
+        search()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
-def test_a_killed_search_ends_as_if_it_had_not_been(no_refit):
-    killed, whole = kill_and_resume(OWN, "random", [1], trials=3, epochs=1)
-    pd.testing.assert_frame_equal(killed, whole)
+def continue_search(tuner, trials=8):
+    """Do what a user does after a crash: resume, or start again where there is nothing."""
+    shutil.rmtree("s.partial", ignore_errors=True)
+    if pathlib.Path("s/search.json").is_file():
+        return tuning.search(resume="s", quiet=True)
+    return tuning.search(OWN, tuner=tuner, trials=trials, epochs=4, out="s", quiet=True)
+
+
+@pytest.fixture
+def undisturbed(fake, capsys):
+    """Searches whose preparation is done, so that a forked process need not run TensorFlow."""
+    fake.setattr(training, "prepare", lambda *arguments: None)
+
+    def search(tuner, trials=8):
+        found = tuning.search(OWN, tuner=tuner, trials=trials, epochs=4, quiet=True, out="whole")
+        capsys.readouterr()
+        return found.trials
+
+    return search
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("tuner", ["grid", "random", "bayesian", "hyperband"])
+def test_killed_again_and_again_a_search_ends_as_if_it_had_not_been(undisturbed, tuner):
+    whole = undisturbed(tuner)
+    generator = np.random.default_rng(0)
+    kills = 0
+    while die_at(generator.integers(2, 25), lambda: continue_search(tuner)):
+        kills += 1
+    assert kills >= 4
+    assert {path.suffix for path in pathlib.Path("s").rglob("*.*")} <= {
+        ".json",
+        ".csv",
+        ".keras",
+        ".lock",
+        ".png",
+    }
+    pd.testing.assert_frame_equal(continue_search(tuner).trials, whole)
+    assert pathlib.Path("s/trials.csv").read_text() == pathlib.Path("whole/trials.csv").read_text()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_killed_at_any_file_a_search_can_be_continued(undisturbed):
+    whole = undisturbed("random", trials=3)
+    step = 1
+    while die_at(step, lambda: continue_search("random", trials=3)):
+        pd.testing.assert_frame_equal(continue_search("random", trials=3).trials, whole)
+        shutil.rmtree("s")
+        step += 1
+    assert step > 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuner", ["grid", "random", "bayesian", "hyperband"])
-def test_killed_20_times_a_search_ends_as_if_it_had_not_been(tuner):
-    generator = np.random.default_rng(0)
-    delays = [lambda: generator.uniform(2, 15)] * 20
-    killed, whole = kill_and_resume(OWN, tuner, delays, trials=30, epochs=9)
-    pd.testing.assert_frame_equal(killed, whole)
+def test_killed_while_it_trains_a_search_ends_as_if_it_had_not_been(tuner):
+    result = interruptions.measure(str(OWN), tuner, kills=3, seed=0, trials=8, epochs=9)
+    assert result["same"], result
+
+
+def test_memory_does_not_grow_with_the_trials(no_refit):
+    path = write_recipe(
+        "one.py",  # one structure: nothing is compiled after the first trial
+        ("[8, 16, 32, 64]", "[16]"),
+        ("[0.0, 0.2, 0.4]", "[0.0]"),
+        ("[16, 32, 64]", "[32]"),
+        ("[0.0003, 0.001, 0.003, 0.01]", "[n / 1000 for n in range(1, 31)]"),
+    )
+    found = tuning.search(path, tuner="random", trials=24, epochs=1, quiet=True)
+    settled = found.trials["memory_mb"].iloc[8:]  # the first trials load what all need
+    assert np.polyfit(settled.index, settled, 1)[0] < 1
+
+
+# Where to start, how to train
+
+
+def test_a_known_point_is_run_after_the_defaults(fake):
+    recipe = recipe_files.load(str(OWN))
+    known = recipe.Config(units=64, dropout=0.4, batch_size=16, epochs=7, seed=3)
+    files.write_json(pathlib.Path("config.json"), dataclasses.asdict(known))
+    for tuner in ("grid", "random", "bayesian", "hyperband"):
+        told = {"tuner": tuner, "trials": 4, "epochs": 4, "quiet": True}
+        found = tuning.search(OWN, **told, start_from="config.json")
+        second = found.trials.iloc[1]
+        assert tuple(second[["units", "dropout", "learning_rate", "batch_size"]]) == (
+            *(64, 0.4, 0.001, 16),
+        )
+        assert found.trials["units"].iloc[0] == 16
+        assert len(tuning.search(resume=found.folder, trials=6, quiet=True).trials) == 6
+
+
+def test_the_best_of_a_search_can_be_started_from(finished, fake):
+    found = tuning.search(OWN, tuner="grid", trials=2, quiet=True, start_from=finished.folder)
+    names = ["units", "dropout", "learning_rate", "batch_size"]
+    best = finished.trials.iloc[finished.best_trial]
+    assert found.trials.iloc[1][names].tolist() == best[names].tolist()
+
+
+def test_a_point_behind_a_tuple_is_found():
+    # digits: hidden_units is (units, units)
+    recipe = recipe_files.load("digits")
+    space = spaces.explore(recipe.search_space)
+    config = recipe.Config(hidden_units=(64, 64), learning_rate=0.01)
+    files.write_json(pathlib.Path("config.json"), dataclasses.asdict(config))
+    point = starting.find(pathlib.Path("config.json"), recipe, space)
+    assert (point["hidden_units"], point["learning_rate"]) == (64, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "expected a run folder, a search that has ended, or a config.json"),
+        ("{", "cannot be read as JSON"),
+        ("[1]", "expected an object"),
+        ('{"units": 100}', "units is 100 there, which the search space does not hold"),
+        ('{"wings": 2}', "wings is 2 there, which is no setting of own_recipe"),
+    ],
+)
+def test_a_start_that_cannot_be_used_is_refused(content, message):
+    if content is not None:
+        pathlib.Path("config.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        plan_of(start_from=pathlib.Path("config.json"))
+
+
+def test_a_setting_that_is_not_searched_is_told_of(caplog):
+    pathlib.Path("config.json").write_text('{"units": 8, "patience": 3}')
+    assert plan_of(start_from=pathlib.Path("config.json")).settings.start["units"] == 8
+    assert "patience is 3 there, and is no hyperparameter: the search has 10" in caplog.text
+
+
+def test_the_engine_of_the_trials_can_be_chosen(no_refit):
+    told = {"tuner": "grid", "trials": 1, "epochs": 2, "quiet": True}
+    scores = [tuning.search(OWN, **told, engine=name).best_score for name in ("fused", "keras")]
+    assert scores[0] != scores[1]
+    assert scores[0] == pytest.approx(scores[1], rel=0.2)
+
+
+def test_the_five_of_a_training_can_be_hyperparameters(no_refit):
+    more = (
+        'optimizer=hp.Choice("optimizer", ["adam", "sgd"])',
+        'epochs=hp.Int("epochs", 1, 3, default=1)',
+        "units=hp.Choice(",
+    )
+    path = write_recipe("five.py", ("units=hp.Choice(", ", ".join(more)))
+    found = tuning.search(path, tuner="random", trials=4, quiet=True)
+    assert found.trials["epochs_run"].tolist() == found.trials["epochs"].tolist()
+    assert set(found.trials["optimizer"]) == {"adam", "sgd"}
+    with pytest.raises(InputError, match="epochs is a hyperparameter of its search_space"):
+        tuning.search(path, epochs=3)
+
+
+def fake_trial(task):
+    """Stands in for `trials.run` in a forked process."""
+    if task.number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch):
+    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(trials, "run", fake_trial)
+    plan = plan_of()
+    with workers.runner(2, recipe_files.hash_code(str(OWN))) as run:
+        done = [run(plan.make_task(number, {}))[0] for number in range(5)]
+    assert [trial.status for trial in done] == ["ok", "ok", "out of memory", "ok", "ok"]
+    assert "killed by signal 9, most likely for want of memory" in done[2].error
+    first, second, _, fourth, fifth = (trial.values.get("process") for trial in done)
+    assert first == second != fourth == fifth
+    assert os.getpid() not in (first, fourth)
+
+
+def test_code_that_changes_while_isolated_trials_run_stops_the_search():
+    with workers.runner(1, {}) as run, pytest.raises(RunError, match=r"own_recipe.py, .*changed"):
+        run(plan_of().make_task(0, {}))
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_trials():
-    found = tuning.search(OWN, tuner="random", trials=45, epochs=2, quiet=True)
-    settled = found.trials["memory_mb"].iloc[15:]  # the first trials load what all need
-    assert np.polyfit(settled.index, settled, 1)[0] < 1
+def test_an_isolated_search_is_the_same_search(no_refit):
+    told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
+    alone, here = (tuning.search(OWN, **told, isolate=n).trials for n in (2, None))
+    pd.testing.assert_frame_equal(alone.drop(columns=TIMINGS), here.drop(columns=TIMINGS))
+
+
+def test_max_memory_ends_between_trials_and_can_be_resumed(fake):
+    run = trials.run
+
+    def growing(task):
+        trial, model = run(task)
+        return dataclasses.replace(trial, memory=500.0 + task.number), model
+
+    fake.setattr(trials, "run", growing)
+    first = tuning.search(OWN, **SHORT, max_memory=500, out="s")
+    assert (len(first.trials), first.ended_by) == (2, "--max-memory 500")
+    assert len(tuning.search(resume="s", quiet=True).trials) == 3
 
 
 # What one sees
@@ -424,7 +663,8 @@ def test_memory_does_not_grow_with_the_trials():
 def test_each_trial_has_a_line(fake, monkeypatch, capsys):
     code, said, errors = command(monkeypatch, capsys, OWN, "--trials", 12, "--tuner", "bayesian")
     assert (code, errors) == (0, "")
-    lines = said.splitlines()
+    first, *lines = said.splitlines()
+    assert first == "loading TensorFlow and the data"
     assert "bayesian search of 144 points for the lowest val_loss, seed 0" in lines[0]
     assert "the first 3 trials are the defaults and random points" in lines[1]
     shown = [line for line in lines if line.startswith("[")]
@@ -435,6 +675,52 @@ def test_each_trial_has_a_line(fake, monkeypatch, capsys):
     assert "\x1b" not in said, "plain text where there is no terminal"
     assert "ended: all trials run; 12 trials, 0 failed" in said
     assert "beats the recipe's defaults by" in said
+
+
+def test_json_is_one_line_on_stdout_and_all_else_on_stderr(fake, monkeypatch, capsys):
+    told = (OWN, "--trials", 3, "--out", "s", "--json")
+    code, said, errors = command(monkeypatch, capsys, *told)
+    result = json.loads(said)
+    assert (code, said.count("\n")) == (0, 1)
+    assert (result["trials"], result["failed"], result["ended_by"]) == (3, 0, "all trials run")
+    assert (result["folder"], result["objective"]) == ("s", "val_loss")
+    best = tuning.load_results("s").iloc[result["best_trial"]]
+    assert result["best_score"] == best["score"]
+    assert result["best_config"]["units"] == best["units"]
+    assert "[3/3] val_loss" in errors
+    code, said, errors = command(monkeypatch, capsys, OWN, "--json", "--trials", 0)
+    assert (code, said) == (2, "")
+
+
+def test_json_holds_the_test_scores(finished):
+    result = json.loads(json.dumps(finished.summarise()))
+    metrics = json.loads((finished.folder / "best/metrics.json").read_text())
+    assert result["test"] == metrics["test"]
+    assert result["run"] == str(finished.folder / "best")
+
+
+def test_verbose_shows_epochs_and_the_traceback_of_a_first_trial(no_refit, monkeypatch, capsys):
+    told = (OWN, "--trials", 1, "--epochs", 2)
+    _, said, _ = command(monkeypatch, capsys, *told, "-v")
+    assert "trial 1 of 1: units=16" in said
+    assert "epoch 2/2: " in said
+    _, said, _ = command(monkeypatch, capsys, *told)
+    assert "epoch" not in said.replace("epochs", "")
+    path = write_recipe("nan.py", ("0.01], default=0.001", "1e30], default=1e30"), SGD)
+    code, _, errors = command(monkeypatch, capsys, path, "-v")
+    assert code == 1
+    assert "Traceback" in errors
+    assert errors.splitlines()[-1].startswith("error: trial 0, the recipe's defaults, failed (nan)")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("compare", "--help")])
+def test_help_says_what_a_flag_takes_and_its_default(monkeypatch, capsys, words):
+    code, said, _ = command(monkeypatch, capsys, *words)
+    assert code == 0
+    text = " ".join(said.replace("│", " ").split())
+    assert "None" not in text
+    assert "--trials N" in text
+    assert "(default: the recipe's)" in text
 
 
 def test_a_grid_says_its_size_and_ends_with_its_coverage(fake, monkeypatch, capsys):
@@ -451,10 +737,6 @@ def test_hyperband_says_its_brackets(fake, monkeypatch, capsys):
     told = (OWN, "--tuner", "hyperband", "--epochs", 9, "--trials", 20)
     _, said, _ = command(monkeypatch, capsys, *told)
     assert "brackets, trials x epochs: 9 x 1 → 3 x 3 → 1 x 9 | " in said
-
-
-def plan_of(**told):
-    return plans.begin(Options(str(OWN), **told))
 
 
 def test_an_edge_is_warned_of_unless_nothing_lies_beyond():
@@ -488,10 +770,13 @@ def test_importance_finds_what_matters():
     [
         ((), "give either a recipe or --resume"),
         (("breast_cancr",), "unknown recipe breast_cancr: did you mean breast_cancer"),
-        (("iris", "--tuner", "magic"), "--tuner"),
+        (("iris", "--tuner", "magic"), "received 'magic', expected one of 'grid', 'random', "),
         (("iris", "--trials", "0"), "trials: received 0, expected at least 1"),
         (("iris", "--trial", "3"), "Unrecognized options: --trial"),
         (("iris", "--objective", "val_f2"), "expected one of val_loss, val_accuracy"),
+        (("iris", "--folds", "500"), "--folds: num_folds must be 2..120"),
+        (("iris", "--trials", "many"), "--trials: received 'many', expected a whole number"),
+        (("iris", "--quiet", "--verbose"), "--quiet and --verbose: give one of the two"),
         (("--resume", "nowhere"), "nowhere: not the folder of a search"),
         (("compare", "iris", "--tuners", "grid,magic"), "--tuners: received 'magic'"),
         (("compare", "iris", "--seeds", "0"), "seeds: received 0"),
@@ -525,6 +810,41 @@ def test_a_comparison_gives_each_tuner_the_same_epochs(fake):
     }
 
 
+def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypatch, capsys):
+    run, told = trials.run, (OWN, "--tuners", "random", "--trials", 3, "--epochs", 4)
+    done = []
+
+    def interrupted(task):
+        done.append(task)
+        if len(done) == wanted:
+            raise KeyboardInterrupt
+        return run(task)
+
+    monkeypatch.setattr(trials, "run", interrupted)
+    wanted = 15  # each of the seeds takes 6
+    code, said, _ = command(monkeypatch, capsys, "compare", *told, "--seeds", 9, "--out", "c")
+    assert code == 130
+    assert "stopped by Ctrl-C: 2 of 9 seeds are complete" in said
+    assert set(pd.read_csv("c/comparison.csv")["seed"]) == {0, 1}
+    wanted = len(done) + 2
+    code, _, errors = command(monkeypatch, capsys, "compare", *told, "--out", "d")
+    assert (code, errors) == (130, "stopped by Ctrl-C; nothing was saved\n")
+    assert not any(path.name.startswith("d") for path in pathlib.Path().iterdir())
+
+
+def test_a_comparison_in_which_trials_fail_comes_to_an_end(fake, monkeypatch):
+    run = trials.run
+
+    def failing(task):
+        if task.number == 0:
+            return run(task)
+        return records.Trial(task.number, task.values, status="nan", error="NaN"), None
+
+    monkeypatch.setattr(trials, "run", failing)
+    table = tuning.compare(OWN, tuners="random", trials=5, seeds=1, epochs=4, quiet=True)
+    assert table["best"].nunique() == 1
+
+
 def test_curves_are_the_best_so_far():
     table = pd.DataFrame(
         {"tuner": "grid", "seed": 0, "epochs": [5, 10], "score": [2.0, 1.0], "best": [2.0, 1.0]}
@@ -534,155 +854,3 @@ def test_curves_are_the_best_so_far():
     assert np.isnan(line[0])
     assert line[half // 2 + 2] == 2.0
     assert np.isnan(line[half + 1]), "beyond its own budget"
-
-
-# Keras Tuner's own way
-
-
-def points(rows=60):
-    x = np.random.default_rng(0).normal(size=(rows, 3)).astype("float32")
-    return x, (x[:, :1] > 0).astype("float32")
-
-
-def build(hp):
-    units = hp.Choice("units", [2, 4, 8])
-    model = keras.Sequential(
-        [
-            keras.Input((3,)),
-            keras.layers.Dense(units, "relu"),
-            keras.layers.Dense(1, "sigmoid"),
-        ]
-    )
-    f1 = keras.metrics.F1Score(name="f1", threshold=0.5)
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy", f1])
-    return model
-
-
-def search_with(tuner, **told):
-    x, y = points()
-    tuner.search(x[:40], y[:40], validation_data=(x[40:], y[40:]), verbose=0, **told)
-    return tuner
-
-
-def test_a_tuner_for_a_build_function_behaves_as_the_guides_say(capsys):
-    tuner = search_with(tuning.make_tuner(build, "grid", objective="val_f1"), epochs=2)
-    assert isinstance(tuner, keras_tuner.Tuner)
-    assert (tuner.oracle.objective.name, tuner.oracle.objective.direction) == ("val_f1", "max")
-    assert [t.hyperparameters["units"] for t in tuner.oracle.trials.values()] == [2, 4, 8]
-    best = tuner.oracle.get_best_trials()[0]
-    assert tuner.get_best_hyperparameters()[0].values == best.hyperparameters.values
-    x, y = points()
-    scores = tuner.get_best_models()[0].evaluate(x[40:], y[40:], verbose=0, return_dict=True)
-    assert scores["f1"] == pytest.approx(best.score)
-    tuner.results_summary()
-    assert "Score: " in capsys.readouterr().out
-    weights = list(pathlib.Path(tuner.project_dir).rglob("*.weights.h5"))
-    assert len(weights) == 1, "only the best trial's weights are kept"
-    with pytest.raises(InputError, match="make the tuner with a larger keep"):
-        tuner.get_best_models(2)
-
-
-def test_a_tuner_continues_its_own_folder_and_refuses_another_space():
-    told = {"objective": "val_loss", "project_name": "mine"}
-    search_with(tuning.make_tuner(build, "grid", trials=1, **told), epochs=1)
-    tuner = search_with(tuning.make_tuner(build, "grid", trials=3, **told), epochs=1)
-    assert [t.hyperparameters["units"] for t in tuner.oracle.trials.values()] == [2, 4, 8]
-
-    def other(hp):
-        hp.Choice("rate", [1, 2])
-        return build(hp)
-
-    with pytest.raises(InputError, match="holds another search: its space is"):
-        tuning.make_tuner(other, "grid", **told)
-    with pytest.raises(InputError, match="holds another search: its objective is"):
-        tuning.make_tuner(build, "grid", objective="val_f1", project_name="mine")
-
-
-def test_a_tuner_for_a_hypermodel_and_for_a_recipe():
-    class Model(keras_tuner.HyperModel):
-        def build(self, hp):
-            return build(hp)
-
-        def fit(self, hp, model, *args, **kwargs):
-            return model.fit(*args, batch_size=hp.Choice("batch_size", [8, 16]), **kwargs)
-
-    tuner = search_with(tuning.make_tuner(Model(), "random", objective="val_loss", trials=2))
-    assert "batch_size" in tuner.get_best_hyperparameters()[0].values
-    data = breast_cancer.load_data(breast_cancer.Config())
-    tuner = tuning.make_tuner("breast_cancer", "random", trials=1)
-    tuner.search(
-        data.train.x,
-        data.train.y,
-        validation_data=(data.validation.x, data.validation.y),
-        epochs=2,
-        verbose=0,
-    )
-    outputs = training.predict(tuner.get_best_models()[0], data.validation.x)
-    scores = training.measure(breast_cancer.PROBLEM, data.validation.y, outputs)
-    assert scores["loss"] == pytest.approx(tuner.oracle.get_best_trials()[0].score, abs=1e-5)
-
-
-def test_the_same_seed_trains_the_same_way():
-    scores = [
-        [
-            t.score
-            for t in search_with(
-                tuning.make_tuner(build, "grid", objective="val_loss", trials=1, seed=seed),
-                epochs=1,
-            ).oracle.trials.values()
-        ]
-        for seed in (0, 0, 1)
-    ]
-    assert scores[0] == scores[1] != scores[2]
-
-
-def test_a_first_trial_that_fails_stops_a_tuner():
-    tuner = tuning.make_tuner(build, "grid", objective="val_loss")
-    logging.getLogger("tuning.tuners").setLevel(logging.CRITICAL)
-    with pytest.raises(RunError, match="the first trial, the defaults, failed"):
-        tuner.search(np.zeros((4, 7)), np.zeros((4, 1)), verbose=0)
-    assert tuner.get_best_hyperparameters() == []
-
-
-def test_directions_come_from_the_metrics_themselves():
-    shipped = [
-        keras.metrics.F1Score(name="f1_score"),
-        keras.metrics.R2Score(name="r2_score"),
-        keras.metrics.CosineSimilarity(name="cosine_similarity"),
-        keras.metrics.PearsonCorrelation(name="pearson_correlation"),
-        keras.metrics.MeanIoU(num_classes=2, name="mean_io_u"),
-        keras.metrics.PrecisionAtRecall(0.5, name="precision_at_recall"),
-        keras.metrics.RecallAtPrecision(0.5, name="recall_at_precision"),
-        "mae",
-        "accuracy",
-        keras.metrics.AUC(name="auc"),
-    ]
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(loss="mse", metrics=shipped)
-    found = tuners.find_directions(model)
-    assert found.pop("loss") == found.pop("mae") == "min"
-    assert set(found.values()) == {"max"}
-    assert len(found) == 9
-    # The guess of Keras Tuner; when it gets better, this can be simpler here.
-    assert keras_tuner.src.engine.metrics_tracking.infer_metric_direction("val_f1_score") == "min"
-    model.compile(loss="mse", metrics=[keras.metrics.FalsePositives(name="false_positives")])
-    with pytest.raises(InputError, match="is lower or higher is not known"):
-        tuners._with_direction(
-            type("Built", (), {"build": lambda hp: model}), "val_false_positives"
-        )
-
-
-def test_an_unknown_objective_or_tuner_is_refused_with_the_list():
-    with pytest.raises(InputError, match="expected one of val_loss, val_accuracy, val_f1"):
-        tuning.make_tuner(build, objective="val_auc")
-    with pytest.raises(InputError, match="tuner: received 'magic', expected one of grid"):
-        tuning.make_tuner(build, "magic")
-    with pytest.raises(InputError, match="model: received int"):
-        tuning.make_tuner(3)
-
-
-def test_oracles_are_those_of_keras_tuner():
-    assert issubclass(oracles.BayesianOracle, keras_tuner.oracles.BayesianOptimizationOracle)
-    assert issubclass(oracles.RandomOracle, keras_tuner.oracles.RandomSearchOracle)
-    assert issubclass(oracles.HyperbandOracle, keras_tuner.oracles.HyperbandOracle)
-    assert issubclass(oracles.GridOracle, keras_tuner.Oracle)

@@ -34,7 +34,8 @@ def search(
     Args:
         recipe: Name, path of a .py file, or module; None with `resume`.
         **options: As on the command line: tuner, trials, epochs, folds, repeats, objective, seed,
-            data, data_dir, max_parameters, max_time, keep, out, resume, tensorboard, quiet, yes.
+            start_from, engine, data, data_dir, max_parameters, max_time, max_memory, isolate, keep,
+            out, resume, tensorboard, verbose, quiet, yes.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.
@@ -46,7 +47,7 @@ def search(
     from tuning import engine, recipe_files
     from tuning import options as options_module
 
-    for name in ("out", "resume", "data_dir"):
+    for name in ("out", "resume", "data_dir", "start_from"):
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
     reference = None if recipe is None else recipe_files.refer(recipe)

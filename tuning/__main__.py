@@ -13,7 +13,8 @@ import json
 import sys
 
 from recipes.common import command_line
-from tuning.options import Options
+from tuning import recipe_files, store
+from tuning.options import Comparison, Options
 
 
 def main() -> None:
@@ -25,10 +26,15 @@ def main() -> None:
         (options,) = command_line.parse(
             "python -m tuning", (__doc__ or "").strip(), sys.argv[1:], search=Options
         )
+        # What can be seen without TensorFlow, which takes seconds to load, is looked at before.
+        if options.resume:
+            store.read_description(options.resume)
+        else:
+            recipe_files.refer(options.recipe)
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             if not options.quiet:
                 print("loading TensorFlow and the data", flush=True)
-            from tuning import engine  # TensorFlow loads here
+            from tuning import engine
 
             found = engine.search(options)
         if options.json:
@@ -38,10 +44,11 @@ def main() -> None:
 
 
 def _compare(arguments: list[str]) -> None:
-    from tuning.options import Comparison
-
     prog = "python -m tuning compare"
     (options,) = command_line.parse(prog, Comparison.__doc__, arguments, comparison=Comparison)
+    recipe_files.refer(options.recipe)
+    if not options.quiet:
+        print("loading TensorFlow and the data", flush=True)
     from tuning import comparison
 
     if not comparison.is_complete(comparison.run(options), options):

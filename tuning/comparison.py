@@ -14,18 +14,18 @@ import time
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
-from recipes.common import files, pictures, runs, training
+from recipes.common import files, interrupts, pictures, runs, terminal, training
 from recipes.common.errors import InputError
-from tuning import engine, plans, records, report, trials
+from tuning import engine, plans, records, report, trials, workers
 from tuning.options import Comparison, Options
 
 TWICE = "random, twice the budget"
 # More trials than any budget of epochs allows: the budget ends the search.
 NO_LIMIT = 10**9
 STEPS = 201  # an odd number, so that the budget itself is among them
+BARS_EVERY, BAR_GAP = 25, 3  # in steps
 
 
 def compare(recipe, **options: object) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def compare(recipe, **options: object) -> pd.DataFrame:
 
 
 def run(options: Comparison) -> pd.DataFrame:
-    """Run a comparison, print it and write it into a folder.
+    """Run a comparison, print it and write it into a folder. Ctrl-C keeps the seeds that ended.
 
     Raises:
         InputError: If an option cannot work.
@@ -63,7 +63,8 @@ def run(options: Comparison) -> pd.DataFrame:
     with files.whole_folder(folder) as partial:
         table = _run_all(options, budget)
         curves = find_curves(table, first.settings.direction, budget)
-        with files.faults_named(folder):
+        held_back = interrupts.held_back(f"writing {folder}; Ctrl-C again gives it up")
+        with files.faults_named(folder), held_back:
             table.to_csv(partial / "comparison.csv", index=False)
             draw(partial / "comparison.png", first, curves, budget)
             files.write_json(partial / "comparison.json", _describe(options, budget, table))
@@ -80,6 +81,7 @@ def _plan(options: Comparison, tuner: str, seed: int) -> plans.Plan:
             epochs=options.epochs,
             objective=options.objective,
             seed=seed,
+            engine=options.engine,
             data=options.data,
             data_dir=options.data_dir,
             yes=True,
@@ -91,25 +93,42 @@ def _plan(options: Comparison, tuner: str, seed: int) -> plans.Plan:
     return dataclasses.replace(plan, settings=settings)
 
 
+def is_complete(table: pd.DataFrame, options: Comparison) -> bool:
+    """Whether every seed was run: not after Ctrl-C."""
+    return table["seed"].nunique() == options.seeds
+
+
 def _run_all(options: Comparison, budget: int) -> pd.DataFrame:
+    rows: list[dict] = []
+    for seed in range(options.seeds):
+        try:
+            rows += _run_seed(options, seed, budget)
+        except KeyboardInterrupt:
+            if not rows:
+                raise
+            print(f"\nstopped by Ctrl-C: {seed} of {options.seeds} seeds are complete", flush=True)
+            break
+    return pd.DataFrame(rows)
+
+
+def _run_seed(options: Comparison, seed: int, budget: int) -> list[dict]:
     # Random search runs once, with twice the budget; its first half is that of the one budget.
     tuners = dict.fromkeys([*options.tuner_names, "random"])
     rows, reference = [], []
-    for seed in range(options.seeds):
-        known: dict[str, records.Trial] = {}  # a point that two tuners propose is trained once
-        for tuner in tuners:
-            start = time.monotonic()
-            own = _run_one(options, tuner, seed, budget * (1 + (tuner == "random")), known)
-            if tuner == "random":
-                reference += [{**row, "tuner": TWICE} for row in own]
-                own = [row for row in own if row["epochs"] <= budget]
-            if tuner in options.tuner_names:
-                rows += own
-            if not options.quiet:
-                best = f"best {own[-1]['best']:.4g}" if own else "no trial within the budget"
-                took = report.format_seconds(time.monotonic() - start)
-                print(f"seed {seed} {tuner}: {len(own)} trials, {best} · {took}", flush=True)
-    return pd.DataFrame(rows + reference)
+    known: dict[str, records.Trial] = {}  # a point that two tuners propose is trained once
+    for tuner in tuners:
+        start = time.monotonic()
+        own = _run_one(options, tuner, seed, budget * (1 + (tuner == "random")), known)
+        if tuner == "random":
+            reference = [{**row, "tuner": TWICE} for row in own]
+            own = [row for row in own if row["epochs"] <= budget]
+        if tuner in options.tuner_names:
+            rows += own
+        if not options.quiet:
+            best = f"best {own[-1]['best']:.4g}" if own else "no trial within the budget"
+            took = report.format_seconds(time.monotonic() - start)
+            print(f"seed {seed} {tuner}: {len(own)} trials, {best} · {took}", flush=True)
+    return rows + reference
 
 
 def _run_one(options, tuner: str, seed: int, budget: int, known: dict) -> list[dict]:
@@ -119,8 +138,8 @@ def _run_one(options, tuner: str, seed: int, budget: int, known: dict) -> list[d
 
     def run_one(number: int, values: dict) -> records.Trial:
         nonlocal spent
-        trial = _run_known(plan, number, values, known)
-        spent += sum(trial.epochs)
+        trial = _run_known(plan, number, values, known, run_task)
+        spent += max(1, sum(trial.epochs))  # a failed trial has cost something too
         if trial.is_ok and spent <= budget:
             before = rows[-1]["best"] if rows else trial.score
             better = records.is_better(trial.score, before, plan.settings.direction)
@@ -132,17 +151,19 @@ def _run_one(options, tuner: str, seed: int, budget: int, known: dict) -> list[d
     def is_over() -> str | None:
         return "budget spent" if spent >= budget else None
 
-    if engine.run_trials(plan.make_oracle(), [], run_one, is_over) == engine.INTERRUPTED:
+    with workers.runner(None, {}) as run_task:
+        reason = engine.run_trials(plan.make_oracle(), [], run_one, is_over)
+    if reason == engine.INTERRUPTED:
         raise KeyboardInterrupt
     return rows
 
 
-def _run_known(plan: plans.Plan, number: int, values: dict, known: dict) -> records.Trial:
+def _run_known(plan: plans.Plan, number: int, values: dict, known: dict, run) -> records.Trial:
     point = {k: v for k, v in values.items() if not k.startswith("tuner/") or k == "tuner/epochs"}
     point.setdefault("tuner/epochs", plan.max_epochs)
     key = json.dumps(point, sort_keys=True)
     if key not in known:
-        known[key], _ = trials.run(plan.make_task(number, values))
+        known[key], _ = run(plan.make_task(number, values))
         if number == 0 and not known[key].is_ok:
             raise InputError(f"trial 0, the recipe's defaults, failed: {known[key].error}")
     return known[key]
@@ -176,28 +197,38 @@ def draw(path: pathlib.Path, plan: plans.Plan, curves: dict, budget: int) -> Non
     """Draw the best score so far of each tuner: mean over seeds, and one standard deviation."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    colours = (pictures.BLUE, pictures.ORANGE, pictures.GREEN, pictures.VERMILION)
+    colours = [pictures.BLUE, pictures.ORANGE, pictures.GREEN, pictures.VERMILION]
     grid = np.linspace(0, 2 * budget, STEPS)
-    styled = dict(zip((tuner for tuner in curves if tuner != TWICE), colours, strict=False))
     shown = []
-    for tuner, lines in curves.items():
-        started = ~np.isnan(lines).any(axis=0)
-        mean, std = lines[:, started].mean(axis=0), lines[:, started].std(axis=0)
-        colour = styled.get(tuner, "0.4")
-        style = "--" if tuner == TWICE else "-"
-        axes.step(grid[started], mean, style, where="post", color=colour, label=tuner)
-        axes.fill_between(
-            grid[started], mean - std, mean + std, step="post", color=colour, alpha=0.12
-        )
-        shown += list(mean[len(mean) // 20 :])  # the first trials are far from the rest
-    margin = 0.15 * (max(shown) - min(shown)) or 1e-3
-    axes.set_ylim(min(shown) - margin, max(shown) + margin)
+    for number, (tuner, lines) in enumerate(curves.items()):
+        style = ("0.4", "--") if tuner == TWICE else (colours[number], "-")
+        _draw_tuner(axes, number, tuner, grid, lines, style)
+        mean, std = lines.mean(axis=0), lines.std(axis=0)
+        with_bars = np.array([mean - std, mean + std])
+        # The first trials are far from the rest: the scale is that of what comes then.
+        later = with_bars[:, grid > 0.15 * budget]
+        shown += list(later[~np.isnan(later)])
+    if shown:
+        margin = 0.05 * (max(shown) - min(shown)) or 1e-3
+        axes.set_ylim(min(shown) - margin, max(shown) + margin)
     axes.axvline(budget, color="0.8", linewidth=1)
     axes.set_xlabel("epochs spent")
     axes.set_ylabel(f"best val_{plan.settings.monitor} so far")
     axes.set_title(f"{runs.name_of(plan.recipe)}: mean and standard deviation over seeds")
     axes.legend()
     figure.savefig(path, dpi=110)
+
+
+def _draw_tuner(axes, number: int, tuner: str, grid, lines, style: tuple[str, str]) -> None:
+    started = ~np.isnan(lines).any(axis=0)
+    mean, std = lines.mean(axis=0), lines.std(axis=0)
+    colour, linestyle = style
+    axes.step(grid[started], mean[started], linestyle, where="post", color=colour, label=tuner)
+    # A bar here and there, beside those of the others: areas would hide each other.
+    places = np.arange(BARS_EVERY // 2 + BAR_GAP * number, STEPS, BARS_EVERY)
+    places = places[started[places]]
+    bars = (grid[places], mean[places], std[places])
+    axes.errorbar(*bars, fmt="none", ecolor=colour, elinewidth=1, capsize=3)
 
 
 def _describe(options: Comparison, budget: int, table: pd.DataFrame) -> dict:
@@ -213,7 +244,6 @@ def _describe(options: Comparison, budget: int, table: pd.DataFrame) -> dict:
 
 
 def _print(plan: plans.Plan, table: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     shown = Table(title=f"best val_{plan.settings.monitor} within {budget:,} epochs")
     for column in ("tuner", "mean", "std over seeds", "trials"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
@@ -224,5 +254,5 @@ def _print(plan: plans.Plan, table: pd.DataFrame, budget: int, folder: pathlib.P
         std = own["best"].std(ddof=0)
         cells = (f"{own['best'].mean():.4f}", f"{std:.4f}", f"{own['n'].mean():.1f}")
         shown.add_row(tuner, *cells)
-    console.print(shown)
-    console.print(f"Everything is in {folder}: comparison.csv, comparison.png", markup=False)
+    terminal.print_table(shown)
+    print(f"Everything is in {folder}: comparison.csv, comparison.png")

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 import time
 from collections.abc import Callable
 
 import pandas as pd
 
-from recipes.common import files, training
+from recipes.common import files, interrupts, runs, training
 from recipes.common.configs import Config
-from recipes.common.errors import InputError, RunError
-from recipes.common.runs import name_of, stand_in_warning
-from tuning import oracles, pictures, plans, records, refit, report, spaces, tensorboard, trials
+from recipes.common.errors import InputError, NotFiniteError, RunError
+from tuning import (
+    oracles,
+    pictures,
+    plans,
+    records,
+    refit,
+    report,
+    spaces,
+    tensorboard,
+    trials,
+    workers,
+)
 from tuning.options import Options, seconds
 from tuning.store import Store
 
 INTERRUPTED = "interrupted by Ctrl-C"
 # Options that a resumed search may be given anew; all others are part of what it is.
-CHANGEABLE = ("trials", "max_time", "keep", "resume", "tensorboard", "quiet", "yes")
+CHANGEABLE = (
+    *("trials", "max_time", "max_memory", "keep", "isolate", "resume"),
+    *("tensorboard", "verbose", "quiet", "json", "yes"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +42,7 @@ class Search:
 
     Attributes:
         trials: One row for each trial, as in trials.csv.
+        objective: What was searched for, such as val_auc.
         best_config: The Config of the best trial.
         best_score: Its score on the validation part: optimistic, since it is the best of many.
         best_trial: Its number.
@@ -38,12 +53,29 @@ class Search:
     """
 
     trials: pd.DataFrame
+    objective: str
     best_config: Config | None
     best_score: float | None
     best_trial: int | None
     ended_by: str
     folder: pathlib.Path
     metrics: dict | None
+
+    def summarise(self) -> dict:
+        """Give the result in plain values, as for JSON."""
+        config, metrics = self.best_config, self.metrics or {}
+        return {
+            "folder": str(self.folder),
+            "ended_by": self.ended_by,
+            "trials": len(self.trials),
+            "failed": int((self.trials["status"] != "ok").sum()) if len(self.trials) else 0,
+            "objective": self.objective,
+            "best_trial": self.best_trial,
+            "best_score": self.best_score,
+            "best_config": config and runs.plain(dataclasses.asdict(config)),
+            "run": metrics.get("folder"),
+            "test": metrics.get("test"),
+        }
 
 
 def search(options: Options) -> Search:
@@ -55,7 +87,10 @@ def search(options: Options) -> Search:
     """
     plan, store = _resume(options) if options.resume else _begin(options)
     try:
-        return _run(plan, store, options)
+        progress = report.Progress(plan, store, options)
+        progress.announce()
+        reason = _run(plan, store, options, progress)
+        return _finish(plan, store, progress, reason)
     finally:
         store.close()
 
@@ -63,39 +98,56 @@ def search(options: Options) -> Search:
 def _begin(options: Options) -> tuple[plans.Plan, Store]:
     """Check everything that can be checked before the first trial, then make the folder."""
     plan = plans.begin(options)
-    name = name_of(plan.recipe)
+    name = runs.name_of(plan.recipe)
     folder = options.out or files.next_folder(
         pathlib.Path("searches"), f"{name}-{plan.settings.tuner}"
     )
     splits = trials.load_data(plan.settings.recipe, plan.defaults)
     if splits.source.kind == "built-in":
-        print(stand_in_warning(splits.source))
+        print(runs.stand_in_warning(splits.source))
+    if plan.settings.folds:
+        _check_folds(plan, splits)
+    fingerprint = plan.fingerprint()
     training.prepare(plan.recipe, plan.defaults, splits)
     settings = dataclasses.asdict(plan.settings)
-    return plan, Store.create(folder, {"settings": settings, **plan.fingerprint()})
+    return plan, Store.create(folder, {"settings": settings, **fingerprint})
+
+
+def _check_folds(plan: plans.Plan, splits) -> None:
+    try:
+        splits.validation_folds(plan.settings.folds, plan.settings.seed)
+    except ValueError as error:
+        raise InputError(f"--folds: {error}") from error
 
 
 def _resume(options: Options) -> tuple[plans.Plan, Store]:
     """Open a search, and refuse to continue it as another one."""
     store = Store(options.resume)
     try:
-        settings = plans.Settings(**store.description["settings"])
-        _check_told(options, settings)
-        num_trials = options.trials or settings.trials
-        plan = plans.resolve(dataclasses.replace(settings, trials=num_trials))
-        before = {k: v for k, v in store.description.items() if k not in ("settings", "format")}
-        if differences := plans.find_differences(before, plan.fingerprint()):
-            raise InputError(
-                f"{store.folder} cannot be resumed, since its trials would not be comparable: "
-                f"{'; '.join(differences)}. Undo the change, or begin a new search"
-            )
+        plan = _same_plan(store, options)
         store.change(settings=dataclasses.asdict(plan.settings))
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{store.folder}/search.json is damaged: {error!r}") from error
     except BaseException:
         store.close()
         raise
     return plan, store
+
+
+def _same_plan(store: Store, options: Options) -> plans.Plan:
+    """Give the plan of a search that was begun, after a look at what may have changed since."""
+    try:
+        settings = plans.Settings(**store.description["settings"])
+        _check_told(options, settings)
+        num_trials = options.trials or settings.trials
+        plan = plans.resolve(dataclasses.replace(settings, trials=num_trials))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{store.folder}/search.json is damaged: {error!r}") from error
+    before = {k: v for k, v in store.description.items() if k not in ("settings", "format")}
+    if differences := plans.find_differences(before, plan.fingerprint()):
+        raise InputError(
+            f"{store.folder} cannot be resumed, since its trials would not be comparable: "
+            f"{'; '.join(differences)}. Undo the change, or begin a new search"
+        )
+    return plan
 
 
 def _check_told(options: Options, settings: plans.Settings) -> None:
@@ -117,18 +169,18 @@ def _check_told(options: Options, settings: plans.Settings) -> None:
             )
 
 
-def _run(plan: plans.Plan, store: Store, options: Options) -> Search:
-    progress = report.Progress(plan, store, quiet=options.quiet)
-    progress.announce()
+def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Progress) -> str:
+    """Run trials until there is a reason to end, and give it."""
     logs = tensorboard.Logs(store.folder, plan) if options.tensorboard else None
-    finished, end = list(store.trials), time.monotonic() + seconds(options.max_time)
+    finished, is_over = list(store.trials), _limits(store, options)
 
     def run_one(number: int, values: dict) -> records.Trial:
         beat = _score_to_beat(store.trials, plan.settings.direction, options.keep)
-        task = dataclasses.replace(plan.make_task(number, values), score_to_beat=beat)
+        task = plan.make_task(number, values)
+        task = dataclasses.replace(task, score_to_beat=beat, is_verbose=options.verbose)
         with progress.running(number, values):
-            trial, model = trials.run(task)
-        _stop_if_first_fails(trial, store)
+            trial, model = run_task(task)
+        _stop_if_first_fails(trial, store, options.verbose)
         store.add(trial, model)
         store.keep_models(_best_numbers(plan, store, options.keep))
         progress.show(trial)
@@ -136,13 +188,24 @@ def _run(plan: plans.Plan, store: Store, options: Options) -> Search:
             logs.write(trial)
         return trial
 
+    with workers.runner(options.isolate, store.description["code"]) as run_task:
+        return run_trials(plan.make_oracle(), finished, run_one, is_over)
+
+
+def _limits(store: Store, options: Options) -> Callable[[], str | None]:
+    """Give what tells, before each trial, why none is to be begun any more."""
+    num_before, end = len(store.trials), time.monotonic() + seconds(options.max_time)
+
     def is_over() -> str | None:
         # One trial is run in any case: a search without a result helps nobody.
-        is_late = len(store.trials) > len(finished) and time.monotonic() >= end
-        return f"--max-time {options.max_time}" if is_late else None
+        if len(store.trials) == num_before:
+            return None
+        if time.monotonic() >= end:
+            return f"--max-time {options.max_time}"
+        limit, held = options.max_memory, store.trials[-1].memory
+        return f"--max-memory {limit}" if limit and held and held > limit else None
 
-    reason = run_trials(plan.make_oracle(), finished, run_one, is_over)
-    return _finish(plan, store, progress, reason)
+    return is_over
 
 
 def run_trials(
@@ -151,7 +214,7 @@ def run_trials(
     run_one: Callable[[int, dict], records.Trial],
     is_over: Callable[[], str | None] = lambda: None,
 ) -> str:
-    """Feed an oracle the trials that have ended, then run what it proposes.
+    """Tell an oracle the trials that have ended, then run what it proposes.
 
     Args:
         oracle: At its beginning.
@@ -161,29 +224,19 @@ def run_trials(
 
     Returns:
         The reason for the end.
-
-    Raises:
-        RunError: If the oracle no longer proposes what was run.
     """
     for trial in finished:
-        proposal = oracle.create_trial("driver")
-        proposed = dict(proposal.hyperparameters.values)
-        if proposal.status != oracles.RUNNING or spaces.point_of(proposed) != trial.values:
-            raise RunError(
-                f"trial {trial.number} cannot be repeated in thought: the search ran "
-                f"{trial.values}, and would now propose {proposed or 'nothing'}; begin a new search"
-            )
-        _tell(oracle, proposal, trial)
+        _tell(oracle, oracle.begin_trial("driver", trial.values), trial)
     try:
-        while (reason := is_over()) is None:
+        while True:
             proposal = oracle.create_trial("driver")
-            if proposal.status != oracles.RUNNING:
-                return oracle.end_reason
+            reason = oracle.end_reason if proposal.status != oracles.RUNNING else is_over()
+            if reason:
+                return reason
             values = spaces.point_of(proposal.hyperparameters.values)
             _tell(oracle, proposal, run_one(int(proposal.trial_id), values))
     except KeyboardInterrupt:
         return INTERRUPTED
-    return reason
 
 
 def _tell(oracle: oracles.SteadyOracle, proposal, trial: records.Trial) -> None:
@@ -209,10 +262,12 @@ def _score_to_beat(finished: list[records.Trial], direction: str, keep: int) -> 
     return worst if len(ranked) < keep else ranked[keep - 1].score
 
 
-def _stop_if_first_fails(trial: records.Trial, store: Store) -> None:
+def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -> None:
     """A first trial that fails is nearly always a mistake that all others share."""
     if trial.number == 0 and not trial.is_ok:
         store.discard()
+        if is_verbose:
+            print(trial.traceback, file=sys.stderr)
         raise RunError(
             f"trial 0, the recipe's defaults, failed ({trial.status}): {trial.error}; "
             "nothing was kept"
@@ -221,24 +276,49 @@ def _stop_if_first_fails(trial: records.Trial, store: Store) -> None:
 
 def _finish(plan: plans.Plan, store: Store, progress: report.Progress, reason: str) -> Search:
     """Write the tables, say how it ended, refit the best point."""
-    store.write_tables()
-    progress.end(reason)
     ranked = records.rank(store.trials, plan.settings.direction)
+    _write(plan, store)
+    progress.end(reason)
     metrics = None
     if ranked:
-        pictures.draw(store.folder / "search.png", plan, store.trials)
         progress.summarise(ranked)
-    if ranked and reason != INTERRUPTED:
-        metrics = refit.refit(plan, ranked[0], store.folder)
-        progress.show_refit(metrics, ranked[0])
+        if reason != INTERRUPTED:
+            reason, metrics = _refit(plan, store, progress, ranked[0], reason)
     best = ranked[0] if ranked else None
-    fixed = plan.settings.fixed
     return Search(
         trials=records.tabulate(store.trials),
-        best_config=best and trials.make_config(plan.recipe, best.values, fixed),
+        objective=f"val_{plan.settings.monitor}",
+        best_config=best and trials.make_config(plan.recipe, best.values, plan.settings.fixed),
         best_score=best and best.score,
         best_trial=best and best.number,
         ended_by=reason,
         folder=store.folder,
         metrics=metrics,
     )
+
+
+def _write(plan: plans.Plan, store: Store) -> None:
+    """Write the tables and the picture."""
+    with interrupts.held_back("writing tables and picture; Ctrl-C again gives them up"):
+        store.write_tables()
+        if any(trial.is_ok for trial in store.trials):
+            with store.faults():
+                pictures.draw(store.folder / "search.png", plan, store.trials)
+
+
+def _refit(plan, store, progress, best: records.Trial, reason: str) -> tuple[str, dict | None]:
+    """Refit the best point; give the reason for the search's end, and the new model's metrics."""
+    try:
+        progress.announce_refit(best)
+        with store.faults():
+            metrics = refit.refit(plan, best, store.folder)
+        progress.show_refit(metrics, best)
+        return reason, metrics
+    except KeyboardInterrupt:
+        progress.end("interrupted while the best point was trained anew")
+        return INTERRUPTED, None
+    except NotFiniteError as error:
+        raise RunError(
+            f"all trials are in {store.folder}, but trial {best.number} could not be trained anew "
+            f"on training and validation rows: {error}"
+        ) from error

@@ -18,48 +18,72 @@ DEFAULT_TRIALS = 30
 MANY_POINTS = 500
 
 
+def _flag(metavar: str, default: str) -> object:
+    """Say in --help what a flag takes, and what happens where it is not given."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Search a recipe's hyperparameters.
 
-    What is None was not said: a new search takes its default, a resumed one what it was begun with.
+    A resumed search keeps what it was begun with; only trials, max-time, max-memory, keep, isolate
+    and what is shown or logged can be told anew.
     """
 
-    recipe: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = None
+    # None stands for "not said": a new search takes its default, a resumed one what it has.
+    recipe: Annotated[
+        str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help_behavior_hint="")
+    ] = None
     """Name of a recipe, or the path of a recipe's .py file."""
-    tuner: TunerName | None = None
-    """Order in which points are tried; random where not given."""
-    trials: configs.Count | None = None
-    """Points to try at most: 30 where not given, every point for a grid. Hyperband counts a point
-    that is promoted to more epochs as a new trial."""
-    epochs: configs.Count | None = None
-    """Epochs of a training at most; the recipe's where not given."""
-    folds: Annotated[int, configs.Range(2)] | None = None
-    """Score each point by cross-validation over all rows that are not for testing."""
-    repeats: configs.Count | None = None
-    """Trainings of each point with different seeds; 1 where not given."""
-    objective: str | None = None
-    """What to search for, such as val_auc; the recipe's monitored score where not given."""
-    seed: configs.Seed | None = None
-    """Decides split, proposals and trainings; 0 where not given."""
-    data: Literal["auto", "real", "builtin"] | None = None
+    tuner: Annotated[TunerName | None, _flag("{grid,random,bayesian,hyperband}", "random")] = None
+    """Order in which points are tried."""
+    trials: Annotated[configs.Count | None, _flag("N", "30; every point of a grid")] = None
+    """Trials at most. A point that Hyperband promotes to more epochs is a new trial."""
+    epochs: Annotated[configs.Count | None, _flag("N", "the recipe's")] = None
+    """Epochs of a training at most."""
+    folds: Annotated[Annotated[int, configs.Range(2)] | None, _flag("K", "the validation part")] = (
+        None
+    )
+    """Score each point by K-fold cross-validation over all rows that are not for testing."""
+    repeats: Annotated[configs.Count | None, _flag("N", "1")] = None
+    """Trainings of each point, with different seeds."""
+    objective: Annotated[str | None, _flag("NAME", "the recipe's monitored score")] = None
+    """What to search for, such as val_auc."""
+    seed: Annotated[configs.Seed | None, _flag("N", "0")] = None
+    """Decides split, proposals and trainings."""
+    start_from: Annotated[pathlib.Path | None, _flag("RUN", "the defaults alone")] = None
+    """Try a known point next after the defaults: a run folder, a search, or a config.json."""
+    engine: Annotated[Literal["fused", "keras"] | None, _flag("{fused,keras}", "fused")] = None
+    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    data: Annotated[
+        Literal["auto", "real", "builtin"] | None, _flag("{auto,real,builtin}", "auto")
+    ] = None
     """Which data, for a recipe whose data are downloaded."""
-    data_dir: pathlib.Path | None = None
+    data_dir: Annotated[pathlib.Path | None, _flag("FOLDER", "Keras's cache")] = None
     """Folder that holds the data files, for a recipe whose data are downloaded."""
-    max_parameters: configs.Count | None = None
+    max_parameters: Annotated[configs.Count | None, _flag("N", "no limit")] = None
     """A model of more parameters is not trained: its trial ends as too big."""
-    max_time: str | None = None
+    max_time: Annotated[str | None, _flag("TIME", "no limit")] = None
     """Start no trial after this time, such as 90s, 30m or 2h; the search can be resumed."""
+    max_memory: Annotated[configs.Count | None, _flag("MB", "no limit")] = None
+    """Start no trial while the process holds more memory; the search can be resumed."""
+    isolate: Annotated[configs.Count | None, _flag("N", "all in this process")] = None
+    """Train in a process of its own, a fresh one every N trials."""
     keep: Annotated[int, configs.Range(0)] = 1
     """Number of best trials whose models are kept."""
-    out: pathlib.Path | None = None
-    """Folder to write into; by default the next free one in searches/."""
-    resume: pathlib.Path | None = None
+    out: Annotated[pathlib.Path | None, _flag("FOLDER", "the next free one in searches/")] = None
+    """Folder to write into."""
+    resume: Annotated[pathlib.Path | None, _flag("FOLDER", "a new search")] = None
     """Folder of a search to continue; in the place of RECIPE."""
     tensorboard: bool = False
     """Write TensorBoard's HParams logs into the folder as well."""
+    verbose: Annotated[bool, tyro.conf.arg(aliases=("-v",))] = False
+    """Print a line for each epoch as well."""
     quiet: bool = False
     """Print the result only, no line for each trial."""
+    json: bool = False
+    """Print the result as one line of JSON to stdout, all else to stderr."""
     yes: bool = False
     """Run a grid of more than 500 points."""
 
@@ -73,6 +97,10 @@ class Options:
             )
         if self.resume is not None and self.out is not None:
             raise InputError("--out: a resumed search stays in its folder; leave --out away")
+        if self.resume is not None and self.start_from is not None:
+            raise InputError("--start-from: a resumed search has begun; leave it away")
+        if self.quiet and self.verbose:
+            raise InputError("--quiet and --verbose: give one of the two")
 
 
 def seconds(duration: str | None) -> float:
@@ -95,22 +123,26 @@ class Comparison:
 
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
     """Name of a recipe, or the path of a recipe's .py file."""
-    tuners: str = "grid,random,bayesian,hyperband"
+    tuners: Annotated[str, tyro.conf.arg(metavar="NAMES")] = "grid,random,bayesian,hyperband"
     """Which to compare, with commas between them."""
-    trials: configs.Count = 20
+    trials: Annotated[configs.Count, tyro.conf.arg(metavar="N")] = 20
     """The budget: so many trainings of all epochs. Trials that stop early leave room for more."""
-    seeds: configs.Count = 5
+    seeds: Annotated[configs.Count, tyro.conf.arg(metavar="N")] = 5
     """Seeds 0, 1, … to repeat everything with."""
-    epochs: configs.Count | None = None
-    """Epochs of a training at most; the recipe's where not given."""
-    objective: str | None = None
-    """What to search for, such as val_auc; the recipe's monitored score where not given."""
-    data: Literal["auto", "real", "builtin"] | None = None
+    epochs: Annotated[configs.Count | None, _flag("N", "the recipe's")] = None
+    """Epochs of a training at most."""
+    objective: Annotated[str | None, _flag("NAME", "the recipe's monitored score")] = None
+    """What to search for, such as val_auc."""
+    engine: Annotated[Literal["fused", "keras"] | None, _flag("{fused,keras}", "fused")] = None
+    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    data: Annotated[
+        Literal["auto", "real", "builtin"] | None, _flag("{auto,real,builtin}", "auto")
+    ] = None
     """Which data, for a recipe whose data are downloaded."""
-    data_dir: pathlib.Path | None = None
+    data_dir: Annotated[pathlib.Path | None, _flag("FOLDER", "Keras's cache")] = None
     """Folder that holds the data files, for a recipe whose data are downloaded."""
-    out: pathlib.Path | None = None
-    """Folder to write into; by default the next free one in searches/."""
+    out: Annotated[pathlib.Path | None, _flag("FOLDER", "the next free one in searches/")] = None
+    """Folder to write into."""
     quiet: bool = False
     """Print the result only, no line for each search."""
 

@@ -42,15 +42,17 @@ class SteadyOracle(keras_tuner.Oracle):
         max_trials: The search ends after this many; None sets no limit.
         seed: Any integer, 0 included; None draws one.
         hyperparameters: The space, where it is known beforehand.
+        start: A point to be run next after the defaults; None for none.
         **settings: Further settings of the Keras Tuner oracle.
 
     Attributes:
         end_reason: Why the oracle stopped; None while it goes on.
     """
 
-    def __init__(self, objective=None, max_trials=None, seed=None, **settings):
+    def __init__(self, objective=None, max_trials=None, seed=None, start=None, **settings):
         super().__init__(objective=objective, seed=seed, **settings)
         self.max_trials = max_trials
+        self.start = start
         if seed is not None:
             self.seed = seed
         self.end_reason = None
@@ -63,16 +65,23 @@ class SteadyOracle(keras_tuner.Oracle):
                 return self.ongoing_trials[tuner_id]
             if self._retry_queue:
                 return self._start(tuner_id, self.trials[self._retry_queue.pop(0)])
-            trial_id = f"{len(self.trials):04d}"
-            response = self._respond(trial_id)
-            space = self.hyperparameters.copy()
-            space.values = dict(response.get("values") or {})
-            trial = trial_module.Trial(space, trial_id, response["status"])
-            if trial.status != RUNNING:
-                return trial
-            self.trials[trial_id] = trial
-            self.start_order.append(trial_id)
+            response = self._respond(f"{len(self.trials):04d}")
+            if response["status"] != RUNNING:
+                return self._make_trial({}, response["status"])
+            return self.begin_trial(tuner_id, response["values"])
+
+    def begin_trial(self, tuner_id: str, values: dict) -> trial_module.Trial:
+        """Begin a trial of a given point: a proposed one, or one that was run before."""
+        with self._lock:
+            trial = self._make_trial(values, RUNNING)
+            self.trials[trial.trial_id] = trial
+            self.start_order.append(trial.trial_id)
             return self._start(tuner_id, trial)
+
+    def _make_trial(self, values: dict, status: str) -> trial_module.Trial:
+        space = self.hyperparameters.copy()
+        space.values = dict(values)
+        return trial_module.Trial(space, f"{len(self.trials):04d}", status)
 
     def _respond(self, trial_id: str) -> dict:
         if self.max_trials and len(self.trials) >= self.max_trials:
@@ -159,13 +168,23 @@ class SteadyOracle(keras_tuner.Oracle):
         """Give random numbers that depend on the seed and the number of trials so far."""
         return np.random.default_rng(seeds.derive("oracle", self.seed, len(self.trials)))
 
+    def _opening_values(self) -> dict | None:
+        """Give the defaults first, then the point to start from; None after these."""
+        if not self.trials:
+            return spaces.defaults(self.hyperparameters)
+        is_due = self.start is not None and spaces.key(self.start) not in self._tried()
+        return self.start if is_due else None
+
+    def _new_values(self) -> dict | None:
+        """Give the opening points, then random ones; None where every point was run."""
+        values = self._opening_values()
+        return values if values is not None else self._fresh_values()
+
     def _fresh_values(self) -> dict | None:
-        """Give the defaults first, then random points that were not run; None when there is none.
+        """Give a random point that was not run; None where there is none.
 
         A space whose every draw collides is nearly used up: what is left of it is listed.
         """
-        if not self.trials:
-            return spaces.defaults(self.hyperparameters)
         tried, generator = self._tried(), self._generator()
         for _ in range(MANY_COLLISIONS):
             values = spaces.draw(self.hyperparameters, generator)
@@ -193,8 +212,8 @@ class GridOracle(SteadyOracle):
 
     def populate_space(self, trial_id: str) -> dict:
         """Propose the next point in order that was not run."""
-        if not self.trials:
-            return self._run(spaces.defaults(self.hyperparameters))
+        if (values := self._opening_values()) is not None:
+            return self._run(values)
         if self._size_of_space != len(self.hyperparameters.space):  # a build asked for more
             self._size_of_space = len(self.hyperparameters.space)
             self._points = spaces.points(self.hyperparameters)
@@ -212,15 +231,17 @@ class RandomOracle(SteadyOracle, keras_tuner.oracles.RandomSearchOracle):
 
     def populate_space(self, trial_id: str) -> dict:
         """Propose a random point that was not run."""
-        return self._run(self._fresh_values())
+        return self._run(self._new_values())
 
 
 class BayesianOracle(SteadyOracle, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Runs some random points, then those that a Gaussian process expects most of.
+    """Runs some points that fill the space evenly, then those that promise most by those before.
 
     Args:
-        num_initial_points: Random points, the defaults among them; None chooses by the budget.
-        **settings: As for `keras_tuner.oracles.BayesianOptimizationOracle`.
+        num_initial_points: Points of the first kind, the defaults among them; None chooses by the
+            budget.
+        **settings: As for `keras_tuner.oracles.BayesianOptimizationOracle`; alpha and beta have no
+            effect, since noise is learned, and what is sought is the expected improvement.
     """
 
     def __init__(self, num_initial_points=None, **settings):
@@ -231,21 +252,33 @@ class BayesianOracle(SteadyOracle, keras_tuner.oracles.BayesianOptimizationOracl
         initial = self.num_initial_points or num_initial_points(
             self.hyperparameters, self.max_trials
         )
-        completed = self._completed()
-        if len(completed) < initial:
-            return self._run(self._fresh_values())
+        values = self._opening_values()
+        if values is None:
+            is_begun = len(self._completed()) >= initial
+            values = self._promising() if is_begun else self._initial_values()
+        return self._run(values if values is not None else self._fresh_values())
+
+    def _initial_values(self) -> dict | None:
+        """Give the next point of an even series; None where it is not a new one."""
+        values = proposals.spread_out(
+            self.hyperparameters, len(self.trials), seeds.derive("initial", self.seed)
+        )
+        return None if spaces.key(values) in self._tried() else values
+
+    def _promising(self) -> dict | None:
+        """Give the point that promises most. A failed trial counts as the worst that was scored."""
+        ended = [trial for trial in self.trials.values() if trial.status in (COMPLETED, FAILED)]
+        worst = max(map(self._loss, self._completed()))
+        losses = [self._loss(t) if t.status == COMPLETED else worst for t in ended]
         running = [trial for trial in self.trials.values() if trial.status == RUNNING]
-        values = proposals.propose(
+        return proposals.propose(
             self.hyperparameters,
-            [trial.hyperparameters.values for trial in completed],
-            np.array([self._loss(trial) for trial in completed]),
+            [trial.hyperparameters.values for trial in ended],
+            np.array(losses),
             pending=[trial.hyperparameters.values for trial in running],
             is_tried=self._tried().__contains__,
             seed=seeds.derive("proposal", self.seed, len(self.trials)),
-            noise=self.alpha,
-            beta=self.beta,
         )
-        return self._run(values if values is not None else self._fresh_values())
 
 
 def num_initial_points(space: keras_tuner.HyperParameters, max_trials: int | None) -> int:
@@ -310,7 +343,7 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
             here = self._trials_at({**place, "tuner/round": rung})
             values = None
             if len(here) < size:
-                values = self._promoted(above, here) if rung else self._fresh_values()
+                values = self._promoted(above, here) if rung else self._new_values()
             if values is not None:
                 own = {**place, "tuner/round": rung, "tuner/epochs": epochs}
                 return self._run({**values, **own})

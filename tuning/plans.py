@@ -16,7 +16,7 @@ from recipes.common import training
 from recipes.common.configs import Config
 from recipes.common.errors import InputError
 from recipes.common.problems import Problem, direction
-from tuning import oracles, recipe_files, spaces, trials
+from tuning import oracles, recipe_files, spaces, starting, trials
 from tuning.options import DEFAULT_TRIALS, MANY_POINTS, Options
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scipy", "scikit-learn")
@@ -38,6 +38,8 @@ class Settings:
         data: None takes the recipe's.
         data_dir: None takes the recipe's.
         max_parameters: None sets no limit.
+        engine: fused or keras.
+        start: Point to be run next after the defaults; None for none.
         num_initial_points: Random points of a Bayesian search; chosen when it begins, so that it
             can be continued beyond its trials. None for the others.
         bracket_trials: Trials that Hyperband's brackets have to fit in, likewise.
@@ -54,6 +56,8 @@ class Settings:
     data: str | None
     data_dir: str | None
     max_parameters: int | None
+    engine: str
+    start: dict | None
     num_initial_points: int | None = None
     bracket_trials: int | None = None
 
@@ -109,6 +113,7 @@ class Plan:
             objective=keras_tuner.Objective(f"val_{settings.monitor}", settings.direction),
             max_trials=settings.trials,
             seed=settings.seed,
+            start=settings.start,
             hyperparameters=self.space.copy(),
             **own,
         )
@@ -123,23 +128,22 @@ class Plan:
             number,
             values,
             settings.monitor,
-            settings.seed,
-            settings.fixed,
-            settings.folds,
-            settings.repeats,
-            settings.max_parameters,
+            seed=settings.seed,
+            fixed=settings.fixed,
+            folds=settings.folds,
+            repeats=settings.repeats,
+            max_parameters=settings.max_parameters,
+            engine=settings.engine,
         )
 
     def fingerprint(self) -> dict:
         """Describe everything that a trial's result depends on."""
-        settings = self.settings
-        splits = trials.load_data(settings.recipe, self.defaults)
-        source = recipe_files.read_source(settings.recipe)
+        splits = trials.load_data(self.settings.recipe, self.defaults)
         return {
             "space": spaces.describe(self.space),
-            "direction": settings.direction,
+            "direction": self.settings.direction,
             "data": {part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
-            "recipe_source": hashlib.sha256(source).hexdigest()[:16],
+            "code": recipe_files.hash_code(self.settings.recipe),
             "versions": {
                 "python": platform.python_version(),
                 **{name: importlib.metadata.version(name) for name in PACKAGES},
@@ -158,6 +162,7 @@ def begin(options: Options) -> Plan:
     tuner = options.tuner or "random"
     space = spaces.explore(recipe.search_space)
     num_trials = options.trials or (None if tuner == "grid" else DEFAULT_TRIALS)
+    initial = oracles.num_initial_points(space, num_trials) if tuner == "bayesian" else None
     settings = Settings(
         recipe=reference,
         tuner=tuner,
@@ -168,15 +173,14 @@ def begin(options: Options) -> Plan:
         monitor=_find_monitor(recipe.PROBLEM, options.objective),
         seed=options.seed or 0,
         data=options.data,
-        data_dir=None if options.data_dir is None else str(options.data_dir.resolve()),
+        data_dir=options.data_dir and str(options.data_dir.resolve()),
         max_parameters=options.max_parameters,
-        num_initial_points=(
-            oracles.num_initial_points(space, num_trials) if tuner == "bayesian" else None
-        ),
+        engine=options.engine or "fused",
+        start=options.start_from and starting.find(options.start_from, recipe, space),
+        num_initial_points=initial,
         bracket_trials=num_trials if tuner == "hyperband" else None,
     )
-    plan = resolve(settings)
-    _check_grid(plan, options)
+    _check_grid(plan := resolve(settings), options)
     return plan
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
+import hashlib
 import importlib
-import importlib.util
 import pathlib
-import sys
-import traceback
 import types
 
-from recipes.common import shelf
+from recipes.common import shelf, source_files
 from recipes.common.errors import InputError
 
 FOLDER = shelf.FOLDER
+ROOT = FOLDER.parent
+# Folders of code that the result of a trial, or the choice of the next one, depends on.
+SHARED = ("datasets", "recipes/common", "tuning")
 PARTS = ("PROBLEM", "Config", "load_data", "build_model", "search_space")
 
 
@@ -60,7 +62,9 @@ def load(reference: str) -> types.ModuleType:
     """
     if not reference.endswith(".py"):
         return importlib.import_module(f"recipes.{reference}")
-    module = _import_file(pathlib.Path(reference))
+    path = pathlib.Path(reference)
+    _read_source(path)  # which has the words for a file that has gone
+    module = source_files.import_file(path)
     if missing := [part for part in PARTS if not hasattr(module, part)]:
         raise InputError(
             f"{reference} is not a recipe: it lacks {', '.join(missing)}; "
@@ -69,45 +73,66 @@ def load(reference: str) -> types.ModuleType:
     return module
 
 
-def read_source(reference: str) -> bytes:
-    """Read the recipe's file.
+def hash_code(reference: str) -> dict[str, str]:
+    """Hash all code that a search of a recipe runs: its file, what stands beside it, the shared.
+
+    Args:
+        reference: What `refer` gave.
+
+    Returns:
+        A hash for each file, by its name. Comments, docstrings and layout do not count.
 
     Raises:
-        InputError: If it is there no longer.
+        InputError: If the recipe's file is there no longer.
     """
-    path = pathlib.Path(reference) if reference.endswith(".py") else FOLDER / f"{reference}.py"
+    recipe = pathlib.Path(load(reference).__file__)
+    files = [recipe, *(p for folder in SHARED for p in sorted((ROOT / folder).rglob("*.py")))]
+    if recipe.parent != FOLDER:
+        files += _neighbours(recipe)
+    return {_name(path): _hash_file(path) for path in files}
+
+
+def _neighbours(path: pathlib.Path) -> list[pathlib.Path]:
+    """Give the files in a recipe's own folder that it imports."""
+    names = set()
+    for node in ast.walk(ast.parse(_read_source(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    return [file for name in sorted(names) if (file := path.with_name(f"{name}.py")).is_file()]
+
+
+def _name(path: pathlib.Path) -> str:
+    inside = path.is_relative_to(ROOT)
+    return path.relative_to(ROOT).as_posix() if inside else path.name
+
+
+def _hash_file(path: pathlib.Path) -> str:
+    source = _read_source(path)
+    try:
+        return _hash_source(source)
+    except SyntaxError as error:
+        raise InputError(f"{path}: {source_files.describe(error, path)}") from error
+
+
+@functools.cache  # parsing the shared files takes a third of a second
+def _hash_source(source: bytes) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [line for line in body if not _is_text(line)]
+    return hashlib.sha256(ast.dump(tree).encode("utf-8")).hexdigest()[:16]
+
+
+def _is_text(line: ast.AST) -> bool:
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+
+
+def _read_source(path: pathlib.Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: the recipe's file cannot be read ({error.strerror}); put it back"
         ) from error
-
-
-def _import_file(path: pathlib.Path) -> types.ModuleType:
-    read_source(str(path))
-    name = f"recipe_from_file_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # a dataclass looks its module up
-    sys.path.insert(0, str(path.parent))  # so that it finds its neighbours, as a script does
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise InputError(f"{path}: {describe(error, path)}") from error
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-def describe(error: Exception, path: pathlib.Path | str) -> str:
-    """Describe an error in one line, with the line of the recipe that it came from."""
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
-    place = f" (line {lines[-1]} of {pathlib.Path(path).name})" if lines else ""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}{place}"

@@ -85,8 +85,9 @@ def tabulate(trials: list[Trial]) -> pd.DataFrame:
     Hyperparameters' and metrics' columns have the plain names; where a hyperparameter is called
     like another column, "hp:" is put before it.
     """
-    rows = [_row(trial) for trial in trials]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame([_row(trial) for trial in trials])
+    # A failed trial has none of these; the others' stay whole numbers.
+    return table.astype({name: "Int64" for name in ("seed", "parameters") if name in table})
 
 
 def _row(trial: Trial) -> dict:

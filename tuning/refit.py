@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import statistics
 
-from recipes.common import files, runs, training
+from recipes.common import anatomy, files, runs, training
 from tuning import plans, records, trials
 
 
@@ -32,9 +32,9 @@ def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
         return {**before, "folder": str(target)}
     config = trials.make_config(plan.recipe, best.values, plan.settings.fixed)
     epochs = max(1, round(statistics.median(best.best_epochs)))
-    splits = plan.recipe.load_data(config).merge_validation()
-    model = training.prepare(plan.recipe, config, splits)
-    trained = training.fit(model, plan.problem, splits, config, epochs=epochs)
+    splits = anatomy.load_data(plan.recipe, config).merge_validation()
+    engine = plan.settings.engine
+    trained = training.fit_all(plan.recipe, config, splits, epochs, engine)
     if before:
         shutil.rmtree(target)
     name, problem = runs.name_of(plan.recipe), plan.recipe.PROBLEM
@@ -42,7 +42,9 @@ def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
     # What a killed refit left behind: the search's folder is ours, and locked.
     shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
     with files.whole_folder(target) as partial:
-        metrics = runs.write(partial, name, problem, config, splits, trained, search=origin)
+        metrics = runs.write(
+            partial, name, problem, config, splits, trained, engine=engine, search=origin
+        )
     return {**metrics, "folder": str(target)}
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pathlib
 import statistics
 import typing
 from collections.abc import Iterator
 
+import rich.markup
 from rich.console import Console
 from rich.table import Table
 
-from recipes.common import reports, runs
+from recipes.common import reports, runs, terminal
 from recipes.common.configs import Range
 from tuning import plans, records, spaces
+from tuning.options import Options
 from tuning.store import Store, resume_command
 
 NUM_LEADERS = 5
@@ -27,11 +30,11 @@ class Progress:
     Args:
         plan: Of the search.
         store: With the trials that have ended.
-        quiet: Leave out the line for each trial.
+        options: Say how much is shown.
     """
 
-    def __init__(self, plan: plans.Plan, store: Store, *, quiet: bool):
-        self.plan, self.store, self.quiet = plan, store, quiet
+    def __init__(self, plan: plans.Plan, store: Store, options: Options):
+        self.plan, self.store, self.options = plan, store, options
         self.console = Console(highlight=False, soft_wrap=True)
         self.expected = _count_expected(plan)
 
@@ -48,27 +51,32 @@ class Progress:
         for line in _describe_tuner(self.plan):
             self._say(line)
         if done:
-            self._say(f"resuming: {done} trials have ended")
+            self._say(f"resuming: {done} of {self.expected or '?'} trials have ended")
 
     @contextlib.contextmanager
     def running(self, number: int, values: dict) -> Iterator[None]:
         """Show what runs while it does, where there is a terminal."""
-        if self.quiet or not self.console.is_terminal:
+        line = f"trial {number + 1} of {self.expected or '?'}: {describe_values(values)}"
+        if self.options.verbose:
+            self._say(line)
+        if self.options.quiet or self.options.verbose or not self.console.is_terminal:
             yield
             return
-        with self.console.status(f"trial {number}: {describe_values(values)}"):
+        parts = [line, *([self._describe_best()] if self.store.trials else [])]
+        if left := self._estimate_left():
+            parts.append(f"{left} left")
+        with self.console.status(rich.markup.escape(" · ".join(parts))):
             yield
 
     def show(self, trial: records.Trial) -> None:
         """Print the line of a trial that has ended."""
         settings = self.plan.settings
-        ranked = records.rank(self.store.trials, settings.direction)
         score = f"val_{settings.monitor} {trial.score:.4g}" if trial.is_ok else trial.status.upper()
         if trial.std is not None:
             score += f" ± {trial.std:.2g}"
         parts = [
             f"[{len(self.store.trials)}/{self.expected or '?'}] {score}",
-            f"best {ranked[0].score:.4g} (trial {ranked[0].number})",
+            self._describe_best(),
             format_seconds(trial.seconds),
         ]
         if left := self._estimate_left():
@@ -87,42 +95,50 @@ class Progress:
             run = sum(spaces.key(trial.values) in on_grid for trial in trials)
             line = f"ended: {reason}; grid: {run} of {size} points run, {failed} failed"
         self.console.print(line, markup=False)
-        if reason.startswith(("interrupted", "--max-time")):
+        if reason.startswith(("interrupted", "--max-")):
             self.console.print(f"continue by: {resume_command(self.store.folder)}", markup=False)
 
     def summarise(self, ranked: list[records.Trial]) -> None:
         """Print leaderboard, gain over the defaults and warnings."""
-        self.console.print(_leaderboard(self.plan, ranked))
+        terminal.print_table(_leaderboard(self.plan, ranked))
         best = ranked[0]
         self.console.print(_describe_gain(self.plan, best, self.store.trials[0]), markup=False)
         for line in find_edges(self.plan, best):
             self.console.print(f"WARNING: {line}", markup=False)
 
+    def announce_refit(self, best: records.Trial) -> None:
+        """Say that the best point is being trained anew."""
+        self._say(f"training trial {best.number} anew, on training and validation rows")
+
     def show_refit(self, metrics: dict, best: records.Trial) -> None:
         """Print the test scores of the model that was trained anew."""
-        monitor = self.plan.settings.monitor
-        self.console.print(
-            f"trial {best.number} trained anew on training and validation rows, "
-            f"{metrics['epochs_run']} epochs. Its val_{monitor} of {best.score:.4g} is optimistic, "
-            "being the best of many; the test scores below are not:",
-            markup=False,
+        print(
+            f"The val_{self.plan.settings.monitor} of {best.score:.4g} is optimistic, being the "
+            f"best of many; the test scores of trial {best.number}, trained anew on training and "
+            f"validation rows for {metrics['epochs_run']} epochs, are not:"
         )
         reports.print_run(self.plan.recipe.PROBLEM, metrics)
-        self.console.print(
-            f"All trials are in {self.store.folder}: trials.csv, history.csv, search.png",
-            markup=False,
-        )
+        folder, size = self.store.folder, _count_bytes(self.store.folder) / 1e6
+        print(f"All trials are in {folder} ({size:.1f} MB): trials.csv, history.csv, search.png")
+
+    def _describe_best(self) -> str:
+        best = records.rank(self.store.trials, self.plan.settings.direction)[0]
+        return f"best {best.score:.4g} (trial {best.number})"
 
     def _say(self, line: str) -> None:
-        if not self.quiet:
+        if not self.options.quiet:
             self.console.print(line, markup=False)
 
     def _estimate_left(self) -> str:
-        if not self.expected:
+        if not self.expected or not self.store.trials:
             return ""
         left = self.expected - len(self.store.trials)
         each = statistics.fmean(trial.seconds for trial in self.store.trials[-NUM_RECENT:])
         return format_seconds(left * each) if left > 0 else ""
+
+
+def _count_bytes(folder: pathlib.Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _count_expected(plan: plans.Plan) -> int | None:

@@ -96,10 +96,16 @@ def is_active(hyperparameter, values: dict) -> bool:
     return all(condition.is_active(values) for condition in hyperparameter.conditions)
 
 
-def points(space: keras_tuner.HyperParameters) -> Iterator[dict]:
+def points(
+    space: keras_tuner.HyperParameters, values_of: Callable[[object], list] = grid_values
+) -> Iterator[dict]:
     """Give every point of the grid once, the last hyperparameters varying fastest.
 
     A hyperparameter in a conditional scope is part of the points in which it is active.
+
+    Args:
+        space: To go through.
+        values_of: Gives the values to go through of a hyperparameter.
     """
 
     def extend(position: int, values: dict) -> Iterator[dict]:
@@ -110,7 +116,7 @@ def points(space: keras_tuner.HyperParameters) -> Iterator[dict]:
         if hyperparameter.name in values or not is_active(hyperparameter, values):
             yield from extend(position + 1, values)
             return
-        for value in grid_values(hyperparameter):
+        for value in values_of(hyperparameter):
             yield from extend(position + 1, {**values, hyperparameter.name: value})
 
     return extend(0, {})

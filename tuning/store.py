@@ -23,7 +23,7 @@ from recipes.common import files
 from recipes.common.errors import InputError, RunError
 from tuning import records
 
-FORMAT = 1
+FORMAT = 2
 # The tables are made anew from all trials, so not after every one of many fast trials.
 SECONDS_BETWEEN_TABLES = 1.0
 
@@ -43,6 +43,9 @@ class Store:
         self.trials = read_trials(folder)
         self._tables_written = float("-inf")
         self._lock: int | None = _lock(folder)
+        for left_by_a_kill in folder.rglob("*.partial"):
+            if left_by_a_kill.is_file():
+                left_by_a_kill.unlink()
 
     @classmethod
     def create(cls, folder: pathlib.Path, description: dict) -> Store:
@@ -76,7 +79,7 @@ class Store:
 
     def add(self, trial: records.Trial, model: bytes | None = None) -> None:
         """Write a trial that has ended, and its model first, so that no trial lacks its own."""
-        with self._faults():
+        with self.faults():
             if model is not None:
                 _write_bytes(self.model_path(trial.number), model)
             text = json.dumps(_signed(dataclasses.asdict(trial)), ensure_ascii=False)
@@ -102,7 +105,7 @@ class Store:
             "trials.csv": records.tabulate(self.trials),
             "history.csv": records.tabulate_history(self.trials),
         }
-        with self._faults():
+        with self.faults():
             for name, table in tables.items():
                 files.write_text(self.folder / name, table.to_csv(index=False))
         self._tables_written = time.monotonic()
@@ -110,18 +113,24 @@ class Store:
     def change(self, **entries: object) -> None:
         """Change entries of search.json."""
         self.description = {**self.description, **entries}
-        with self._faults():
+        with self.faults():
             files.write_json(self.folder / "search.json", self.description)
 
     @contextlib.contextmanager
-    def _faults(self):
-        """Say of a disk's failure what is left and how to go on."""
+    def faults(self):
+        """Say of a disk's failure within the block what is left and how to go on.
+
+        Raises:
+            RunError: If the disk is full, or fails otherwise.
+        """
         try:
             yield
         except (OSError, RunError) as error:
             cause = error.__cause__ if isinstance(error, RunError) else error
+            if not isinstance(cause, OSError) or isinstance(cause, BrokenPipeError):
+                raise
             raise RunError(
-                f"could not write into {self.folder} ({getattr(cause, 'strerror', cause)}); all "
+                f"could not write into {self.folder} ({cause.strerror or cause}); all "
                 f"{len(self.trials)} trials that ended before are there: free some space, then "
                 f"{resume_command(self.folder)}"
             ) from error
@@ -216,7 +225,7 @@ def _write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 def _lock(folder: pathlib.Path) -> int:
     """Hold the folder against a second process; the system lets go when this one ends."""
-    held = os.open(folder / "search.lock", os.O_RDWR | os.O_CREAT)
+    held = os.open(folder / "search.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         import fcntl
 

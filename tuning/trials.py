@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-import logging
 import os
 import pathlib
 import statistics
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 import keras
 import keras_tuner
 
-from recipes.common import training
+from recipes.common import anatomy, callbacks, source_files, training
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError
 from recipes.common.problems import direction
@@ -40,6 +39,8 @@ class Task:
             part as it is.
         repeats: Trainings with different seeds, for each fold.
         max_parameters: A model of more is not trained.
+        engine: As in `training.fit`.
+        is_verbose: Whether a line is printed for each epoch.
         score_to_beat: The model is part of the result if its trial scores better.
     """
 
@@ -52,6 +53,8 @@ class Task:
     folds: int | None = None
     repeats: int = 1
     max_parameters: int | None = None
+    engine: str = "fused"
+    is_verbose: bool = False
     score_to_beat: float = float("nan")  # nothing is better than that
 
 
@@ -87,8 +90,7 @@ def run(task: Task) -> tuple[records.Trial, bytes | None]:
     model = None
     failure = {}
     try:
-        with _quiet_checks():
-            model = _train_all(task, done)
+        model = _train_all(task, done)
     except Exception as error:
         failure = _describe(error, recipe_files.load(task.recipe))
         model = None
@@ -101,7 +103,6 @@ def run(task: Task) -> tuple[records.Trial, bytes | None]:
         content = None
     del model
     keras.utils.clear_session()  # else Keras holds on to every model that was built
-    gc.collect()
     seconds = time.perf_counter() - start
     return dataclasses.replace(trial, seconds=seconds, memory=resident_memory()), content
 
@@ -116,7 +117,7 @@ def make_config(recipe: types.ModuleType, values: dict, fixed: dict) -> Config:
     """
     hp = keras_tuner.HyperParameters()
     hp.values = dict(values)
-    config = dataclasses.replace(recipe.search_space(hp), **fixed)
+    config = dataclasses.replace(anatomy.search_space(recipe, hp), **fixed)
     if "tuner/epochs" in values:
         config = dataclasses.replace(config, epochs=values["tuner/epochs"])
     return config
@@ -134,7 +135,7 @@ def load_data(reference: str, config: Config):
     if known and all(getattr(config, name) == value for name, value in known[0].items()):
         return known[1]
     watched, names = _watch(config)
-    loaded = recipe_files.load(reference).load_data(watched)
+    loaded = anatomy.load_data(recipe_files.load(reference), watched)
     closed = dataclasses.replace(loaded, test=ClosedPart())
     _loaded[reference] = ({name: getattr(config, name) for name in names}, closed)
     return closed
@@ -182,13 +183,17 @@ def _rounds(task: Task, splits) -> Iterator[tuple[int, int, object]]:
 
 
 def _train(task: Task, recipe, config: Config, splits) -> tuple[training.Trained, dict]:
-    keras.utils.clear_session()
-    model = training.prepare(recipe, config, splits)
+    keras.utils.clear_session(free_memory=False)
+    # The defaults were checked with the data before the first trial.
+    model = training.prepare(recipe, config, splits, check=False)
     parameters = model.count_params()
     if task.max_parameters and parameters > task.max_parameters:
         raise TooBigError(f"{parameters:,} parameters, at most {task.max_parameters:,} are allowed")
     problem = dataclasses.replace(recipe.PROBLEM, monitor=task.monitor)
-    trained = training.fit(model, problem, splits, config)
+    called = callbacks.make(problem, config)
+    if task.is_verbose:
+        called.append(callbacks.EpochLines())
+    trained = training.fit(model, problem, splits, config, callbacks=called, engine=task.engine)
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     at_best = {name: values[trained.best_epoch - 1] for name, values in trained.history.items()}
@@ -234,7 +239,7 @@ def _describe(error: Exception, recipe: types.ModuleType) -> dict[str, str]:
     else:
         status = "error"
     own = isinstance(error, (InputError, NotFiniteError, TooBigError))
-    text = " ".join(str(error).split()) if own else recipe_files.describe(error, recipe.__file__)
+    text = " ".join(str(error).split()) if own else source_files.describe(error, recipe.__file__)
     return {"status": status, "error": text, "traceback": traceback.format_exc()}
 
 
@@ -246,15 +251,17 @@ def _file_content(model: keras.Model) -> bytes:
 
 
 @contextlib.contextmanager
-def _quiet_checks() -> Iterator[None]:
-    """Hold back the warnings about data, which were printed once before the first trial."""
-    log = logging.getLogger("recipes.common.checks")
-    level = log.level
-    log.setLevel(logging.ERROR)
+def light_collection() -> Iterator[None]:
+    """Leave out of garbage collection, within the block, what is in memory at its beginning.
+
+    Each trial ends with a collection, which looks at every object of TensorFlow: a third of a
+    second, longer than many a trial trains.
+    """
+    gc.freeze()
     try:
         yield
     finally:
-        log.setLevel(level)
+        gc.unfreeze()
 
 
 def resident_memory() -> float | None:

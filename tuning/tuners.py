@@ -39,23 +39,35 @@ class RecipeModel(keras_tuner.HyperModel):
         """Build the model of a point."""
         return self.recipe.build_model(self.recipe.search_space(hp))
 
+    def check(self, x=None, y=None, validation_data=None, callbacks=(), verbose=0, **settings):
+        """Check the recipe's defaults and the data, as a run does.
+
+        Raises:
+            InputError: If something is missing, or does not go together.
+        """
+        if x is None or y is None or validation_data is None:
+            raise InputError("search: a recipe needs x, y and validation_data=(x, y) as arrays")
+        try:
+            config = dataclasses.replace(self.recipe.Config(), **settings)
+        except TypeError as error:
+            raise InputError(f"search: {error}; expected fields of the recipe's Config") from error
+        training.prepare(self.recipe, config, _splits(x, y, validation_data))
+
     def fit(self, hp, model, x, y, validation_data, callbacks=(), verbose=0, **settings):
         """Train as the recipe does; epochs and batch_size given to `search` go before its own."""
         config = trials.make_config(self.recipe, hp.values, settings)
-        splits = types.SimpleNamespace(
-            train=Part(x, np.asarray(y)), validation=Part(*validation_data)
-        )
+        splits = _splits(x, y, validation_data)
         training.adapt(model, self.problem, training.to_array(x), splits.train.y)
-        shared = shared_callbacks.make(self.problem, config)
-        training.fit(
-            model,
-            self.problem,
-            splits,
-            config,
-            callbacks=[*shared, *callbacks],
-            verbose=verbose,
-        )
+        called = [*shared_callbacks.make(self.problem, config), *callbacks]
+        training.fit(model, self.problem, splits, config, callbacks=called, verbose=verbose)
         return model.history
+
+
+def _splits(x, y, validation_data) -> types.SimpleNamespace:
+    return types.SimpleNamespace(
+        train=Part(x, np.asarray(y)),
+        validation=Part(validation_data[0], np.asarray(validation_data[1])),
+    )
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -96,6 +108,8 @@ class Tuner(keras_tuner.Tuner):
     def __init__(self, *, keep: int = 1, **settings):
         self.keep = keep
         self._execution = 0
+        if settings.get("overwrite"):
+            _check_ours(pathlib.Path(settings["directory"]) / settings["project_name"])
         super().__init__(**settings)
         self._check_same_search()
 
@@ -120,6 +134,13 @@ class Tuner(keras_tuner.Tuner):
                         "overwrite=True"
                     )
         files.write_json(path, now)
+
+    def search(self, *arguments, **named):
+        """Search as Keras Tuner does; a recipe is checked with its data before the first trial."""
+        if isinstance(self.hypermodel, RecipeModel):
+            self.hypermodel.check(*arguments, **named)
+        with trials.light_collection():  # Keras Tuner collects garbage in every trial
+            super().search(*arguments, **named)
 
     def _build_hypermodel(self, hp):
         # The seed is set here, since Keras Tuner's clear_session before a build wipes it.
@@ -191,6 +212,12 @@ class Tuner(keras_tuner.Tuner):
                 "make the tuner with a larger keep"
             )
         return super().get_best_models(num_models)
+
+
+def _check_ours(folder: pathlib.Path) -> None:
+    """Refuse to let a folder be deleted that no search has made."""
+    if folder.exists() and not (folder / "search.json").is_file():
+        raise InputError(f"overwrite: {folder} holds no search; give another project_name")
 
 
 def make_tuner(

@@ -69,6 +69,11 @@ def search_space(recipe: types.ModuleType, hp) -> Config:
     return config
 
 
+def ignored_checks(recipe: types.ModuleType) -> tuple[str, ...]:
+    """Give the ids of the rules that a recipe leaves out, by its `IGNORED_CHECKS`."""
+    return tuple(getattr(recipe, "IGNORED_CHECKS", ()))
+
+
 def _file(recipe: types.ModuleType) -> str:
     """Name a recipe's file, for a message."""
     return pathlib.Path(recipe.__file__).name

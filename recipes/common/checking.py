@@ -77,14 +77,13 @@ def _check_recipe(arguments: Check) -> Findings:
     recipe = importlib.import_module(f"recipes.{arguments.model}")
     config = recipe.Config()
     splits = anatomy.load_data(recipe, config)
-    model = anatomy.build_model(recipe, config)
-    training.adapt(model, recipe.PROBLEM, training.to_array(splits.train.x), splits.train.y)
+    model = training.prepare(recipe, config, splits, check=False)
     return checks.check(
         model,
         splits.train.x,
         splits.train.y,
         (splits.validation.x, splits.validation.y),
-        ignore=arguments.ignore,
+        ignore=(*arguments.ignore, *anatomy.ignored_checks(recipe)),
         strict=arguments.strict,
         epochs=arguments.epochs or config.epochs,
         batch_size=arguments.batch_size or config.batch_size,
@@ -130,14 +129,7 @@ def _build(named: str) -> tuple[keras.Model, str]:
             f"{named}: expected FILE.py:FUNCTION, such as train.py:build_model, or a recipe: "
             + ", ".join(shelf.recipe_names())
         )
-    module = source_files.import_file(path)
-    try:
-        model = _find(module, function, path)
-    except InputError:
-        raise
-    except Exception as error:
-        text = source_files.describe(error, path.resolve())
-        raise InputError(f"{path}: {function}() raised {text}") from error
+    model = _find(source_files.import_file(path), function, path)
     import keras
 
     if not isinstance(model, keras.Model):
@@ -148,11 +140,18 @@ def _build(named: str) -> tuple[keras.Model, str]:
 
 
 def _find(module: types.ModuleType, function: str, path: pathlib.Path) -> object:
+    """Give what a function of the module returns, or what has that name in it."""
+    from recipes.common import source_files
+
     found = getattr(module, function, None)
     if found is None:
         there = [n for n, v in vars(module).items() if isinstance(v, types.FunctionType)]
         raise InputError(f"{path}: no {function!r} in it; there is {', '.join(there) or 'nothing'}")
-    return found() if isinstance(found, types.FunctionType) else found
+    try:
+        return found() if isinstance(found, types.FunctionType) else found
+    except Exception as error:  # whatever the user's function raises
+        text = source_files.describe(error, path.resolve())
+        raise InputError(f"{path}: {function}() raised {text}") from error
 
 
 def _read(path: pathlib.Path, arguments: Check) -> tuple:

@@ -15,6 +15,7 @@ import pathlib
 import re
 import sys
 import types
+import typing
 from collections.abc import Iterator
 from typing import Literal
 
@@ -43,9 +44,27 @@ _WORDINGS = {
 }
 
 
+_registry = tyro.constructors.ConstructorRegistry()
+
+
+@_registry.primitive_rule
+def _read_optional(info: tyro.constructors.PrimitiveTypeInfo):
+    """Read a flag of type `X | None` as one of type X: None says that it was not given."""
+    kinds = set(typing.get_args(info.type)) - {type(None)}
+    if len(kinds) != 1 or type(None) not in typing.get_args(info.type):
+        return None
+    inner = tyro.constructors.PrimitiveTypeInfo.make(kinds.pop(), info.markers)
+    spec = tyro.constructors.ConstructorRegistry.get_primitive_spec(inner)
+    return dataclasses.replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda v: ["none"] if v is None else spec.str_from_instance(v),
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Where a run writes, what it shows, and which engine trains."""
+    """Where a run writes, what it shows, which engine trains, and what is let pass."""
 
     out: pathlib.Path | None = None
     """Folder to write the run into; by default the next free one in runs/."""
@@ -53,6 +72,8 @@ class Options:
     """Write TensorBoard's logs into the run folder as well."""
     engine: Literal["fused", "keras"] = "fused"
     """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    strict: bool = False
+    """Take what the check before training warns of as an error."""
     quiet: bool = False
     """Print the result only, no progress."""
 
@@ -105,9 +126,19 @@ def parse(
     )
     markers = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     said = io.StringIO()
+    # The box around a message would break long words; the help is to be read as it is.
+    is_help = {"-h", "--help"} & set(sys.argv[1:] if arguments is None else arguments)
+    width = contextlib.nullcontext() if is_help else terminal.unwrapped()
     try:
-        with contextlib.redirect_stderr(said):
-            made = tyro.cli(collect, prog=prog, description=title, args=arguments, config=markers)
+        with contextlib.redirect_stderr(said), width:
+            made = tyro.cli(
+                collect,
+                prog=prog,
+                description=title,
+                args=arguments,
+                config=markers,
+                registry=_registry,
+            )
         return tuple(_expand_home(settings) for settings in made)
     except SystemExit as end:
         if end.code:

@@ -83,6 +83,26 @@ class DownloadedConfig(Config):
     """Folder that holds the data files."""
 
 
+@dataclasses.dataclass(frozen=True)
+class TableConfig(Config):
+    """Settings of a recipe for a table of the user's."""
+
+    csv: pathlib.Path | None = None
+    """The table: a delimited text file, the target among its columns."""
+    target: str | None = None
+    """Column to predict."""
+    problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    """Kind of problem; auto decides by the target."""
+    header: bool = True
+    """Whether the first row names the columns; otherwise they are column_1, column_2, …"""
+    categorical: tuple[str, ...] = ()
+    """Columns to take as categories, whatever they look like."""
+    numeric: tuple[str, ...] = ()
+    """Columns to take as numbers."""
+    drop: tuple[str, ...] = ()
+    """Columns to leave out."""
+
+
 def check_fields(settings: object) -> None:
     """Hold every field of a dataclass against the range or the choices of its type.
 

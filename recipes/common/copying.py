@@ -1,30 +1,39 @@
-"""A recipe as a project of its own, and what has changed since it was taken."""
+"""A recipe as a project of its own.
+
+Copies do without this file: `copy` belongs to the collection, and nothing in a copy imports it.
+"""
 
 from __future__ import annotations
 
 import ast
-import dataclasses
+import contextlib
 import datetime
-import difflib
+import errno
 import hashlib
 import importlib.util
 import json
 import keyword
+import os
 import pathlib
 import re
 import shlex
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import recipes
-from recipes.common import files, shelf
-from recipes.common.errors import InputError
+from recipes.common import shelf
+from recipes.common.errors import InputError, RunError
 
 ROOT = shelf.FOLDER.parent
 PACKAGES = ("recipes", "tuning", "datasets")
 # What a project starts from besides its recipe; the rest is found from their imports.
 ENTRIES = ("recipes/__main__.py", "tuning/__main__.py", "tests/test_recipes.py")
-AS_THEY_ARE = ("tests/conftest.py", "requirements.txt", "pyproject.toml", ".gitignore")
+AS_THEY_ARE = ("tests/conftest.py", "requirements.txt", ".gitignore")
 MANIFEST = "copied.json"
+LONGEST_NAME = 30  # a longer one takes the lines that it stands in beyond 100 columns
+NAME = rf"[a-z][a-z0-9_]{{,{LONGEST_NAME - 1}}}"
+COMMANDS_OF_TUNING = ("compare",)  # `python -m tuning compare` is no search of a recipe
 
 README = """\
 # {name}
@@ -33,27 +42,37 @@ README = """\
 
 {problem}
 
-Begun from the recipe `{recipe}` of the Keras recipes, version {version}. There it reached, by its
-defaults: {result}.
+{origin}
 
 ```bash
-python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
-python -m recipes.{name}                                # train; --help shows the settings
-python -m tuning {name} --tuner random --trials 30      # search for better settings
-python -m recipes predict runs/{name}-1 INPUT           # a .csv, .npy or .png
-python -m pytest                                        # the contract that every recipe keeps
+{commands}
 ```
+
+This needs Python 3.11 or newer. On Windows, say `.venv\\Scripts\\activate` in place of
+`. .venv/bin/activate`.
 
 | to change | edit |
 |---|---|
 | the data | `load_data` in `recipes/{name}.py`, and the file in `datasets` that it calls |
 | what the outputs mean | `PROBLEM` in `recipes/{name}.py`: output layer, loss, metrics follow |
 | the network and its settings | `build_model` and `Config` in `recipes/{name}.py` |
-| what a search may try | `search_space` in `recipes/{name}.py` |
+| what a search may try | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
+
+The docstring of `recipes/{name}.py` tells the problem and the data, and `python -m recipes` prints
+it: edit it with them.
 
 `{manifest}` says which files were taken. Where the collection is at hand,
 `python -m recipes diff FOLDER` shows there what has changed on either side since.
 """
+INSTALL = "python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt"
+COMMANDS = {
+    "python -m recipes.{name}": "train; --help shows the settings",
+    "python -m tuning {name} --tuner random --trials 30": "search for better settings",
+    "python -m recipes predict runs/{name}-1 {input}": "{inputs}",
+    "python -m pytest": "the contract that every recipe keeps",
+}
+IMAGES = ("new.png", "a .png, a folder of them, or a .npy")
+TABLES = ("new.csv", "a .csv with the columns of the data, or a .npy")
 WORKFLOW = """\
 name: tests
 on: [push, pull_request]
@@ -72,27 +91,12 @@ jobs:
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """A file of a project that is not what a copy would write today.
-
-    Attributes:
-        path: Below the project.
-        sides: Who changed it since it was taken, in words.
-        patch: Unified diff from the project's file to what a copy would write today.
-    """
-
-    path: str
-    sides: str
-    patch: str
-
-
 def copy(recipe: str, folder: pathlib.Path, name: str | None = None) -> list[str]:
     """Write a project that stands without this repository.
 
     Args:
         recipe: Name of a recipe.
-        folder: Of the project; new, or empty.
+        folder: Of the project; new, or empty but for .git.
         name: Of the recipe there; by default the folder's.
 
     Returns:
@@ -102,8 +106,8 @@ def copy(recipe: str, folder: pathlib.Path, name: str | None = None) -> list[str
         InputError: If recipe, folder or name cannot serve.
         RunError: If the disk is full, or fails otherwise.
     """
-    folder = folder.expanduser().absolute()
-    name = check_name(recipe, folder, name)
+    folder = real_path(folder)
+    name = check_name(recipe, folder.name, name)
     check_folder(folder)
     contents = project(recipe, name)
     manifest = {
@@ -111,62 +115,142 @@ def copy(recipe: str, folder: pathlib.Path, name: str | None = None) -> list[str
         "name": name,
         "version": recipes.__version__,
         "date": datetime.date.today().isoformat(),
-        "files": {path: _digest(text) for path, text in contents.items()},
+        "files": {path: digest(text.encode()) for path, text in contents.items()},
     }
     contents[MANIFEST] = json.dumps(manifest, indent=2) + "\n"
-    with files.whole_folder(folder) as partial:
-        for path, text in contents.items():
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            files.write_text(partial / path, text)
+    write_into(folder, contents)
     return [
         f"{len(contents)} files in {folder}. Next:",
         f"  cd {quoted(folder)}",
-        "  python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt",
+        f"  {INSTALL}",
         f"  python -m recipes.{name}",
     ]
 
 
-def check_name(recipe: str, folder: pathlib.Path, name: str | None) -> str:
+def real_path(path: pathlib.Path) -> pathlib.Path:
+    """Give a path as it is on the disk: absolute, without `..` and links."""
+    return pathlib.Path(os.path.realpath(path.expanduser()))
+
+
+def check_name(recipe: str, stem: str, name: str | None) -> str:
     """Give the name that a copied recipe gets, checked.
+
+    Args:
+        recipe: Name of a recipe.
+        stem: Of the folder or file to write, the name where none is given.
+        name: Given by the user, or None.
 
     Raises:
         InputError: If there is no such recipe, or the name cannot be that of a module.
     """
     if recipe not in shelf.recipe_names():
         raise InputError(f"unknown recipe {recipe!r}; there is {', '.join(shelf.recipe_names())}")
-    given, name = name, name or folder.name
-    advice = "give another with --name, such as --name my_project"
-    whose = "--name" if given else f"the folder's name, {name!r}, cannot name the recipe:"
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    given, name = name is not None, stem if name is None else name
+    if fault := _fault_of_name(name):
+        whose = "--name" if given else "the recipe is named like its folder"
         raise InputError(
-            f"{whose} received {name!r}, expected a Python name of a-z, 0-9 and _; {advice}"
+            f"{whose}: received {name!r}, {fault}; give another with --name, such as "
+            "--name my_project"
         )
-    if _is_taken(name):
-        raise InputError(f"{whose} {name!r} would shadow the module of that name; {advice}")
     return name
 
 
-def _is_taken(name: str) -> bool:
-    """Tell whether a module of that name is there already, here or installed; recipes may go."""
-    if name in {path.stem for path in shelf.FOLDER.iterdir()}:
-        return name not in shelf.recipe_names()
+def _fault_of_name(name: str) -> str:
+    """Say why a recipe cannot have a name; nothing where it can."""
+    ours = shelf.recipe_names()
+    if keyword.iskeyword(name):
+        return "a word of the Python language (keyword)"
+    if name[:1].isdigit():
+        return "which starts with a digit; a Python name starts with a letter"
+    if len(name) > LONGEST_NAME:
+        return f"expected at most {LONGEST_NAME} characters"
+    if not re.fullmatch(NAME, name):
+        return "expected a Python name of a-z, 0-9 and _ that starts with a letter"
+    if name in COMMANDS_OF_TUNING:
+        return f"a command of its own: `python -m tuning {name}`"
+    if (shelf.FOLDER / name).is_dir():
+        return f"the name of the folder recipes/{name}"
     found = importlib.util.find_spec(name)
-    return found is not None and found.origin is not None  # a mere folder has no origin
+    if name not in ours and found is not None and found.origin is not None:
+        return "which would shadow the module of that name"  # a mere folder has no origin
+    return ""
 
 
 def check_folder(folder: pathlib.Path) -> None:
-    """Raise `InputError` for a folder that holds something; the message names it."""
-    if folder.is_dir():
-        if names := sorted(path.name for path in folder.iterdir()):
-            more = ", …" if len(names) > 3 else ""
-            held = f"the folder holds {', '.join(names[:3])}{more}"
+    """Refuse a folder that holds something besides .git, or that cannot be looked into.
+
+    Raises:
+        InputError: The message names what is there.
+    """
+    with faults_named(folder):
+        if folder.is_dir():
+            names = sorted(path.name for path in folder.iterdir() if path.name != ".git")
+            held = f"the folder holds {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+            free = not names
         else:
-            return
-    elif folder.exists() or folder.is_symlink():
-        held = "it is no folder"
-    else:
-        return
-    raise InputError(f"{folder}: {held}; expected a new or an empty folder, give another name")
+            held, free = "it is no folder", not os.path.lexists(folder)
+    if not free:
+        raise InputError(f"{folder}: {held}; expected a new or an empty folder, give another name")
+
+
+def write_into(folder: pathlib.Path, contents: dict[str, str]) -> None:
+    """Write files into a folder: all, or none.
+
+    They are written into a folder inside it and moved from there, so that a folder that is a mount
+    point, or the one that the user stands in, remains what it is.
+
+    Args:
+        folder: Made where it is not there.
+        contents: Texts by their paths below the folder.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+        RunError: If the disk is full, or fails otherwise.
+    """
+    with faults_named(folder):
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        moved = []
+        try:
+            with tempfile.TemporaryDirectory(".partial", ".copy-", folder) as partial:
+                for path, text in contents.items():
+                    (partial / pathlib.Path(path)).parent.mkdir(parents=True, exist_ok=True)
+                    (partial / pathlib.Path(path)).write_bytes(text.encode())
+                # The manifest comes last: a folder with it is whole.
+                for name in sorted(os.listdir(partial), key=lambda name: (name == MANIFEST, name)):
+                    os.rename(os.path.join(partial, name), folder / name)
+                    moved.append(folder / name)
+        except BaseException:
+            _remove(moved, folder if is_new else None)
+            raise
+
+
+def _remove(paths: list[pathlib.Path], folder: pathlib.Path | None) -> None:
+    """Remove what was written, and the folder where it is then empty."""
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if folder:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@contextlib.contextmanager
+def faults_named(path: pathlib.Path) -> Iterator[None]:
+    """Turn a failure to look at a place or to write there into one line.
+
+    Raises:
+        InputError: If the place cannot serve.
+        RunError: If the disk is full, or fails otherwise.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            advice = "nothing was left there; free some space, or give a place on another disk"
+            raise RunError(f"{path}: could not write there ({reason}); {advice}") from error
+        advice = "give a place where you may read and write"
+        raise InputError(f"{path}: cannot read or write there ({reason}); {advice}") from error
 
 
 def project(recipe: str, name: str) -> dict[str, str]:
@@ -182,19 +266,48 @@ def project(recipe: str, name: str) -> dict[str, str]:
     own = f"recipes/{recipe}.py"
     taken = _closure([own, *ENTRIES])
     contents = {path: read(path) for path in (*taken, *AS_THEY_ARE)}
-    contents[f"recipes/{name}.py"] = _renamed(contents.pop(own), recipe, name)
+    source = contents.pop(own)
+    contents[f"recipes/{name}.py"] = _renamed(source, recipe, name)
+    contents["README.md"] = _readme(recipe, name, IMAGES if "IMAGE_SHAPE" in source else TABLES)
+    contents["pyproject.toml"] = _without_docstring_rules(read("pyproject.toml"))
+    contents[".github/workflows/tests.yml"] = WORKFLOW
+    return dict(sorted(contents.items()))
+
+
+def _readme(recipe: str, name: str, inputs: tuple[str, str]) -> str:
     entry = shelf.read(recipe)
-    contents["README.md"] = README.format(
+    words = {"name": name, "input": inputs[0], "inputs": inputs[1]}
+    commands = {key.format(**words): text.format(**words) for key, text in COMMANDS.items()}
+    width = max(map(len, commands))
+    origin = (
+        f"Begun from the recipe `{recipe}` of the Keras recipes, version {recipes.__version__}."
+    )
+    if reached := result_of(recipe):
+        origin += f"\nBy its defaults, {reached}."
+    return README.format(
         name=name,
         title=entry.title,
         problem=f"Problem: {entry.problem}\nData: {entry.data}",
-        recipe=recipe,
-        version=recipes.__version__,
-        result=entry.result,
+        origin=origin,
+        commands="\n".join(
+            [INSTALL, *(f"{key:{width}}  # {text}" for key, text in commands.items())]
+        ),
         manifest=MANIFEST,
     )
-    contents[".github/workflows/tests.yml"] = WORKFLOW
-    return dict(sorted(contents.items()))
+
+
+def result_of(recipe: str) -> str:
+    """Say what a recipe reached; nothing where it has not been measured."""
+    if shelf.record(recipe) is None:
+        return ""
+    return f"the recipe {recipe} reached {shelf.describe_result(recipe)}"
+
+
+def _without_docstring_rules(settings: str) -> str:
+    """Take out of pyproject.toml what asks for docstrings: the user's own files need none."""
+    settings = settings.replace('"D", ', "")
+    settings = re.sub(r'^ +"D\d+",.*\n', "", settings, flags=re.MULTILINE)
+    return re.sub(r"\[tool\.ruff\.lint\.pydocstyle\]\n.*\n\n", "", settings)
 
 
 def read(path: str) -> str:
@@ -207,18 +320,18 @@ def quoted(path: pathlib.Path) -> str:
     return shlex.quote(str(path))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+def digest(content: bytes) -> str:
+    """Give the hash by which a file is known again."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _renamed(source: str, recipe: str, name: str) -> str:
     """Rename a recipe in its own source: its commands, and its model's name."""
-    command = rf"(python -m (?:recipes\.|tuning |recipes copy )){recipe}\b"
-    source = re.sub(command, rf"\g<1>{name}", source)
+    source = re.sub(rf"(python -m (?:recipes\.|tuning )){recipe}\b", rf"\g<1>{name}", source)
     source = source.replace(f'name="{recipe}"', f'name="{name}"')
-    return re.sub(
-        r"^(Result: .*)$", rf"\1, of the recipe {recipe}", source, flags=re.MULTILINE, count=1
-    )
+    source = re.sub(r"^Copy: .*\n", "", source, flags=re.MULTILINE, count=1)  # no command there
+    result = "; ".join(filter(None, ["none yet", result_of(recipe)]))
+    return re.sub(r"^Result: .*$", f"Result: {result}", source, flags=re.MULTILINE, count=1)
 
 
 def _closure(paths: list[str]) -> list[str]:
@@ -254,69 +367,3 @@ def _files_of(module: str) -> Iterator[str]:
         for candidate in (f"{path}.py", f"{path}/__init__.py"):
             if (ROOT / candidate).is_file():
                 yield candidate
-
-
-def diff(folder: pathlib.Path) -> list[Change]:
-    """Compare a project with what a copy of its recipe would be today.
-
-    Args:
-        folder: That `copy` wrote.
-
-    Returns:
-        The files that differ.
-
-    Raises:
-        InputError: If the folder was not written by `copy`, or its recipe is gone.
-    """
-    manifest = _read_manifest(folder)
-    today = project(manifest["recipe"], manifest["name"])
-    taken = manifest["files"]
-    changes = []
-    for path in sorted({*today, *taken}):
-        there = folder / path
-        theirs = there.read_text(encoding="utf-8", errors="replace") if there.is_file() else None
-        digests = taken.get(path), _or_none(theirs), _or_none(today.get(path))
-        if digests[1] != digests[2]:
-            patch = _patch(path, theirs or "", today.get(path, ""))
-            changes.append(Change(path, _sides(*digests), patch))
-    return changes
-
-
-def _or_none(text: str | None) -> str | None:
-    return None if text is None else _digest(text)
-
-
-def _sides(taken: str | None, theirs: str | None, ours: str | None) -> str:
-    """Say who changed a file, from its three digests; None where there is no such file."""
-    words = {True: "removed", False: "changed"}
-    said = []
-    if ours != taken:
-        said.append("added" if taken is None else words[ours is None])
-        said[-1] += " in the collection"
-    if theirs != taken:
-        said.append("added" if taken is None else words[theirs is None])
-        said[-1] += " in the project"
-    return ", ".join(said)
-
-
-def _patch(path: str, theirs: str, ours: str) -> str:
-    lines = difflib.unified_diff(
-        theirs.splitlines(), ours.splitlines(), f"project/{path}", f"collection/{path}", lineterm=""
-    )
-    return "\n".join(lines)
-
-
-def _read_manifest(folder: pathlib.Path) -> dict:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        recipe, names = manifest["recipe"], shelf.recipe_names()
-        _ = manifest["name"], dict(manifest["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder} is no project that `python -m recipes copy` wrote: {MANIFEST} is missing or "
-            f"unreadable ({type(error).__name__})"
-        ) from error
-    if recipe not in names:
-        raise InputError(f"{path} names the recipe {recipe!r}; there is {', '.join(names)}")
-    return manifest

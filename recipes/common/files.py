@@ -113,11 +113,12 @@ def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _make_partial(path: pathlib.Path) -> pathlib.Path:
     """Make the folder to write into; refuse, before any work, what could not take its name."""
-    new = "give the name of a new folder, such as runs/mine"
+    new = f"give the name of a new folder, such as runs/{path.stem or 'mine'}-2"
     if path.name in ("", "..") or path.is_symlink() or os.path.ismount(path):
         raise InputError(f"--out {path}: cannot be replaced by a folder; {new}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"--out {path}: already there and not empty; {new}")
+        what = "already there and not empty" if path.is_dir() else "a file of that name is there"
+        raise InputError(f"--out {path}: {what}; {new}")
     partial = path.with_name(path.name + ".partial")
     if os.path.lexists(partial):
         raise InputError(

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import itertools
 import json
+import os
 import pathlib
 import re
 import string
@@ -19,7 +20,7 @@ import textwrap
 import types
 import typing
 
-from recipes.common import configs, copying, files, problems, shelf
+from recipes.common import configs, copying, problems, shelf
 from recipes.common.errors import InputError
 
 RULE_NAMES = {
@@ -38,41 +39,100 @@ BUNDLED = {
     "iris": "load_iris(return_X_y=True)",
     "wine": "load_wine(return_X_y=True)",
 }
+# The ranges of fields, as a test and in words.
+NOT_NEGATIVE = ("0 <= v < 2**32", "from 0 to below 2**32")
+RANGES = {
+    typing.get_args(kind)[1]: words
+    for kind, words in {
+        configs.Count: ("v >= 1", "1 or more"),
+        configs.Positive: ("0 < v < math.inf", "above 0"),
+        configs.Fraction: ("0 <= v < 1", "from 0 to below 1"),
+        configs.NotNegative: NOT_NEGATIVE,
+        configs.Seed: NOT_NEGATIVE,
+    }.items()
+}
 LINE_LENGTH = 100
 LEFT_OUT = ("data", "data_dir")  # Keras itself knows one place for each set
+# Meanings that are too long to stand beside their fields.
+SHORT = {
+    "schedule": "Cosine: the rate falls to 0",
+    "refit": "Train anew on training and validation rows once the epochs are known",
+    "weight_decay": "Share of the weights, times the learning rate, that a step takes",
+}
+# What differs with the form of the labels.
+LABELS = {
+    "integer": 'y.astype("int32")',
+    "one-hot": 'np.eye(NUM_OUTPUTS, dtype="float32")[y]',
+}
+NUMBERS = 'y.astype("float32").reshape(len(y), -1)'
 
 LOAD_BUNDLED = '''\
 def load_data(config):
     """Give (x, y) of 60 % of the rows for training, 20 % for validation, 20 % for the test."""
     x, y = datasets.$load
-    x, y = x.astype("float32"), labels(y)
+    x, y = x.astype("float32"), $labels
     x, x_test, y, y_test = split(x, y, 0.2, config.seed)
     x, x_validation, y, y_validation = split(x, y, 0.25, config.seed)
     return (x, y), (x_validation, y_validation), (x_test, y_test)
 '''
 LOAD_IMAGES = '''\
 def load_data(config):
-    """Give (x, y) for training, for validation (5,000 rows) and of the published test part.
-
-    Keras downloads the files once; offline, put them into ~/.keras/$cache.
-    """
-    (x, y), (x_test, y_test) = keras.datasets.$data.load_data()
-    x, x_validation, y, y_validation = split(x, labels(y), min(5000, len(y) // 10), config.seed)
-    return (x, y), (x_validation, y_validation), (x_test, labels(y_test))
+    """Give (x, y) for training, for validation (5,000 rows) and of the published test part."""
+    try:
+        (x, y), test = keras.datasets.$data.load_data()
+    except Exception as error:  # noqa: BLE001 (Keras raises no narrower one)
+        files = "$files"
+        sys.exit(f"{error}; put {files} into ~/.keras/$cache")
+    x, x_validation, y, y_validation = model_selection.train_test_split(
+        x, y, test_size=min(5000, len(y) // 10), random_state=config.seed, stratify=y
+    )
+    return (x, y), (x_validation, y_validation), test
 '''
+IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
+SPLIT = '''\
+def split(x, y, share, seed):
+    """Set rows aside$alike."""
+    return model_selection.train_test_split(x, y, test_size=share, random_state=seed$stratify)
+
+
+'''
+# Of a regression: the targets have a unit, and come in no classes.
+CLIP = """\
+    if config.optimizer in ("sgd", "momentum"):
+        settings["global_clipnorm"] = 1.0  # bounded steps on targets of any size
+"""
+TO_UNIT = '''\
+    """Add the output layer of the rule, brought to the target's own unit."""
+    result = keras.layers.Dense(NUM_OUTPUTS, activation=ACTIVATION)(hidden)
+    return keras.layers.Normalization(invert=True)(result)
+'''
+PLAIN = '''\
+    """Add the output layer of the rule."""
+    return keras.layers.Dense(NUM_OUTPUTS, activation=ACTIVATION)(hidden)
+'''
+ADAPT = """\
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(training[$adapted])  # from the rows that it is trained on
+"""
 TEMPLATE = '''\
 """$title
 
 $problem
 $data
-Result: $result, of the recipe $recipe that this file was made from.
+$result
+The split is scikit-learn's, not the recipe's: scores of single seeds differ within the noise.
 Needs: pip install $packages
-Run: python $file --epochs 5
+Run: python $file
 """
 
 import dataclasses
 import math
+import os
+import sys
+import typing
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras: fewer notes of TensorFlow's
 import keras
 import numpy as np
 import tyro
@@ -89,6 +149,7 @@ RULES = {
     "regression": (None, "mse", ["root_mean_squared_error", "mae", "r2_score"]),
 }
 PROBLEM = "$rule"
+ACTIVATION, LOSS, METRICS = RULES[PROBLEM]
 NUM_OUTPUTS = $num_outputs
 $constants
 
@@ -99,44 +160,28 @@ class Config:
 $fields
 
 
-def labels(y):
-    """Bring targets to the form that the loss takes."""
-    if PROBLEM == "multiclass, one-hot":
-        return np.eye(NUM_OUTPUTS, dtype="float32")[y]
-    return y.astype("int32") if "multiclass" in PROBLEM else y.astype("float32").reshape(len(y), -1)
+def check(config):
+    """End with one line and exit code 2 where a setting cannot work."""
+    for names, fits, expected in (
+$limits
+    ):
+        for name in names.split():
+            if not all(map(fits, np.ravel(getattr(config, name)))):
+                print(f"{name}: {getattr(config, name)}, expected {expected}", file=sys.stderr)
+                sys.exit(2)
 
 
-def split(x, y, share, seed):
-    """Set rows aside; of each class its share."""
-    classes = None if PROBLEM == "regression" else y
-    return model_selection.train_test_split(
-        x, y, test_size=share, random_state=seed, stratify=classes
-    )
-
-
-$load_data
+$split$load_data
 
 def make_optimizer(config, **settings):
-    """Make the optimizer that the config names; SGD's steps are bounded on targets of any size."""
-    if PROBLEM == "regression" and config.optimizer in ("sgd", "momentum"):
-        settings["global_clipnorm"] = 1.0
-    if config.optimizer == "momentum":
+    """Make the optimizer that the config names."""
+$clip    if config.optimizer == "momentum":
         return keras.optimizers.SGD(config.learning_rate, momentum=0.9, **settings)
     return type(keras.optimizers.get(config.optimizer))(config.learning_rate, **settings)
 
 
 def outputs(hidden):
-    """Add the output layer of the rule; a regression's goes on to the target's own unit."""
-    result = keras.layers.Dense(NUM_OUTPUTS, activation=RULES[PROBLEM][0])(hidden)
-    return keras.layers.Normalization(invert=True)(result) if PROBLEM == "regression" else result
-
-
-def compile_model(model, optimizer):
-    """Compile with loss and metrics of the rule."""
-    _, loss, metrics = RULES[PROBLEM]
-    model.compile(optimizer, loss=loss, metrics=metrics)
-    return model
-
+$outputs
 
 $build_model
 
@@ -144,25 +189,26 @@ def fit(config, training, validation, epochs):
     """Train a fresh model; with a validation part, keep its best epoch."""
     keras.utils.set_random_seed(config.seed)
     model = build_model(config)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.adapt(training[1 if layer.invert else 0])  # from training rows only
-    callbacks = [keras.callbacks.TerminateOnNaN()]
+$adapt    callbacks = [keras.callbacks.TerminateOnNaN()]
     if config.schedule == "cosine":
-        course = [(1 + math.cos(math.pi * i / config.epochs)) / 2 for i in range(config.epochs)]
-        rates = keras.callbacks.LearningRateScheduler(lambda i: config.learning_rate * course[i])
+        half, turn = config.learning_rate / 2, math.pi / config.epochs
+        rates = keras.callbacks.LearningRateScheduler(lambda i: half * (1 + math.cos(turn * i)))
         callbacks.append(rates)
     if validation:
         best = {"monitor": "val_$monitor", "mode": "$mode", "restore_best_weights": True}
         callbacks.append(keras.callbacks.EarlyStopping(**best, patience=config.patience))
-    history = model.fit(
-        *training, config.batch_size, epochs, validation_data=validation, callbacks=callbacks
-    ).history
+    settings = {"validation_data": validation, "callbacks": callbacks, "verbose": $verbose}
+    history = model.fit(*training, config.batch_size, epochs, **settings).history
+    loss = history["loss"][-1]
+    if not math.isfinite(loss):
+        sys.exit("the loss became NaN: make learning_rate smaller, or scale inputs and targets")
+    print(f"rows: {len(training[0])}, epochs: {len(history['loss'])}, training loss {loss:.4g}")
     return model, history
 
 
 def main(config):
     """Train, refit on all rows but the test's where asked, and open the test part once."""
+    check(config)
     training, validation, test = load_data(config)
     model, history = fit(config, training, validation, config.epochs)
     if config.refit:
@@ -193,19 +239,18 @@ def copy(recipe: str, path: pathlib.Path, name: str | None = None) -> list[str]:
         InputError: If recipe, path or name cannot serve, or the recipe has no single-file form.
         RunError: If the disk is full, or fails otherwise.
     """
-    path = path.expanduser().absolute()
-    if path.suffix == ".py":
-        folder, name = path.parent, name or path.stem
-        if path.exists():
-            raise InputError(f"{path} is there already; give the name of a new file")
-    else:
-        folder = path
+    path = copying.real_path(path)
+    is_file = path.suffix == ".py"
+    folder = path.parent if is_file else path
+    if is_file and name not in (None, path.stem):
+        raise InputError(f"--name {name} and the file {path.name} differ; give one of them")
+    name = copying.check_name(recipe, path.stem if is_file else path.name, name)
+    if not is_file:
         copying.check_folder(folder)
-    name = copying.check_name(recipe, folder, name)
+    elif os.path.lexists(path):
+        raise InputError(f"{path} is there already; give the name of a new file")
     text = source(recipe, name)
-    with files.faults_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / f"{name}.py", text)
+    copying.write_into(folder, {f"{name}.py": text})
     return [
         f"{len(text.splitlines())} lines in {folder / name}.py. Next:",
         f"  cd {copying.quoted(folder)}",
@@ -228,27 +273,54 @@ def source(recipe: str, name: str) -> str:
         InputError: If the recipe uses parts that a single file cannot hold.
     """
     module = importlib.import_module(f"recipes.{recipe}")
-    problem, entry = module.PROBLEM, shelf.read(recipe)
+    problem, entry, data_set = module.PROBLEM, shelf.read(recipe), _data_set(module)
     build, constants = _network(module, name)
-    load = _load_data(_data_set(module))
-    return string.Template(TEMPLATE).substitute(
+    reached = copying.result_of(recipe)
+    is_published = hasattr(data_set, "PUBLISHED")
+    text = string.Template(TEMPLATE).substitute(
+        _parts_of_the_problem(problem),
         title=entry.title,
         problem=f"Problem: {entry.problem}",
         data=f"Data: {entry.data}",
-        result=entry.result,
-        recipe=recipe,
+        result=f"Result: {reached}" if reached else "",
         packages=_packages(),
         file=f"{name}.py",
-        rule=RULE_NAMES[problem.rule],
-        num_outputs=problem.num_outputs,
         constants=constants,
         fields="\n".join(_fields(module.Config)),
-        load_data=load,
+        limits="\n".join(_limits(module.Config)),
+        split="" if is_published else _split(problem),
+        load_data=_load_data(data_set, LABELS.get(problem.rule.labels, NUMBERS)),
         build_model=build,
-        monitor=problem.monitor,
-        mode=problem.direction,
-        sklearn="datasets, model_selection" if " datasets." in load else "model_selection",
+        adapt=_adapt(problem) if ".Normalization(" in build or problem.is_regression else "",
+        verbose=2 if is_published else 0,  # the tables train in seconds, for hundreds of epochs
+        sklearn="model_selection" if is_published else "datasets, model_selection",
     )
+    return text.replace("\n\nThe split is", "\nThe split is")  # where there is no result
+
+
+def _parts_of_the_problem(problem: problems.Problem) -> dict[str, object]:
+    """Give what differs with the kind of a problem, by the names of the template."""
+    return {
+        "rule": RULE_NAMES[problem.rule],
+        "num_outputs": problem.num_outputs,
+        "clip": CLIP if problem.is_regression else "",
+        "outputs": TO_UNIT if problem.is_regression else PLAIN,
+        "monitor": problem.monitor,
+        "mode": problem.direction,
+    }
+
+
+def _split(problem: problems.Problem) -> str:
+    by_class = not problem.is_regression
+    return string.Template(SPLIT).substitute(
+        alike=", of each class its share" if by_class else "",
+        stratify=", stratify=y" if by_class else "",
+    )
+
+
+def _adapt(problem: problems.Problem) -> str:
+    adapted = "1 if layer.invert else 0" if problem.is_regression else "0"
+    return string.Template(ADAPT).substitute(adapted=adapted)
 
 
 def _packages() -> str:
@@ -264,16 +336,25 @@ def _data_set(module: types.ModuleType) -> types.ModuleType:
     return next(m for m in found if isinstance(m, types.ModuleType))
 
 
-def _load_data(data_set: types.ModuleType) -> str:
+def _load_data(data_set: types.ModuleType, labels: str) -> str:
     name = data_set.__name__.partition(".")[2]
     if hasattr(data_set, "PUBLISHED"):
-        cache = data_set.PUBLISHED.cache_folder
-        return string.Template(LOAD_IMAGES).substitute(data=name, cache=cache)
+        return _load_images(name, data_set.PUBLISHED)
     if name not in BUNDLED:
         raise InputError(
             f"the data set {name} has no single-file form; copy the recipe without --minimal"
         )
-    return string.Template(LOAD_BUNDLED).substitute(load=BUNDLED[name].replace("\n", "\n    "))
+    load = BUNDLED[name].replace("\n", "\n    ")
+    return string.Template(LOAD_BUNDLED).substitute(load=load, labels=labels)
+
+
+def _load_images(name: str, published) -> str:
+    """Give the source that loads a published set, by Keras; its labels are integers."""
+    return string.Template(LOAD_IMAGES).substitute(
+        data=name,
+        files=published.archive.download_name if published.archive else IDX_FILES,
+        cache=published.cache_folder,
+    )
 
 
 def _network(module: types.ModuleType, name: str) -> tuple[str, str]:
@@ -282,7 +363,10 @@ def _network(module: types.ModuleType, name: str) -> tuple[str, str]:
     text = text.replace("PROBLEM.outputs(", "outputs(").replace(
         "optimizers.make(", "make_optimizer("
     )
-    text = text.replace("PROBLEM.compile(", "compile_model(")
+    compiled = (
+        r"\1optimizer = \2\n\1model.compile(optimizer, loss=LOSS, metrics=METRICS)\n\1return model"
+    )
+    text = re.sub(r"^( +)return PROBLEM.compile\(model, (.*)\)$", compiled, text, flags=re.M)
     text = re.sub(r"config: \w+\) -> [\w.]+:", "config):", text)
     data_set = _data_set(module)
     short = data_set.__name__.partition(".")[2]
@@ -316,21 +400,41 @@ def _is_ours(value: object) -> bool:
 
 def _fields(config: type) -> list[str]:
     """Give a Config's fields as source, each with its meaning as a comment."""
-    meanings = _meanings(config)
-    hints = typing.get_type_hints(config)
+    meanings = _meanings(config) | SHORT
     lines = []
-    for field in dataclasses.fields(config):
-        if field.name in LEFT_OUT:
-            continue
-        hint = hints[field.name]
-        if typing.get_origin(hint) is typing.Literal:
-            hint = str
-        hint = getattr(hint, "__name__", hint) if not typing.get_args(hint) else hint
-        line = f"    {field.name}: {hint} = {_as_source(field.default)}"
+    for field, hint in _hints(config):
+        kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+        if typing.get_origin(hint) is tuple:
+            kind = f"tuple[{typing.get_args(typing.get_args(hint)[0])[0].__name__}, ...]"
+        elif typing.get_origin(hint) is typing.Literal:
+            kind = f"typing.Literal[{', '.join(map(_as_source, typing.get_args(hint)))}]"
+        line = f"    {field.name}: {getattr(kind, '__name__', kind)} = {_as_source(field.default)}"
         comment = f"# {meanings[field.name]}"
         fits = len(line) + 2 + len(comment) <= LINE_LENGTH
         lines += [f"{line}  {comment}"] if fits else [f"    {comment}", line]
     return lines
+
+
+def _hints(config: type) -> list[tuple[dataclasses.Field, object]]:
+    """Give the fields that a single file has, each with its type and the range in it."""
+    hints = typing.get_type_hints(config, include_extras=True)
+    fields = [field for field in dataclasses.fields(config) if field.name not in LEFT_OUT]
+    return [(field, hints[field.name]) for field in fields]
+
+
+def _limits(config: type) -> list[str]:
+    """Give the rows of `check`: the fields that share a range, what fits it, and in words."""
+    names = {}
+    for field, hint in _hints(config):
+        if typing.get_origin(hint) is tuple:
+            hint = typing.get_args(hint)[0]
+        for limits in getattr(hint, "__metadata__", ()):
+            if limits in RANGES:
+                names.setdefault(RANGES[limits], []).append(field.name)
+    return [
+        f'        ("{" ".join(fields)}", lambda v: {test}, "{words}"),'
+        for (test, words), fields in names.items()
+    ]
 
 
 def _as_source(value: object) -> str:

@@ -295,3 +295,10 @@ def regression(unit: str, num_outputs: int = 1) -> Problem:
         num_outputs: Columns of the target.
     """
     return Problem(REGRESSION, num_outputs, unit=unit)
+
+
+def of_kind(kind: str, class_names: tuple[str, ...], unit: str) -> Problem:
+    """Give the problem of a kind that was found in a table: binary, multiclass or regression."""
+    if kind == "regression":
+        return regression(unit)
+    return binary(class_names) if kind == "binary" else multiclass(class_names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.metadata
+import logging
 import os
 import pathlib
 import platform
@@ -20,6 +21,7 @@ from recipes.common import (
     anatomy,
     baselines,
     callbacks,
+    checks,
     files,
     inputs,
     interrupts,
@@ -31,6 +33,8 @@ from recipes.common.command_line import Options
 from recipes.common.configs import Config
 from recipes.common.errors import RunError
 from recipes.common.problems import Problem
+
+_log = logging.getLogger(__name__)
 
 
 def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
@@ -61,10 +65,13 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
             print(stand_in_warning(splits.source), flush=True)
         say(f"training on {len(splits.train):,} rows, {config.epochs:,} epochs at most")
         trained = _train(recipe, config, splits, options, partial)
+        _warn_of_what_came_out(recipe, splits, trained)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
-        from_then_on.enter_context(interrupts.held_back(kept))
-        interrupted = trained.stopped_by == "interrupted"
-        say(f"\n{kept}" if interrupted else f"fitting the baselines, writing {folder}")
+        if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
+            say(f"\n{kept}")
+        else:
+            from_then_on.enter_context(interrupts.held_back(kept))
+            say(f"fitting the baselines, writing {folder}")
         with files.faults_named(folder):
             metrics = write(
                 partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine
@@ -85,7 +92,13 @@ def _train(recipe, config, splits, options, partial) -> training.Trained:
         called.append(callbacks.EpochLines())
     try:
         return training.train(
-            recipe, config, splits, callbacks=called, verbose=int(bar), engine=options.engine
+            recipe,
+            config,
+            splits,
+            strict=options.strict,
+            callbacks=called,
+            verbose=int(bar),
+            engine=options.engine,
         )
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
@@ -93,6 +106,22 @@ def _train(recipe, config, splits, options, partial) -> training.Trained:
             f"not enough memory{f' for an array of {shape[0]}' if shape else ''}; make the layers "
             "or --batch-size smaller"
         ) from error
+
+
+def _warn_of_what_came_out(recipe: types.ModuleType, splits, trained: training.Trained) -> None:
+    """Log signs that nothing was learned, or that the rows were learned by heart."""
+    problem, part = recipe.PROBLEM, splits.validation
+    predicted = problem.decide(training.predict(trained.model, part.x))
+    by_class = problem.rule.kind in ("binary", "multiclass")
+    for finding in checks.check_trained(
+        trained.history,
+        trained.best_epoch,
+        y=problem.classes(part.y) if by_class else problem.labels(part.y),
+        predicted=predicted,
+        are_classes=by_class,
+        ignore=anatomy.ignored_checks(recipe),
+    ):
+        _log.warning("%s", finding)
 
 
 def name_of(recipe: types.ModuleType) -> str:

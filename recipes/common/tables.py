@@ -216,8 +216,10 @@ def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 8192) -> np.n
 
 
 def trained_part(model: keras.Model, problem: Problem) -> keras.Model:
-    """Give the network of a serving model, compiled as that is."""
-    return problem.compile(model.get_layer("network"), model.optimizer)
+    """Give the network of a serving model, compiled as that is; its weights are the same."""
+    network = model.get_layer("network")
+    # Not the network itself: an optimizer of its own would be saved in the place of the model's.
+    return problem.compile(keras.Model(network.input, network.output), model.optimizer)
 
 
 def targets(model: keras.Model, problem: Problem, y: np.ndarray) -> np.ndarray:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+MANY_COLUMNS = 10_000
 # What the programs print beyond ASCII, for an output that cannot take it.
 _SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
 
@@ -27,6 +30,19 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
         raise error
     text = error.object[error.start : error.end]
     return "".join(_SPELLED.get(character, "?") for character in text), error.end
+
+
+@contextlib.contextmanager
+def unwrapped() -> Iterator[None]:
+    """Let text that a library fits to the terminal's width keep its words and lines whole."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(MANY_COLUMNS)
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def is_watched() -> bool:

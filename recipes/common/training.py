@@ -76,13 +76,24 @@ def adapt(model: keras.Model, problem: Problem, x: np.ndarray, y: np.ndarray) ->
             layer.adapt(problem.labels(y) if layer.invert else x.astype("float32"))
 
 
-def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
+def prepare(
+    recipe: types.ModuleType,
+    config: Config,
+    splits,
+    *,
+    check: bool = True,
+    strict: bool = False,
+    with_test: bool = False,
+) -> keras.Model:
     """Build a recipe's model for the given data, checked and ready to be fitted.
 
     Args:
-        recipe: A recipe module.
+        recipe: A recipe module; `IGNORED_CHECKS` in it names the rules that are left out.
         config: The recipe's Config.
         splits: What `recipe.load_data` returned, or a fold of it.
+        check: Whether to look for mistakes; once for a recipe and its data is enough.
+        strict: Whether the check's warnings count as errors.
+        with_test: Whether the check looks at the test rows too, which a run opens in the end.
 
     Returns:
         The compiled model with its preprocessing layers adapted.
@@ -92,19 +103,26 @@ def prepare(recipe: types.ModuleType, config: Config, splits) -> keras.Model:
     """
     keras.utils.set_random_seed(config.seed)
     model = anatomy.build_model(recipe, config)
-    # A model for tables takes missing values and words.
-    checks.check_splits(model, splits, ignore=("D1", "D2") if tables.is_serving(model) else ())
+    wanted = {"ignore": anatomy.ignored_checks(recipe), "strict": strict}
+    if check:
+        sizes = {"epochs": config.epochs, "batch_size": config.batch_size}
+        checks.check_splits(model, splits, with_test=with_test, **wanted, **sizes)
     adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
+    if check:
+        checks.check_untrained(model, splits, **wanted)
     return model
 
 
-def train(recipe: types.ModuleType, config: Config, splits, **settings) -> Trained:
+def train(
+    recipe: types.ModuleType, config: Config, splits, *, strict: bool = False, **settings
+) -> Trained:
     """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
 
     Args:
         recipe: A recipe module.
         config: The recipe's Config.
         splits: With the parts train and validation.
+        strict: Whether the check's warnings count as errors.
         **settings: As in `fit`.
 
     Returns:
@@ -114,7 +132,8 @@ def train(recipe: types.ModuleType, config: Config, splits, **settings) -> Train
         InputError: If output layer, loss, labels or data do not go together.
         NotFiniteError: If the loss became NaN before any epoch was good.
     """
-    trained = fit(prepare(recipe, config, splits), recipe.PROBLEM, splits, config, **settings)
+    model = prepare(recipe, config, splits, strict=strict, with_test=True)
+    trained = fit(model, recipe.PROBLEM, splits, config, **settings)
     if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
         return trained
     return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
@@ -138,19 +157,32 @@ def refit(
     """
     everything = splits.merge_validation()
     try:
-        again = fit(
-            prepare(recipe, config, everything),
-            recipe.PROBLEM,
-            everything,
-            config,
-            epochs=trained.best_epoch,
-            engine=engine,
-        )
+        again = fit_all(recipe, config, everything, trained.best_epoch, engine)
     except (KeyboardInterrupt, NotFiniteError):
         return trained
     return dataclasses.replace(
         trained, model=again.model, seconds=trained.seconds + again.seconds, refitted=True
     )
+
+
+def fit_all(
+    recipe: types.ModuleType, config: Config, everything, epochs: int, engine: str = "fused"
+) -> Trained:
+    """Train a fresh model on training and validation rows, for a number of epochs that is known.
+
+    Args:
+        recipe: A recipe module, checked before.
+        config: The recipe's Config.
+        everything: Splits with the validation part merged into train.
+        epochs: To run, along the schedule of config.epochs.
+        engine: As in `fit`.
+
+    Returns:
+        The model of the last epoch.
+    """
+    model = prepare(recipe, config, everything, check=False)
+    trained = fit(model, recipe.PROBLEM, everything, config, epochs=epochs, engine=engine)
+    return dataclasses.replace(trained, refitted=True)
 
 
 def fit(
@@ -213,7 +245,8 @@ def fit(
     history = {name: [float(v) for v in vs] for name, vs in trained.history.history.items()}
     stopped_by = "interrupted" if interrupted else _reason(history, epochs)
     best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
-    if stopped_by == "NaN loss" and not math.isfinite(history["loss"][best_epoch - 1]):
+    scores = [values[best_epoch - 1] for name, values in history.items() if name.endswith("loss")]
+    if stopped_by == "NaN loss" and not all(map(math.isfinite, scores)):
         raise NotFiniteError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
     return Trained(model, history, best_epoch, stopped_by, seconds)
 

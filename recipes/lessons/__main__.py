@@ -13,11 +13,10 @@ import pathlib
 import sys
 import time
 
-from rich.console import Console
 from rich.table import Table
 
 from recipes import lessons
-from recipes.common import command_line, configs, files
+from recipes.common import command_line, configs, files, terminal
 from recipes.common.errors import InputError
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -49,7 +48,7 @@ def print_list() -> None:
     table = Table("", "lesson", "idea", title="Lessons: python -m recipes.lessons.NAME runs one")
     for number, name in enumerate(lessons.ORDER, start=1):
         table.add_row(str(number), name, title(name))
-    Console().print(table)
+    terminal.print_table(table)
 
 
 def run_all(options: Options) -> pathlib.Path:

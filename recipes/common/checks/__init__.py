@@ -1,71 +1,225 @@
 """The check before training: classic mistakes named before they cost an hour.
 
-`check` looks at a compiled model and its data and gives all findings at once, errors first. Rules
-stand in the modules `head` (output, loss, labels) and `data`; each is one small function that
-yields a `Finding` or nothing. A new rule is a new function with `@rule` in one of these modules.
+`check` looks at a compiled model and its data and gives all findings at once, errors first.
+RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
+a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
+`data`, `scale`, `balance`, `splits`, `head`, `labels`, `settings`, `probe` (runs the untrained
+model on one batch) and `after` (looks at a trained one).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
+import numpy as np
 
-from recipes.common.checks import data, head
-from recipes.common.checks.facts import Facts
-from recipes.common.checks.findings import Finding
+from recipes.common.checks import (
+    after,
+    balance,
+    data,
+    head,
+    labels,
+    probe,
+    scale,
+    settings,
+    splits,
+    whole,
+)
+from recipes.common.checks.facts import Facts, Settings
+from recipes.common.checks.findings import Finding, Findings, Rule
 from recipes.common.errors import InputError
 
-RULES = (*data.RULES, *head.RULES)
+_BEFORE = (head, labels, data, scale, balance, splits, settings, whole)
+MODULES = (*_BEFORE, probe, after)
+BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
+RULES = tuple(rule for module in MODULES for rule in module.RULES)
+# What these find explains most of what a probe of the untrained model would find.
+EXPLAINING = {"H9", "H12", "D3", "D4", "D5"}
 
-__all__ = ["RULES", "Finding", "check", "check_splits"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Findings",
+    "check",
+    "check_splits",
+    "check_trained",
+    "check_untrained",
+]
+
+_log = logging.getLogger(__name__)
 
 
 def check(
     model: keras.Model,
     x,
-    y,
-    validation_data: tuple | None = None,
+    y=None,
+    validation_data=None,
     *,
-    ignore: Sequence[str] = (),
-) -> list[Finding]:
-    """Look for mistakes in output layer, loss, labels and data, without training.
+    test_data=None,
+    ignore: Iterable[str] = (),
+    strict: bool = False,
+    **fit_settings,
+) -> Findings:
+    """Look for mistakes in model, data and settings, without training and without changing them.
 
     Args:
-        model: Compiled and built. Several outputs or a loss of the user's own are not judged.
-        x: Inputs as an array (rows, ...) or a pandas table.
-        y: Targets as an array (rows,) or (rows, columns), or a pandas column or table.
-        validation_data: (x, y) of the validation part, in the same forms.
-        ignore: Ids of rules to leave out, such as ["H12"].
+        model: Compiled. One that is not built yet is built, as `fit` would.
+        x: Inputs as `fit` takes them: an array (rows, ...), a pandas table, a dict or list of such,
+            or a finite `tf.data.Dataset`.
+        y: Targets as an array (rows,) or (rows, columns), a pandas column or table, or a dict or
+            list for several outputs.
+        validation_data: (x, y), or a data set.
+        test_data: (x, y) of the last measurement, to see that it is apart from the others.
+        ignore: Ids of rules to leave out, such as ["D3"].
+        strict: Whether warnings count as errors.
+        **fit_settings: What `fit` will be given: epochs, batch_size, steps_per_epoch,
+            validation_split, callbacks, class_weight, sample_weight; and save_path and program, as
+            in `facts.Settings`.
 
     Returns:
-        Everything found, errors first.
+        A list of everything found, errors first, with `notes` on what was not looked at.
+
+    Raises:
+        InputError: If there is no Keras model.
     """
-    facts = Facts.gather(model, x, y, validation_data)
-    findings = [
-        found for rule in RULES if rule.id not in ignore for found in rule.find(facts) if found
-    ]
-    return sorted(findings, key=lambda finding: finding.level)
+    if not isinstance(model, keras.Model):
+        raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
+    facts = Facts.gather(model, x, y, validation_data, test_data, Settings(**fit_settings))
+    return _judge(facts, set(ignore), strict)
 
 
-def check_splits(model: keras.Model, splits, *, ignore: Sequence[str] = ()) -> None:
-    """Check a model against the training and validation parts; log warnings, raise errors.
+def check_splits(
+    model: keras.Model,
+    splits,
+    *,
+    with_test: bool = False,
+    ignore: Iterable[str] = (),
+    strict: bool = False,
+    **fit_settings,
+) -> Findings:
+    """Check a model against the parts of its data; log warnings, raise errors.
+
+    The preprocessing layers need not be adapted yet.
 
     Args:
-        model: Compiled and built.
+        model: Compiled.
         splits: With the parts train and validation, which may be None; labels as the model's loss
             takes them.
+        with_test: Whether the test part is looked at too, where a run is to open it in the end. A
+            search never does.
         ignore: Ids of rules to leave out.
+        strict: Whether warnings count as errors.
+        **fit_settings: As in `check`.
+
+    Returns:
+        The warnings, which are logged too.
 
     Raises:
         InputError: With a line for each error found.
     """
     part = splits.validation
     validation = None if part is None else (part.x, part.y)
-    findings = check(model, splits.train.x, splits.train.y, validation, ignore=ignore)
+    test = (splits.test.x, splits.test.y) if with_test else None
+    facts = Facts.gather(
+        model, splits.train.x, splits.train.y, validation, test, Settings(**fit_settings)
+    )
+    # The caller adapts its layers once the data are known to be right.
+    return _report(_judge(facts, {*ignore, "D13"}, strict))
+
+
+def check_untrained(
+    model: keras.Model, splits, *, ignore: Iterable[str] = (), strict: bool = False
+) -> Findings:
+    """Run a built model, its preprocessing adapted, on one batch, where `check_splits` could not.
+
+    Args:
+        model: As it will be trained.
+        splits: As in `check_splits`.
+        ignore: Ids of rules to leave out.
+        strict: Whether warnings count as errors.
+
+    Returns:
+        The warnings, which are logged too.
+
+    Raises:
+        InputError: With a line for each error found.
+    """
+    facts = Facts.gather(model, splits.train.x, splits.train.y)
+    found = _apply(
+        [rule for rule in scale.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
+    )
+    return _report(_finish(found + _probe(facts, set(ignore)), facts, strict))
+
+
+def check_trained(
+    history: dict[str, list[float]],
+    best_epoch: int | None = None,
+    *,
+    y: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
+    are_classes: bool = False,
+    ignore: Iterable[str] = (),
+) -> Findings:
+    """Look for signs that a model learned nothing, or learned its rows by heart.
+
+    Args:
+        history: One list for each score, one value for each epoch, as in `History.history`.
+        best_epoch: The epoch that was kept, counted from 1; the last where None.
+        y: Targets of rows that were not learned from: class numbers (rows,) or numbers.
+        predicted: What was predicted for them, in the same form.
+        are_classes: Whether these are class numbers.
+        ignore: Ids of rules to leave out.
+
+    Returns:
+        What was found; all of it warnings.
+    """
+    epochs = len(history.get("loss", ()))
+    trained = after.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
+    return Findings(_apply(after.RULES, trained, set(ignore), notes := []), notes)
+
+
+def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
+    found = _apply(BEFORE, facts, set(), facts.notes)
+    # What is known and left out explains as much as what is said.
+    if not any(one.level == "error" or one.id in EXPLAINING for one in found):
+        found += _probe(facts, ignore)
+    return _finish([one for one in found if one.id not in ignore], facts, strict)
+
+
+def _probe(facts: Facts, ignore: set[str]) -> list[Finding]:
+    step = probe.take(facts)
+    return _apply(probe.RULES, step, ignore, facts.notes) if step else []
+
+
+def _apply(
+    rules: Sequence[Rule], facts: object, ignore: set[str], notes: list[str]
+) -> list[Finding]:
+    found = []
+    for rule in rules:
+        if rule.id in ignore:
+            continue
+        try:
+            found += rule.find(facts)
+        except Exception as error:
+            # Data may be odd in ways that nobody thought of; a check must not stop the training.
+            notes.append(f"{rule.id} could not be judged: {type(error).__name__}: {error}")
+    return found
+
+
+def _finish(found: list[Finding], facts: Facts, strict: bool) -> Findings:
+    if strict:
+        found = [dataclasses.replace(finding, level="error") for finding in found]
+    return Findings(found, facts.notes)
+
+
+def _report(findings: Findings) -> Findings:
+    """Log the warnings and raise the errors."""
     for finding in findings:
         if finding.level == "warning":
-            logging.getLogger(__name__).warning("%s", finding)
-    if errors := [str(finding) for finding in findings if finding.level == "error"]:
-        raise InputError("\n".join(errors))
+            _log.warning("%s", finding)
+    if findings.errors:
+        raise InputError("\n".join(map(str, findings.errors)))
+    return findings

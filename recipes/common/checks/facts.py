@@ -1,144 +1,219 @@
-"""What the rules look at: the model's output and loss, and the data, read once."""
+"""What the rules look at: the model's outputs and losses, the data and the settings, read once."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
+import functools
+import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
-import pandas as pd
 
-SPARSE = {"sparse_categorical_crossentropy"}
-CATEGORICAL = {"categorical_crossentropy", "categorical_focal_crossentropy"}
-BINARY = {"binary_crossentropy", "binary_focal_crossentropy"}
-NUMERIC = {
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-}
-# Layers after the output layer that only rescale or reshape what it says.
-_TRANSPARENT = ("Normalization", "Rescaling", "Reshape", "Flatten", "Identity")
+from recipes.common.checks import activations, losses, reading, running
+from recipes.common.checks.heads import Head, metric_name
+from recipes.common.checks.reading import Part
+from recipes.common.checks.targets import Targets
+
+# Methods that make a model's training its own: what its loss stands for is then not known.
+_OWN_TRAINING = ("train_step", "compute_loss", "fit")
+_TEXT_LAYERS = {"TextVectorization", "StringLookup", "Hashing"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
-    """A compiled model and its data as the rules see them.
+class Settings:
+    """How the model is going to be trained; the names are those of `fit`.
 
     Attributes:
-        activation: Of the output, "linear" where there is none; None where it cannot be told.
-        output_shape: Of one row, such as (10,); None for several outputs.
-        loss: Keras's full name of the loss; None for several, or a loss of the user's own.
-        from_logits: Whether the loss takes logits.
-        metrics: Names of what was compiled, as the user wrote them where they are strings.
-        x: Training inputs.
-        y: Training targets as an array.
-        validation_x: Validation inputs, or None.
-        validation_y: Validation targets, or None.
+        epochs: Passes over the training rows; None where it is not known yet.
+        batch_size: Rows of one update.
+        steps_per_epoch: Updates of one epoch.
+        validation_split: Share of the rows that `fit` sets aside.
+        callbacks: Their monitors and files are looked at.
+        class_weight: Weight of each class.
+        sample_weight: Weight of each row.
+        save_path: File that the trained model will be saved to.
+        program: Source text of the program that trains and uses the model.
     """
 
-    activation: str | None
-    output_shape: tuple[int | None, ...] | None
-    loss: str | None
-    from_logits: bool
-    metrics: tuple[str, ...]
-    x: np.ndarray | pd.DataFrame
-    y: np.ndarray
-    validation_x: np.ndarray | pd.DataFrame | None = None
-    validation_y: np.ndarray | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    steps_per_epoch: int | None = None
+    validation_split: float = 0.0
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    class_weight: dict | None = None
+    sample_weight: object = None
+    save_path: str | pathlib.Path | None = None
+    program: str | None = None
+
+
+class Facts:
+    """A model, its data and its settings.
+
+    Attributes:
+        model: Compiled.
+        train: Rows to learn from.
+        validation: Rows to choose by; empty where there are none.
+        test: Rows for the last measurement; empty where they are not given.
+        settings: How the model will be trained.
+        heads: The outputs; empty where the model could not be looked at.
+        notes: What could not be looked at, in words.
+        fault: Why the model cannot be called on these inputs; None where it can.
+    """
+
+    def __init__(
+        self, model, train: Part, validation: Part, test: Part, settings: Settings | None = None
+    ):
+        self.model, self.settings = model, settings or Settings()
+        self.train, self.validation, self.test = train, validation, test
+        self.notes = [part.note for part in (train, validation, test) if part.note]
+        if train.rows > reading.ROWS_OF_SAMPLE:
+            sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
+            self.notes.append(f"means and deviations of columns are those of {sample}")
+        # Of training rows that cannot be read a finding tells.
+        for name, part in (("validation", validation), ("test", test)):
+            self.notes += [f"{name} data that are not judged: {part.fault}"] if part.fault else []
+        self.fault: str | None = None
+        self.heads: list[Head] = []
+        try:
+            with running.undisturbed():
+                names, tensors = running.outputs(model, train.x)
+        except running.CallError as error:
+            self.fault = str(error)
+            return
+        self.heads = [self._head(place, names, tensors) for place in range(len(tensors))]
+        self.notes += self._unjudged_losses()
 
     @classmethod
-    def gather(cls, model: keras.Model, x, y, validation_data=None) -> Facts:
-        """Read the facts off a compiled model and its data."""
-        single = len(getattr(model, "outputs", None) or []) == 1
-        validation_x, validation_y = validation_data or (None, None)
-        loss, from_logits = _loss(model.loss)
-        return cls(
-            activation=_activation(model) if single else None,
-            output_shape=tuple(model.outputs[0].shape[1:]) if single else None,
-            loss=loss if single else None,
-            from_logits=from_logits,
-            metrics=tuple(_metric_names(model)),
-            x=x,
-            y=np.asarray(y),
-            validation_x=validation_x,
-            validation_y=None if validation_y is None else np.asarray(validation_y),
+    def gather(cls, model, x, y=None, validation_data=None, test_data=None, settings=None) -> Facts:
+        """Read the facts off a compiled model, its data and its settings."""
+        train, validation, test = (
+            Part() if data is None else reading.read(*data)
+            for data in ((x, y), _pair(validation_data), _pair(test_data))
+        )
+        share = settings.validation_split if settings else 0
+        if share and validation.x is None and train.is_even:
+            rows = np.arange(train.rows)
+            kept = int(train.rows * (1 - share))  # the first ones, as `fit` does
+            train, validation = train.take(rows[:kept]), train.take(rows[kept:])
+        return cls(model, train, validation, test, settings)
+
+    @property
+    def trains_itself(self) -> bool:
+        """Whether the model has a training step of its own."""
+        return any(
+            getattr(type(self.model), method) is not getattr(keras.Model, method)
+            for method in _OWN_TRAINING
         )
 
     @property
-    def units(self) -> int | None:
-        """Units of the output layer."""
-        return self.output_shape[-1] if self.output_shape else None
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the compiled metrics."""
+        return tuple(metric_name(metric) for head in self.heads for metric in head.metrics)
 
-    @property
-    def y_is_number(self) -> bool:
-        """Whether the targets are numbers (or truth values) at all."""
-        return self.y.dtype.kind in "biuf"
+    @functools.cached_property
+    def parts(self) -> list[tuple[str, Part]]:
+        """The parts that are there, each with the word that goes before "x" and "y"."""
+        named = (("", self.train), ("validation ", self.validation), ("test ", self.test))
+        return [(name, part) for name, part in named if part.x is not None]
 
-    @property
-    def y_is_flat(self) -> bool:
-        """Whether the targets are one number for each row."""
-        return self.y.ndim == 1 or (self.y.ndim == 2 and self.y.shape[1] == 1)
+    @functools.cached_property
+    def inputs(self) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
+        """Each input of the model with the array for it; empty for a model without a graph."""
+        if not getattr(self.model, "inputs", None) or not self.train.x_leaves:
+            return []
+        wanted = None if isinstance(self.model, keras.Sequential) else self.model.input
+        if isinstance(self.train.x, dict):
+            if not isinstance(wanted, dict):
+                wanted = {tensor.name: tensor for tensor in self.model.inputs}
+            return [(f"x[{key!r}]", wanted[key], self.train.x.get(key)) for key in wanted]
+        pairs = itertools.zip_longest(self.model.inputs, self.train.x_leaves)
+        return [
+            (given[0] if given else repr(tensor.name), tensor, given[1] if given else None)
+            for tensor, given in pairs
+        ]
 
-    @property
-    def y_is_rows_of_0_and_1(self) -> bool:
-        """Whether the targets are several columns of 0 and 1."""
-        wide = self.y_is_number and self.y.ndim == 2 and self.y.shape[1] > 1
-        return wide and bool(np.isin(self.y, (0, 1)).all())
+    def takes_text(self, label: str) -> bool:
+        """Tell whether the model takes text for the array of this label."""
+        for mine, tensor, _ in self.inputs:
+            if mine == label and tensor is not None:
+                return tensor.dtype == "string"
+        return any(type(one).__name__ in _TEXT_LAYERS for one in self.operations)
 
-    @property
-    def y_is_one_hot(self) -> bool:
-        """Whether each row of the targets has a single 1."""
-        return self.y_is_rows_of_0_and_1 and bool((self.y.sum(axis=1) == 1).all())
+    @functools.cached_property
+    def operations(self) -> list[object]:
+        """All layers of the model, and the operations between them."""
+        return list(running.operations(self.model))
 
-    @property
-    def all_y(self) -> np.ndarray:
-        """Training and validation targets together, where their shapes allow it."""
-        other = self.validation_y
-        if other is None or other.shape[1:] != self.y.shape[1:]:
-            return self.y
-        return np.concatenate([self.y, other])
+    @functools.cached_property
+    def first_outputs(self) -> list[np.ndarray | None]:
+        """What the model gives for one batch of training rows, one array for each output."""
+        try:
+            with running.undisturbed():
+                return running.call(self.model, running.first_batch(self.model, self.train).x)
+        except Exception as error:  # whatever the user's own `call` raises
+            self.notes.append(f"the model was not run: {reading.first_line(error)}")
+            return []
+
+    def _head(self, place: int, names: list[str], tensors: list) -> Head:
+        activation, rescaled = activations.name(tensors[place])
+        guessed = activation is None
+        if guessed and self.train.rows and self.first_outputs:
+            activation = activations.guess(self.first_outputs[place])
+        y = Targets(*(_pick(part.y, place, names) for part in self._all_parts()))
+        given = self.model.loss if self.model.compiled and not self.trains_itself else None
+        nested = isinstance(given, dict | list | tuple)
+        given = _pick(given, place, names) if nested else given
+        return Head(
+            name=names[place],
+            alone=len(names) == 1,
+            activation=activation,
+            guessed=guessed,
+            rescaled=rescaled,
+            shape=tuple(tensors[place].shape[1:]),
+            loss=losses.describe(given, y.train, tuple(tensors[place].shape)),
+            metrics=tuple(_metrics(self.model, place, names)),
+            y=y,
+        )
+
+    def _unjudged_losses(self) -> Iterator[str]:
+        if self.trains_itself:
+            yield "the model trains by a method of its own: its loss is not judged"
+        elif self.model.compiled and not any(head.loss.function for head in self.heads):
+            yield "the model is compiled without a loss: its outputs are not judged"
+        for head in self.heads:
+            if head.loss.function and not head.loss.name:
+                yield f"{head.label}no rule says what goes with this loss: it is not judged"
+
+    def _all_parts(self) -> tuple[Part, Part, Part]:
+        return self.train, self.validation, self.test
 
 
-def _activation(model: keras.Model) -> str | None:
-    """Name the function that made the output, looking through layers that only rescale."""
-    tensor = model.outputs[0]
-    while True:
-        layer = tensor._keras_history.operation
-        # A nested model's own output was made by a layer inside it.
-        if isinstance(layer, keras.Model) and len(layer.outputs) == 1:
-            tensor = layer.outputs[0]
-            continue
-        if type(layer).__name__ not in _TRANSPARENT:
-            break
-        tensor = layer.input
-    if isinstance(layer, keras.layers.Softmax | keras.layers.ReLU | keras.layers.LeakyReLU):
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
-    if hasattr(layer, "activation"):
-        return getattr(layer.activation, "__name__", None)
-    linear = keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.BatchNormalization
-    return "linear" if isinstance(layer, linear) else None
+def _pair(data: object) -> tuple | None:
+    """Give (x, y) of what `fit` takes as validation data."""
+    if data is None:
+        return None
+    return tuple(data[:2]) if isinstance(data, tuple | list) else (data, None)
 
 
-def _loss(loss: object) -> tuple[str | None, bool]:
-    """Give the loss's full name and whether it takes logits; (None, False) if it is not Keras's."""
-    try:
-        found = keras.losses.get(loss)
-    except ValueError:
-        return None, False
-    if isinstance(found, keras.losses.Loss):
-        if not type(found).__module__.startswith("keras."):
-            return None, False
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(found).__name__).lower()
-        return name, bool(found.get_config().get("from_logits", False))
-    return getattr(found, "__name__", None), False
+def _pick(values: object, place: int, names: list[str]) -> object:
+    """Give what belongs to one output, out of a dict by name or a list by place."""
+    if isinstance(values, dict):
+        if len(names) == 1 and len(values) == 1:
+            return next(iter(values.values()))
+        return values.get(names[place])
+    if isinstance(values, list | tuple):
+        return values[place] if len(values) == len(names) else None
+    return values if len(names) == 1 else None
 
 
-def _metric_names(model: keras.Model) -> list[str]:
+def _metrics(model: keras.Model, place: int, names: list[str]) -> Iterator[object]:
+    """Give the metrics of one output, as the user compiled them."""
     compiled = getattr(model, "_compile_metrics", None)
-    given = getattr(compiled, "_user_metrics", None) or []
-    given = given if isinstance(given, list | tuple) else [given]
-    return [metric if isinstance(metric, str) else getattr(metric, "name", "") for metric in given]
+    for given in ("_user_metrics", "_user_weighted_metrics"):
+        metrics = getattr(compiled, given, None) or []
+        mine = metrics if len(names) == 1 else _pick(metrics, place, names)
+        if isinstance(mine, dict):
+            mine = list(mine.values())
+        yield from keras.tree.flatten([] if mine is None else mine)

@@ -1,35 +1,30 @@
-"""Rules about the output layer, the loss and the labels: what the rule table allows."""
+"""Rules about the output layer with its loss and metrics: what the rule table pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 
-from recipes.common.checks.facts import BINARY, CATEGORICAL, NUMERIC, SPARSE, Facts
+from recipes.common.checks import activations
 from recipes.common.checks.findings import Finding, rule_list
+from recipes.common.checks.heads import Head, metric_name
+from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list()
-
-# What an activation can give, ends included; used to tell which targets it can never reach.
-_REACH = {
-    "relu": (0, np.inf),
-    "relu6": (0, 6),
-    "softplus": (0, np.inf),
-    "exponential": (0, np.inf),
-    "sigmoid": (0, 1),
-    "hard_sigmoid": (0, 1),
-    "softmax": (0, 1),
-    "tanh": (-1, 1),
-    "softsign": (-1, 1),
-    "elu": (-1, np.inf),
-}
+RULES, rule = rule_list(lambda facts: facts.heads)
 
 
 @rule("H1")
-def softmax_over_one_unit(facts: Facts, say) -> Iterator[Finding]:
-    """Softmax over a single unit."""
-    if facts.activation == "softmax" and facts.units == 1:
+def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
+    """Softmax over a single unit.
+
+    Why: softmax makes the units of a row sum to 1, so that a single one is always 1.0; nothing is
+        learned and the accuracy is the share of class 1.
+    Fix: `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"`.
+    Thread: keras-team/keras#500, keras-team/keras#18909
+    """
+    if head.activation == "softmax" and head.units == 1:
         yield say(
             "error",
             "Dense(1, activation='softmax'), whose output is always 1.0",
@@ -38,219 +33,124 @@ def softmax_over_one_unit(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("H2")
-def units_are_not_classes(facts: Facts, say) -> Iterator[Finding]:
-    """Output units that are not the number of classes."""
-    if not facts.units or facts.units == 1 or not facts.y_is_number:
-        return
-    if facts.loss in CATEGORICAL and facts.y.ndim == 2 and facts.y.shape[1] > 1:
-        classes = facts.y.shape[1]
-    elif facts.loss in SPARSE and facts.y_is_flat and not _labels_have_gaps(facts):
-        classes = int(facts.all_y.max()) + 1
-    else:
-        return
-    if classes != facts.units:
-        yield say(
-            "error" if classes > facts.units or facts.loss in CATEGORICAL else "warning",
-            f"{facts.units} output units for {classes} classes",
-            "one unit for each class",
-            f"Dense({classes}, ...)",
-        )
-
-
-@rule("H3")
-def labels_not_from_zero(facts: Facts, say) -> Iterator[Finding]:
-    """Integer labels that do not run from 0 to K-1."""
-    if facts.loss in SPARSE and facts.y_is_flat and facts.y_is_number and _labels_have_gaps(facts):
-        labels = np.unique(facts.all_y)
-        yield say(
-            "error",
-            f"labels {_some(labels)}",
-            f"0 to {len(labels) - 1}, one for each of {len(labels)} classes",
-            "classes, y = np.unique(y, return_inverse=True)",
-        )
-
-
-@rule("H4")
-def integers_with_categorical(facts: Facts, say) -> Iterator[Finding]:
-    """Integer labels with categorical cross-entropy."""
-    if facts.loss in CATEGORICAL and facts.y_is_flat and (facts.units or 0) > 1:
-        yield say(
-            "error",
-            f"integer labels of shape {facts.y.shape} with {facts.loss}",
-            "one-hot labels, or the sparse loss",
-            "loss='sparse_categorical_crossentropy'",
-        )
-
-
-@rule("H5")
-def one_hot_with_sparse(facts: Facts, say) -> Iterator[Finding]:
-    """One-hot labels with sparse categorical cross-entropy."""
-    if facts.loss in SPARSE and facts.y.ndim == 2 and facts.y.shape[1] > 1:
-        if facts.output_shape is not None and len(facts.output_shape) > 1:
-            return  # one label for each of several positions: a sequence
-        yield say(
-            "error",
-            f"one-hot labels of shape {facts.y.shape} with {facts.loss}",
-            "class numbers of shape (rows,), or the categorical loss",
-            "loss='categorical_crossentropy', or y = y.argmax(axis=1)",
-        )
-
-
-@rule("H6")
-def binary_shapes_differ(facts: Facts, say) -> Iterator[Finding]:
-    """Binary cross-entropy with labels and outputs of different shape."""
-    if facts.loss in BINARY and facts.output_shape and not _same_shape(facts):
-        yield say(
-            "error",
-            f"labels of shape {facts.y.shape} and outputs of shape (rows, {facts.units})",
-            "the same number of columns",
-            "y = y[:, 1] for one-hot labels of two classes with Dense(1, activation='sigmoid')"
-            if facts.units == 1
-            else f"Dense({1 if facts.y_is_flat else facts.y.shape[-1]}, activation='sigmoid')",
-        )
-
-
 @rule("H7")
-def logits_taken_for_probabilities(facts: Facts, say) -> Iterator[Finding]:
-    """A linear output with a loss that expects probabilities."""
-    if _is_cross_entropy(facts) and facts.activation == "linear" and not facts.from_logits:
+def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
+    """A linear output with a loss that expects probabilities.
+
+    Why: the loss clips what is below 0 or above 1, where its gradient is zero; training goes on
+        without an error and stays bad.
+    Fix: `from_logits=True` in the loss, or the activation in the output.
+    Thread: keras-team/keras#15271, tensorflow/tensorflow#28718
+    """
+    if not head.uses(CROSS_ENTROPY) or head.from_logits or _is_one_unit_for_classes(head):
+        return
+    if head.activation in activations.LOGITS or head.activation == "leaky_relu":
+        what = "without activation" if head.activation == "linear" else f"by {head.activation}"
+        if head.guessed:
+            what = "with values outside 0 to 1"
         yield say(
             "error",
-            f"an output without activation and {facts.loss} with from_logits=False",
+            f"an output {what} and {head.loss.name} with from_logits=False",
             "probabilities, or a loss that is told that it gets logits",
-            f"loss=keras.losses.{_class_name(facts.loss)}(from_logits=True)",
+            f"loss=keras.losses.{head.loss.class_name}(from_logits=True)",
         )
 
 
 @rule("H8")
-def activation_twice(facts: Facts, say) -> Iterator[Finding]:
-    """Softmax or sigmoid in the output and again in the loss."""
-    twice = facts.activation in ("softmax", "sigmoid") and facts.from_logits
-    if _is_cross_entropy(facts) and twice:
+def activation_twice(head: Head, say) -> Iterator[Finding]:
+    """Softmax or sigmoid in the output and again in the loss.
+
+    Why: applied twice, the probabilities can hardly leave the middle and learning is slow; Keras
+        warns, and repairs what it recognises.
+    Fix: the plain loss, or an output without activation.
+    Thread: keras-team/keras-hub#1008
+    """
+    if head.uses(CROSS_ENTROPY) and head.activation in ("softmax", "sigmoid") and head.from_logits:
         yield say(
             "error",
-            f"a {facts.activation} output and {facts.loss} with from_logits=True",
+            f"a {head.activation} output and {head.loss.name} with from_logits=True",
             "the activation in the output or in the loss, not in both",
-            f"loss='{facts.loss}'",
+            f"loss='{head.loss.name}'",
         )
 
 
 @rule("H9")
-def activation_and_loss_do_not_pair(facts: Facts, say) -> Iterator[Finding]:
-    """Softmax with binary cross-entropy, or sigmoid with a categorical one."""
-    several = (facts.units or 0) > 1
-    if several and facts.activation == "softmax" and facts.loss in BINARY:
-        yield say(
-            "error",
-            f"softmax over {facts.units} units with {facts.loss}",
-            "softmax with a categorical loss, or sigmoid with the binary one (multi-label)",
-            "loss='categorical_crossentropy' for one class a row",
-        )
-    if facts.activation == "sigmoid" and facts.loss in SPARSE | CATEGORICAL:
-        yield say(
-            "error",
-            f"sigmoid over {facts.units} unit(s) with {facts.loss}",
-            "softmax over the classes with a categorical loss; sigmoid goes with the binary one",
-            f"Dense({facts.units}, activation='softmax')"
-            if several
-            else "loss='binary_crossentropy'",
-        )
+def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
+    """An activation that does not go with the cross-entropy.
 
-
-@rule("H10")
-def several_classes_with_softmax(facts: Facts, say) -> Iterator[Finding]:
-    """Rows with several classes at once under a softmax."""
-    if facts.activation != "softmax" and facts.loss not in CATEGORICAL:
+    Why: softmax with binary cross-entropy inflates the accuracy, sigmoid with a categorical loss
+        lets probabilities sum to anything, and relu or tanh give no probabilities at all; all of
+        them train without an error.
+    Fix: softmax with a categorical loss, sigmoid with the binary one.
+    Thread: keras-team/keras#3396, keras-team/keras#3098
+    """
+    if not head.uses(CROSS_ENTROPY) or head.activation in (None, "linear"):
         return
-    if facts.y_is_rows_of_0_and_1 and not facts.y_is_one_hot:
-        positives = facts.y.sum(axis=1)
+    name, sums = head.loss.name, head.y.positives if head.y.is_rows_of_0_and_1 else np.zeros(1)
+    if head.activation == "softmax" and head.uses(BINARY) and (head.units or 0) > 1:
+        if sums.max() <= 1:  # else there are several classes at once: a rule of its own
+            yield say(
+                "error",
+                f"softmax over {head.units} units with {name}",
+                "softmax with a categorical loss, or sigmoid with the binary one (multi-label)",
+                "loss='categorical_crossentropy' for one class a row",
+            )
+    elif head.activation == "sigmoid" and head.uses(SPARSE | CATEGORICAL) and not head.from_logits:
+        softmax = f"Dense({head.units}, activation='softmax')"
+        expected = "softmax with a categorical loss, or sigmoid with the binary one"
+        fix = softmax if head.units > 1 else "loss='binary_crossentropy'"
+        yield say("error", f"sigmoid over {head.units} unit(s) with {name}", expected, fix)
+    elif head.activation in activations.REACH and not _gives(head):
+        right = "sigmoid" if head.uses(BINARY) else "softmax"
         yield say(
-            "error",
-            f"rows with {int(positives.min())} to {int(positives.max())} classes at once "
-            "(multi-label) under a softmax, which allows one",
-            "one yes/no for each class",
-            f"Dense({facts.units}, activation='sigmoid') with loss='binary_crossentropy'",
-        )
-
-
-@rule("H11")
-def binary_labels_not_0_and_1(facts: Facts, say) -> Iterator[Finding]:
-    """Binary labels other than 0 and 1."""
-    if facts.loss not in BINARY or not facts.y_is_number or not facts.all_y.size:
-        return
-    low, high = np.nanmin(facts.all_y), np.nanmax(facts.all_y)
-    if low < 0 or high > 1:
-        yield say(
-            "error",
-            f"binary labels {_some(np.unique(facts.all_y))}",
-            "0 and 1",
-            f"y = (y == {high:g}).astype(int)",
-        )
-
-
-@rule("H12")
-def regression_with_activation(facts: Facts, say) -> Iterator[Finding]:
-    """An activation on the output of a regression."""
-    if facts.loss not in NUMERIC or not facts.y_is_number:
-        return
-    if facts.activation in (None, "linear", "leaky_re_lu"):
-        return
-    low, high = _REACH.get(facts.activation, (-np.inf, np.inf))
-    unreachable = float(((facts.all_y < low) | (facts.all_y > high)).mean())
-    yield say(
-        "error" if unreachable else "warning",
-        f"a {facts.activation} output"
-        + (f", which cannot reach {unreachable:.0%} of the targets" if unreachable else ""),
-        "a linear output for a regression",
-        f"Dense({facts.units})",
-    )
-
-
-@rule("H13")
-def shapes_broadcast(facts: Facts, say) -> Iterator[Finding]:
-    """Targets and outputs of different width, which a regression loss broadcasts silently."""
-    if facts.loss in NUMERIC and facts.output_shape and not _same_shape(facts):
-        yield say(
-            "error",
-            f"targets of shape {facts.y.shape} and outputs of shape (rows, {facts.units})",
-            "the same number of columns",
-            f"Dense({1 if facts.y_is_flat else facts.y.shape[-1]})",
+            "warning" if head.from_logits and not head.uses(BINARY) else "error",
+            f"a {head.activation} output with {name}",
+            f"probabilities by {right}, or logits from a linear output with from_logits=True",
+            f"Dense({head.units}, activation='{right}') with loss='{name}'",
         )
 
 
 @rule("H14")
-def accuracy_of_numbers(facts: Facts, say) -> Iterator[Finding]:
-    """Accuracy as the metric of a regression."""
-    named = [name for name in facts.metrics if name in ("accuracy", "acc")]
-    if facts.loss in NUMERIC and named:
+def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
+    """A metric that says nothing about these outputs, such as the accuracy of a regression.
+
+    Why: accuracy counts exact hits, which predicted numbers do not make; it stays near 0 or shows
+        a number without meaning.
+    Fix: `metrics=["mae", keras.metrics.R2Score(name="r2")]` for numbers, `metrics=["accuracy"]`
+        for classes.
+    Thread: keras-team/keras#7947, keras-team/keras#16102
+    """
+    exact = [metric for metric in head.metrics if type(metric) is keras.metrics.Accuracy]
+    named = [metric for metric in head.metrics if _is_accuracy(metric)]
+    if head.uses(NUMERIC) and named and not head.are_classes:
         yield say(
             "error",
-            f"metric '{named[0]}' with {facts.loss}",
+            f"metric {metric_name(named[0])!r} with {head.loss.name}",
             "an error in the target's unit; accuracy counts exact hits, which numbers do not make",
             "metrics=['mae', keras.metrics.R2Score(name='r2')]",
         )
+    elif head.uses(CROSS_ENTROPY) and exact:
+        yield say(
+            "error",
+            "metric keras.metrics.Accuracy(), which asks whether a probability equals a label",
+            "the accuracy that goes with the loss",
+            "metrics=['accuracy']",
+        )
 
 
-def _is_cross_entropy(facts: Facts) -> bool:
-    return facts.loss in SPARSE | CATEGORICAL | BINARY
+def _gives(head: Head) -> bool:
+    """Whether the activation gives what the loss takes: probabilities, or logits."""
+    allowed = activations.LOGITS if head.from_logits else activations.PROBABILITIES
+    if head.activation in ("softmax", "sigmoid", "log_softmax", "log_sigmoid"):
+        return True  # these have rules of their own
+    # A bounded activation that is scaled afterwards gives capped logits, which are meant.
+    return head.activation in allowed or (head.from_logits and head.rescaled)
 
 
-def _labels_have_gaps(facts: Facts) -> bool:
-    labels = np.unique(facts.all_y)
-    return not np.array_equal(labels, np.arange(len(labels)))
+def _is_accuracy(metric: object) -> bool:
+    name = metric if isinstance(metric, str) else type(metric).__name__
+    return name.lower() == "acc" or name.lower().endswith("accuracy")
 
 
-def _same_shape(facts: Facts) -> bool:
-    flat_output = facts.output_shape == (1,)
-    return facts.y.shape[1:] == facts.output_shape or (flat_output and facts.y_is_flat)
-
-
-def _some(values: np.ndarray) -> str:
-    shown = [f"{value:g}" for value in values[:6]]
-    return ", ".join(shown) + (f", … ({len(values)} values)" if len(values) > 6 else "")
-
-
-def _class_name(loss: str) -> str:
-    """The Keras class of a cross-entropy: binary_crossentropy becomes BinaryCrossentropy."""
-    return "".join(word.capitalize() for word in loss.split("_"))
+def _is_one_unit_for_classes(head: Head) -> bool:
+    return head.units == 1 and head.uses(SPARSE | CATEGORICAL)

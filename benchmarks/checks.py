@@ -1,0 +1,195 @@
+"""Measure the check: which classic mistakes are reported, when and by whom, and what it costs.
+
+Each of the 38 mistakes in `benchmarks.mistakes` is trained by stock Keras as a user would, and
+checked. Stock's report is any error, or any warning of Python's or of TensorFlow's log: before
+training (while the model is built and compiled), during it, or after it (saving, predicting). A
+loss that is NaN is no report. The cost is the time of a check on each recipe's own data, in a
+fresh process and again, beside an epoch of its training.
+
+Run: python -m benchmarks.checks --record
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+
+import keras
+
+from benchmarks import mistakes, records
+from recipes.common import checks, command_line, configs, shelf, training
+from recipes.common.errors import InputError, RunError
+
+STAGES = ("before", "during", "after", "never")
+# What the check may take: this share of an epoch, or this many seconds, whichever is more.
+SHARE_OF_EPOCH = 0.05
+SECONDS = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What to measure."""
+
+    rounds: configs.Count = 5
+    """Fresh processes that time the check on each recipe."""
+    record: bool = False
+    """Write recipes/results/checks.json."""
+    recipe: str = ""
+    """Time the check on this recipe once, in this process, and print the seconds as JSON."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
+
+
+def report_of_stock(identifier: str) -> str:
+    """Tell at which stage stock Keras reports a mistake: one of `STAGES`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            example = mistakes.EXAMPLES[identifier]()
+        except Exception:  # an error or a warning, whatever it says
+            return "before"
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        if _reports(lambda: example.model.fit(**example.fit, verbose=0)):
+            return "during"
+        if example.use and _reports(lambda: example.use(example.model)):
+            return "after"
+    return "never"
+
+
+def _reports(action) -> bool:
+    """Tell whether an action raises or warns."""
+    with warnings.catch_warnings(record=True) as said, _log_lines() as lines:
+        warnings.simplefilter("always")
+        try:
+            action()
+        except Exception:  # an error of any kind is a report
+            return True
+    return bool(
+        [one for one in said if "__array__ implementation" not in str(one.message)] or lines
+    )
+
+
+@contextlib.contextmanager
+def _log_lines() -> Iterator[list[str]]:
+    """Collect what TensorFlow's logger warns of."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+
+def report_of_ours(identifier: str) -> str:
+    """Tell whether the check names a mistake, which is always before training."""
+    example = mistakes.EXAMPLES[identifier]()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        found = checks.check(example.model, **example.fit, **example.check)
+    return "before" if identifier in [finding.id for finding in found] else "never"
+
+
+def measure_reports() -> dict[str, dict[str, str]]:
+    """Give the stage of the report of each mistake, for stock Keras and for the check."""
+    measured = {}
+    for identifier in mistakes.EXAMPLES:
+        keras.utils.set_random_seed(0)
+        stages = {"stock": report_of_stock(identifier), "ours": report_of_ours(identifier)}
+        measured[identifier] = stages
+        print(f"{identifier}: {stages}", flush=True)
+    return measured
+
+
+def time_once(name: str) -> dict[str, float]:
+    """Time the check on a recipe's data: first in this process, and again; and an epoch.
+
+    Returns:
+        Seconds of both, and of an epoch of training, the first one not counted.
+    """
+    recipe = importlib.import_module(f"recipes.{name}")
+    config = dataclasses.replace(recipe.Config(), epochs=3, patience=3)
+    splits = recipe.load_data(config)
+    seconds = {}
+    for key in ("first", "again"):
+        model = recipe.build_model(config)
+        start = time.perf_counter()
+        checks.check_splits(model, splits)
+        halfway = time.perf_counter()
+        training.adapt(model, recipe.PROBLEM, training.to_array(splits.train.x), splits.train.y)
+        adapted = time.perf_counter()
+        checks.check_untrained(model, splits)
+        seconds[key] = time.perf_counter() - adapted + halfway - start
+    ends: list[float] = []
+    mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    training.fit(model, recipe.PROBLEM, splits, config, callbacks=[keras.callbacks.History(), mark])
+    return {**seconds, "epoch": ends[-1] - ends[-2], "real": splits.source.kind == "real"}
+
+
+def measure_cost(name: str, num_rounds: int) -> dict:
+    """Time the check on a recipe in fresh processes."""
+    command = [sys.executable, "-m", "benchmarks.checks", "--recipe", name]
+    rounds = []
+    for _ in range(num_rounds):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=shelf.FOLDER.parent)
+        if done.returncode:
+            raise RunError(f"{' '.join(command[1:])} failed: {done.stderr.strip()[-300:]}")
+        rounds.append(json.loads(done.stdout.splitlines()[-1]))
+    medians = {
+        key: round(statistics.median(one[key] for one in rounds), 4)
+        for key in ("first", "again", "epoch")
+    }
+    allowed = round(max(SECONDS, SHARE_OF_EPOCH * medians["epoch"]), 4)
+    print(f"{name}: {medians}, allowed {allowed}", flush=True)
+    return {"seconds": medians, "allowed": allowed, "real": rounds[0]["real"]}
+
+
+def table(record: dict) -> str:
+    """Write README's table of reports from the record."""
+    reports = record["reports"]
+    lines = [
+        f"| {len(reports)} mistakes | before training | during | after | never |",
+        "|---|---|---|---|---|",
+    ]
+    for key, title in (("stock", f"Keras {record['machine']['keras']}"), ("ours", "the check")):
+        counts = [sum(one[key] == stage for one in reports.values()) for stage in STAGES]
+        lines.append(f"| {title} | {' | '.join(map(str, counts))} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print the table, and write the record where asked."""
+    with command_line.errors_as_lines():
+        (wanted,) = command_line.parse("python -m benchmarks.checks", __doc__, measure=Measure)
+        if wanted.recipe:
+            if wanted.recipe not in shelf.recipe_names():
+                raise InputError(f"--recipe: unknown recipe {wanted.recipe}")
+            print(json.dumps(time_once(wanted.recipe)))
+            return
+        figures = {
+            "reports": measure_reports(),
+            "cost": {name: measure_cost(name, wanted.rounds) for name in shelf.recipe_names()},
+        }
+        print(table(figures))
+        if wanted.record:
+            records.write(figures)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    main()

@@ -1,0 +1,65 @@
+"""What every benchmark's record has beside its figures: the command, the machine, the date."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+
+from recipes.common import files, shelf
+from recipes.common.errors import InputError
+
+
+def write(figures: dict, source_kind: str = "real", keep: Sequence[str] = ()) -> None:
+    """Write the record of the benchmark that runs: recipes/results, named like its module.
+
+    Args:
+        figures: What was measured.
+        source_kind: As in `datasets.splits.Source`; nothing is recorded of a stand-in.
+        keep: Figures that stay as they were on record where they were not measured this time.
+
+    Raises:
+        InputError: If the data are a stand-in.
+    """
+    check_real(source_kind)
+    name = pathlib.Path(sys.argv[0]).stem
+    command = " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]])
+    file = shelf.FOLDER / "results" / f"{name}.json"
+    earlier = json.loads(file.read_text()) if keep and file.exists() else {}
+    kept = {key: earlier[key] for key in keep if key in earlier}
+    files.write_json(file, {"command": command, **kept, **figures, **origin()})
+
+
+def check_real(source_kind: str, subject: str = "") -> None:
+    """Refuse to record what was measured on a stand-in; `subject` begins the message."""
+    if source_kind != "real":
+        raise InputError(f"{subject}the real data were not found; no record is written")
+
+
+def origin() -> dict:
+    """Give the machine and the date."""
+    from recipes.common import runs  # TensorFlow loads here
+
+    return {"machine": runs.describe_machine(), "date": time.strftime("%Y-%m-%d")}
+
+
+def mean_and_std(values: list[float]) -> dict:
+    """Give mean, standard deviation, and each value."""
+    return {
+        "mean": round(statistics.fmean(values), 6),
+        "std": round(statistics.stdev(values), 6) if len(values) > 1 else 0.0,
+        "each": [round(value, 6) for value in values],
+    }
+
+
+def median_and_range(values: list[float]) -> dict:
+    """Give median, least, most, and each value."""
+    return {
+        "median": round(statistics.median(values), 6),
+        "least": round(min(values), 6),
+        "most": round(max(values), 6),
+        "each": [round(value, 6) for value in values],
+    }

@@ -1,0 +1,329 @@
+"""Rules about labels and targets: whether they are what output layer and loss take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recipes.common.checks import activations
+from recipes.common.checks.findings import Finding, rule_list
+from recipes.common.checks.heads import Head
+from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+from recipes.common.checks.targets import show
+
+RULES, rule = rule_list(lambda facts: facts.heads)
+
+# A class that is never seen is worth a word where it should have been seen: if all classes were
+# equally frequent, this many times the logarithm of the chance that none of its rows turned up.
+SURELY_ABSENT = 14.0
+MANY_CLASSES = 100
+
+
+@rule("H2")
+def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
+    """Output units that are not the number of classes.
+
+    Why: a label without a unit stops training in the middle on a CPU and gives a NaN loss on a GPU;
+        a unit without a label takes probability that belongs to the others.
+    Fix: one unit for each class, `Dense(num_classes, ...)`.
+    Thread: tensorflow/tensorflow#8484, keras-team/keras#17368
+    """
+    classes = _count_classes(head)
+    if head.units == 1 and head.uses(SPARSE | CATEGORICAL):
+        if head.activation not in ("softmax", "sigmoid"):  # these have a rule of their own
+            yield say("error", f"1 output unit with {head.loss.name}", *_one_unit(head))
+    elif classes and classes != head.units:
+        missing = classes < head.units and head.uses(SPARSE)
+        yield say(
+            "warning" if missing else "error",
+            f"{head.units} output units for {classes} classes",
+            "one unit for each class",
+            f"Dense({classes}, ...)",
+        )
+
+
+@rule("H3")
+def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
+    """Integer labels that do not run from 0 to K-1.
+
+    Why: sparse losses take a label as the number of its unit. Labels 1..K overrun the last unit;
+        labels with gaps leave units that nothing teaches.
+    Fix: `classes, y = np.unique(y, return_inverse=True)`.
+    Thread: rstudio/keras3#465, googlecolab/colabtools#2967
+    """
+    if not _has_class_numbers(head) or head.units == 1:
+        return
+    labels = _labels(head)
+    level = None
+    if labels[0] < 0 or labels[-1] >= head.units:
+        level = "error" if not _is_too_narrow(head) else None
+    elif _is_surely_absent(head) and 1 < len(labels) <= labels[-1]:
+        level = "warning"
+    if level:
+        yield say(
+            level,
+            f"labels {show(labels)}",
+            f"0 to {len(labels) - 1}, one for each of {len(labels)} classes",
+            "classes, y = np.unique(y, return_inverse=True)",
+        )
+
+
+@rule("H4")
+def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
+    """Integer labels with categorical cross-entropy.
+
+    Why: the categorical loss wants a row of probabilities for each label; `fit` stops with an error
+        about shapes that names neither labels nor loss.
+    Fix: `loss="sparse_categorical_crossentropy"`.
+    Thread: keras-team/keras#193, tensorflow/tensorflow#52060
+    """
+    rank = len(head.y.shape)
+    integers = rank == len(head.shape) or (rank == len(head.shape) + 1 and head.y.shape[-1] == 1)
+    if head.uses(CATEGORICAL) and head.y.is_number and integers and (head.units or 0) > 1:
+        logits = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+        yield say(
+            "error",
+            f"integer labels of shape {head.y.shape} with {head.loss.name}",
+            "one-hot labels, or the sparse loss",
+            f"loss={logits if head.from_logits else repr('sparse_categorical_crossentropy')}",
+        )
+
+
+@rule("H5")
+def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
+    """One-hot labels with sparse categorical cross-entropy.
+
+    Why: the sparse loss wants one class number for each row; `fit` stops with an error about ranks
+        that names neither labels nor loss.
+    Fix: `loss="categorical_crossentropy"`, or `y = y.argmax(axis=-1)`.
+    Thread: keras-team/keras#7339, tensorflow/tensorflow#28441
+    """
+    several = head.y.is_rows_of_0_and_1 and head.y.positives.max() > 1
+    if head.uses(SPARSE) and head.has_label_for_each_unit and not several:
+        logits = "keras.losses.CategoricalCrossentropy(from_logits=True)"
+        yield say(
+            "error",
+            f"one-hot labels of shape {head.y.shape} with {head.loss.name}",
+            "class numbers, one for each row, or the categorical loss",
+            f"loss={logits if head.from_logits else repr('categorical_crossentropy')}, "
+            "or y = y.argmax(axis=-1)",
+        )
+
+
+@rule("H6")
+def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
+    """Binary cross-entropy with labels and outputs of different shape.
+
+    Why: each output unit is held against a label of its own, so that there must be as many;
+        `fit` stops with an error inside the loss.
+    Fix: one column for yes and no with `Dense(1, activation="sigmoid")`, or one column for each
+        label.
+    Thread: keras-team/keras#17388, tensorflow/tensorflow#31749
+    """
+    if head.uses(BINARY) and head.y.is_number and not head.fits:
+        yield say(
+            "error",
+            f"labels of shape {head.y.shape} and outputs of shape {head.shown_shape}",
+            "the same number of columns",
+            _binary_fix(head),
+        )
+
+
+@rule("H10")
+def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
+    """Rows with several classes at once under a softmax.
+
+    Why: softmax shares out one probability among all classes, so that two true labels can never
+        both be near 1; training runs without an error.
+    Fix: `Dense(K, activation="sigmoid")` with `loss="binary_crossentropy"`.
+    Thread: keras-team/keras#741, keras-team/keras#2166
+    """
+    if not head.uses(CROSS_ENTROPY) or not head.has_label_for_each_unit:
+        return
+    if head.activation != "softmax" and head.uses(BINARY):
+        return
+    positives = head.y.positives if head.y.is_rows_of_0_and_1 else np.zeros(1)
+    if positives.max() > 1:  # rows of zeros alone are padding
+        yield say(
+            "error",
+            f"rows with {int(positives.min())} to {int(positives.max())} classes at once "
+            f"(multi-label) and {head.loss.name} after {head.activation or 'the output'}",
+            "one yes/no for each class",
+            f"Dense({head.units}, activation='sigmoid') with loss='binary_crossentropy'",
+        )
+
+
+@rule("H11")
+def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
+    """Binary labels other than 0 and 1.
+
+    Why: the loss takes a label as a probability; -1 or 2 make it negative without end, and the
+        accuracy counts nothing right.
+    Fix: `y = (y == positive).astype(int)`.
+    Thread: keras-team/keras#14046, keras-team/keras#1917
+    """
+    if not head.uses(BINARY) or not head.y.is_number or not head.fits:
+        return
+    low, high = head.y.range
+    if low < 0 or high > 1:
+        labels = head.y.labels
+        fix = f"y = (y == {high:g}).astype(int)"
+        if not head.y.are_integers:
+            fix = f"loss='mse' with Dense({head.units}) if these are numbers to predict"
+        elif len(labels) > 2:
+            fix = (
+                f"Dense({len(labels)}, activation='softmax') with "
+                "loss='sparse_categorical_crossentropy' for that many classes"
+            )
+        yield say("error", f"binary labels {show(labels)}", "0 and 1", fix)
+
+
+@rule("H12")
+def regression_with_activation(head: Head, say) -> Iterator[Finding]:
+    """An activation on the output of a regression.
+
+    Why: the output cannot leave the activation's range, so that targets outside it are never
+        reached; a relu may also stay at 0 for good.
+    Fix: `Dense(1)` without activation.
+    Thread: keras-team/keras#3753, keras-team/keras#108
+    """
+    if not head.uses(NUMERIC) or not head.y.is_number or head.rescaled:
+        return
+    if head.activation not in activations.REACH:
+        return
+    low, high = activations.REACH[head.activation]
+    sample = head.y.sample[np.isfinite(head.y.sample)]
+    unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
+    outside = head.y.range[0] < low or head.y.range[1] > high
+    if outside or head.activation in ("relu", "relu6"):
+        share = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
+        yield say(
+            "error" if outside else "warning",
+            f"a {head.activation} output"
+            + (f", which cannot reach {share} of the targets" if outside else ""),
+            "a linear output for a regression",
+            _regression_fix(head),
+        )
+
+
+@rule("H13")
+def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
+    """Targets and outputs of different width, which a regression loss broadcasts silently.
+
+    Why: with targets (N, 1) and outputs (N, 3), each target is held against three outputs; the
+        loss falls and means nothing.
+    Fix: as many output units as target columns.
+    Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
+    """
+    if head.uses(NUMERIC) and head.y.is_number and not head.fits:
+        yield say(
+            "error",
+            f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
+            "the same number of columns",
+            _regression_fix(head),
+        )
+
+
+@rule("H15")
+def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
+    """Continuous targets given to a classifier, or class numbers to a regression.
+
+    Why: the sparse loss cuts 1.7 down to class 1 without a word; and a regression on class numbers
+        says that class 2 is twice class 1.
+    Fix: `loss="mse"` with a linear output for numbers; softmax and the sparse loss for classes.
+    Thread: keras-team/keras#11786
+    """
+    if head.uses(SPARSE) and head.y.is_number and not head.y.are_integers:
+        broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
+        yield say(
+            "error",
+            f"targets such as {show(broken[:3])} with {head.loss.name}, which cuts off decimals",
+            "class numbers; or a regression, where these are numbers to predict",
+            "loss='mse' with Dense(1)",
+        )
+    elif head.uses(NUMERIC) and head.fits and head.are_classes:
+        yield say(
+            "warning",
+            f"class numbers {show(head.y.labels)} as targets of a regression ({head.loss.name})",
+            "a classification, if these are classes",
+            _class_fix(head),
+        )
+
+
+def _has_class_numbers(head: Head) -> bool:
+    """Whether each row, or each place of it, has one whole number for the sparse loss."""
+    rank = len(head.y.shape)
+    fits = rank == len(head.shape) or (rank == len(head.shape) + 1 and head.y.shape[-1] == 1)
+    return head.uses(SPARSE) and head.y.are_integers and fits and bool(_labels(head).size)
+
+
+def _labels(head: Head) -> np.ndarray:
+    return head.y.labels[head.y.labels != head.loss.ignored_class]
+
+
+def _count_classes(head: Head) -> int | None:
+    """Count the classes where they can be told and are not the units; None where all is well."""
+    if head.uses(CATEGORICAL) and len(head.y.shape) == len(head.shape) + 1:
+        return head.y.shape[-1] if head.y.shape[-1] > 1 else None
+    if not _has_class_numbers(head):
+        return None
+    labels = _labels(head)
+    if labels[0] < 0:
+        return None
+    if labels[-1] >= head.units:
+        return int(labels[-1]) + 1 if _is_too_narrow(head) else None
+    from_zero = len(labels) == labels[-1] + 1 > 1  # a single class has a rule of its own
+    return len(labels) if from_zero and _is_surely_absent(head) else None
+
+
+def _is_too_narrow(head: Head) -> bool:
+    """Whether there are more classes than units, rather than labels that begin at 1."""
+    labels = _labels(head)
+    return labels[0] >= 0 and len(labels) > head.units
+
+
+def _is_surely_absent(head: Head) -> bool:
+    """Whether some classes have no row although there are rows enough to show them by chance."""
+    seen = len(_labels(head))
+    if seen == head.units or head.units > MANY_CLASSES or len(head.shape) > 1:
+        return False
+    return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
+
+
+def _one_unit(head: Head) -> tuple[str, str]:
+    """What is expected, and the fix, for one unit with a loss over several classes."""
+    if head.y.is_number and len(head.y.labels) > 2:
+        fix = f"Dense({len(head.y.labels)}, activation='softmax')"
+    else:
+        fix = "Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
+    return "one unit for each class, or the binary loss for two classes", fix
+
+
+def _binary_fix(head: Head) -> str:
+    if head.y.is_flat and head.y.are_class_numbers and len(head.y.labels) == head.units > 2:
+        return (
+            f"Dense({head.units}, activation='softmax') with loss='sparse_categorical_crossentropy'"
+        )
+    if head.units == 1 and head.y.is_one_hot and head.y.shape[-1] == 2:
+        return "y = y[:, 1], which is 1 for the second of the two classes"
+    if head.units == 1 and head.y.is_one_hot:
+        return (
+            f"Dense({head.y.shape[-1]}, activation='softmax') with loss='categorical_crossentropy'"
+        )
+    return f"Dense({1 if head.y.is_flat else head.y.shape[-1]}, activation='sigmoid')"
+
+
+def _regression_fix(head: Head) -> str:
+    if head.are_classes:
+        return _class_fix(head) + ", if these are classes"
+    return f"Dense({1 if head.y.is_flat else head.y.shape[-1]})"
+
+
+def _class_fix(head: Head) -> str:
+    if len(head.y.labels) == 2:
+        return "Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
+    return (
+        f"Dense({len(head.y.labels)}, activation='softmax') with "
+        "loss='sparse_categorical_crossentropy'"
+    )

@@ -1,0 +1,224 @@
+"""Rules about the size of the numbers: what is not scaled, or scaled in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pandas as pd
+
+from recipes.common.checks import columns, reading
+from recipes.common.checks.facts import Facts
+from recipes.common.checks.findings import Finding, rule_list
+from recipes.common.checks.losses import NUMERIC, RELATIVE
+
+RULES, rule = rule_list()
+
+# A column whose mean or deviation is above this slows learning down: weights begin near 0.1.
+LARGE_INPUT = 10.0
+LARGE_TARGET = 100.0
+# Raw pixels reach far above this; pictures with negative values were centred on purpose.
+BRIGHT_PIXEL = 50.0
+# Columns of one set of data differ less than this between its parts.
+OTHER_SCALE = 5.0
+FEW_ROWS = 10
+# In wide arrays some columns are empty by nature: pixels at the edge, rare words.
+WIDE = 64
+
+_BEFORE_WEIGHTS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "Masking", "Identity"}
+_BEFORE_WEIGHTS |= {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation"}
+_BEFORE_WEIGHTS |= {"ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"}
+_WEIGHTS = ("Dense", "Conv", "SeparableConv", "DepthwiseConv", "LSTM", "GRU", "SimpleRNN")
+_WEIGHTS += ("Bidirectional", "TimeDistributed", "EinsumDense", "RNN")
+
+
+@rule("D3")
+def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+    """Inputs that are not scaled, in a model that does not scale them.
+
+    Why: large inputs make large outputs and gradients; learning is slow, stops at a bad place, or
+        ends in NaN.
+    Fix: `keras.layers.Normalization()`, adapted to the training rows, as the first layer;
+        `keras.layers.Rescaling(1 / 255)` for pixels.
+    Thread: ageron/handson-ml2#132, keras-team/keras#12701
+    """
+    if not _starts_with_weights(facts):
+        return
+    for label, leaf in facts.train.x_leaves:
+        summary = columns.summarise(leaf)
+        if summary is None:
+            continue
+        mean, deviation = np.abs(summary.mean), summary.deviation
+        large = np.flatnonzero((mean > LARGE_INPUT) | (deviation > LARGE_INPUT))
+        if summary.are_images and not _are_raw_pixels(summary):
+            continue
+        if large.size:
+            worst = large[np.argmax((mean + deviation)[large])]
+            yield say(
+                "warning",
+                f"{label} with {len(large)} of {len(mean)} columns not scaled, such as "
+                f"{summary.names[worst]} with mean {summary.mean[worst]:.4g} and standard "
+                f"deviation {deviation[worst]:.4g}",
+                "values around 0 to 1, and no layer of the model makes them so",
+                "keras.layers.Rescaling(1 / 255) as the first layer"
+                if summary.are_images
+                else "normalise = keras.layers.Normalization(); normalise.adapt(x) as the first "
+                "layer",
+            )
+
+
+@rule("D4")
+def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+    """Training rows and validation or test rows on different scales.
+
+    Why: the model meets numbers that it has never seen the like of; its scores say nothing.
+    Fix: the scaler of the training rows for all parts, `x_test = scaler.transform(x_test)`; or
+        the scaling in the model.
+    Thread: ageron/handson-ml2#132
+    """
+    for name, part in facts.parts[1:]:
+        for (label, train), (_, other) in zip(facts.train.x_leaves, part.x_leaves, strict=False):
+            ratio = _ratio_of_scales(train, other)
+            if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
+                times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+                yield say(
+                    "error",
+                    f"{name}{label} whose values are {times} those of training",
+                    "one scale for all parts, taken from the training rows",
+                    "x_other = scaler.transform(x_other) with the scaler of the training rows",
+                )
+
+
+@rule("D5")
+def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+    """A regression target of large numbers.
+
+    Why: a network begins near 0, and thousands of steps pass before it reaches a target that is far
+        from it; with a large learning rate the loss becomes NaN.
+    Fix: `keras.layers.Normalization(invert=True)`, adapted to the training targets, as the last
+        layer.
+    Thread: keras-team/keras#9482, keras-team/keras#2576
+    """
+    for head in facts.heads:
+        judged = head.uses(NUMERIC - RELATIVE) and not head.rescaled and head.y.is_number
+        finite = head.y.sample[np.isfinite(head.y.sample)] if judged else np.empty(0)
+        if not finite.size or head.activation == "exponential":
+            continue
+        mean, deviation = finite.mean(dtype="float64"), finite.std(dtype="float64")
+        if abs(mean) > LARGE_TARGET or deviation > LARGE_TARGET:
+            yield say(
+                "warning",
+                f"{head.label}targets with mean {mean:.4g} and standard deviation {deviation:.4g}",
+                "targets around 0 to 1, near where a network begins",
+                "to_unit = keras.layers.Normalization(invert=True); to_unit.adapt(y) as the last "
+                "layer, with y of shape (rows, 1)",
+            )
+
+
+@rule("D6")
+def constant_column(facts: Facts, say) -> Iterator[Finding]:
+    """A column with the same value in every row.
+
+    Why: it tells the model nothing, and scaling it by hand divides by 0.
+    Fix: `x = x.loc[:, x.nunique() > 1]`, or `x = x[:, x.std(axis=0) > 0]` for an array.
+    Thread: keras-team/keras#20011
+    """
+    if any(isinstance(one, keras.layers.Embedding) for one in facts.operations):
+        return  # words by number: their places are no columns, and padding fills some
+    for label, leaf in facts.train.x_leaves:
+        names = _constant_columns(leaf)
+        if names:
+            yield say(
+                "warning",
+                f"{label} with the same value in every row: {', '.join(names[:6])}"
+                + (f", … ({len(names)} columns)" if len(names) > 6 else ""),
+                "columns that vary",
+                "x = x.loc[:, x.nunique() > 1]"
+                if isinstance(leaf, pd.DataFrame)
+                else "x = x[:, x.std(axis=0) > 0]",
+            )
+
+
+@rule("D13")
+def normalization_not_adapted(facts: Facts, say) -> Iterator[Finding]:
+    """A Normalization layer that has not seen the data.
+
+    Why: until `adapt` is called it takes a mean of 0 and a variance of 1, which changes nothing; no
+        error tells.
+    Fix: `normalise.adapt(x_train)` before training.
+    Thread: ageron/handson-ml3#198
+    """
+    if any(isinstance(one, keras.layers.Rescaling) for one in facts.operations):
+        return  # scaled already: Keras's own EfficientNet without weights is such a model
+    for layer in not_adapted(facts):
+        yield say(
+            "error",
+            f"the Normalization layer {layer.name!r}, which changes nothing yet",
+            "mean and variance learned from the training rows",
+            f"model.get_layer({layer.name!r}).adapt({'y' if layer.invert else 'x'})",
+        )
+
+
+def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
+    """Give the Normalization layers that have neither been adapted nor been told their numbers."""
+    return [
+        layer
+        for layer in facts.operations
+        if isinstance(layer, keras.layers.Normalization)
+        and layer.input_mean is None
+        and layer.built
+        and not np.any(layer.adapt_mean.numpy())
+        and np.all(layer.adapt_variance.numpy() == 1)
+    ]
+
+
+def _starts_with_weights(facts: Facts) -> bool:
+    """Tell whether the inputs reach the first weights as they are."""
+    if not getattr(facts.model, "outputs", None):
+        return False  # no graph: what `call` does to the inputs is not known
+    kinds = [type(operation).__name__ for operation in facts.operations]
+    first = next((kind for kind in kinds if kind not in _BEFORE_WEIGHTS), "")
+    if len(facts.model.inputs) == 1:
+        return first.startswith(_WEIGHTS)
+    # With several inputs the order does not tell which layer belongs to which.
+    return not any(_may_scale(kind) for kind in kinds)
+
+
+def _may_scale(kind: str) -> bool:
+    plain = {*_BEFORE_WEIGHTS, "Concatenate", "Add", "Activation", "ReLU", "Softmax"}
+    return not (kind in plain or kind.startswith(_WEIGHTS) or "Pooling" in kind)
+
+
+def _are_raw_pixels(summary: columns.Summary) -> bool:
+    return summary.values.min() >= 0 and summary.values.max() > BRIGHT_PIXEL
+
+
+def _constant_columns(leaf: reading.Leaf) -> list[str]:
+    """Name the columns with a single value: a sample shows which to look at in full."""
+    summary = columns.summarise(leaf)
+    if summary is None or leaf.ndim != 2 or len(leaf) < FEW_ROWS:
+        return []
+    constant = np.ptp(summary.values, axis=0) == 0
+    if not isinstance(leaf, pd.DataFrame):
+        constant &= (len(constant) < WIDE) | (summary.values[0] != 0)
+        places = [n for n in np.flatnonzero(constant) if (leaf[:, n] == leaf[0, n]).all()]
+        return [summary.names[place] for place in places]
+    suspects = {summary.names[place] for place in np.flatnonzero(constant)}
+    named = ((name.strip(), cells) for name, cells in columns.each(leaf))
+    return [name for name, cells in named if name in suspects and cells.nunique(dropna=False) == 1]
+
+
+def _ratio_of_scales(train, other) -> float | None:
+    """Give how many times larger the values of the second are, in the middle column."""
+    first, second = columns.summarise(train), columns.summarise(other)
+    if first is None or second is None or min(len(train), len(other)) < FEW_ROWS:
+        return None
+    if first.values.shape[1] != second.values.shape[1]:
+        return None
+    # Columns of 0 and 1 are never scaled: they say nothing about how the others were.
+    telling = ~np.isin(first.values, (0, 1)).all(axis=0) & (first.magnitude > 0)
+    telling &= second.magnitude > 0
+    if not telling.any():
+        return None
+    return float(np.median(second.magnitude[telling] / first.magnitude[telling]))

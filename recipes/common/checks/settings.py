@@ -1,0 +1,291 @@
+"""Rules about how the model will be trained, watched, saved and used."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+import keras
+
+from recipes.common.checks import programs
+from recipes.common.checks.facts import Facts
+from recipes.common.checks.findings import Finding, rule_list
+from recipes.common.checks.heads import metric_name
+
+RULES, rule = rule_list()
+
+# Optimizers that adapt their steps take rates far below 1; plain descent too, on scaled inputs.
+LARGE_RATE = 1.0
+# A saved model holds its weights and, for Adam, two numbers more of each.
+BYTES_OF_PARAMETER = 12
+
+
+@rule("H16")
+def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
+    """`argmax` over the output of a single unit.
+
+    Why: the largest of one value is always the first, so that every row is put into class 0.
+    Fix: `(model.predict(x) >= 0.5).astype(int)`.
+    Thread: keras-team/keras#15838, tensorflow/tensorflow#42025
+    """
+    if len(facts.heads) == 1 and facts.heads[0].shape == (1,):
+        for line in programs.argmax_of_predictions(facts.settings.program):
+            yield say(
+                "error",
+                f"in line {line}, argmax of an output with 1 unit, which is always 0",
+                "a probability held against a threshold",
+                "classes = (model.predict(x) >= 0.5).astype(int)",
+            )
+
+
+@rule("T1")
+def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
+    """A callback that watches a score which is not logged.
+
+    Why: Keras warns after each epoch and goes on: early stopping never stops, the checkpoint is
+        never written.
+    Fix: a name of a compiled metric; with `val_` only where there is validation data.
+    Thread: keras-team/keras#13689, keras-team/keras#2159
+    """
+    names = _logged(facts)
+    for callback in facts.settings.callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if not monitor or names is None or not _monitors(callback) or monitor in names:
+            continue
+        yield say(
+            "error",
+            f"{type(callback).__name__}(monitor={monitor!r})",
+            f"one of {', '.join(sorted(names))}",
+            "give validation_data or validation_split as well"
+            if monitor.startswith("val_") and monitor.removeprefix("val_") in names
+            else f"monitor={_nearest(monitor, names)!r}",
+        )
+
+
+@rule("T2")
+def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
+    """A callback that takes the worst score for the best.
+
+    Why: with `mode="min"` on an accuracy, training stops after `patience` epochs and the worst
+        weights are kept.
+    Fix: `mode="max"` for accuracy, AUC, F1 and R², `mode="min"` for losses and errors.
+    Thread: tensorflow/tensorflow#49227, keras-team/autokeras#867
+    """
+    directions = _directions(facts)
+    for callback in facts.settings.callbacks:
+        monitor = getattr(callback, "monitor", None) or ""
+        right = directions.get(monitor.removeprefix("val_"))
+        mode = _mode(callback)
+        if right and mode in ("min", "max") and mode != right:
+            yield say(
+                "error",
+                f"{type(callback).__name__}(monitor={monitor!r}, mode={mode!r})",
+                "the direction in which this score gets better",
+                f"mode={right!r}",
+            )
+
+
+@rule("T3")
+def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
+    """Early stopping that cannot stop within the epochs.
+
+    Why: with a patience of as many epochs as there are, training never stops early.
+    Fix: `patience` of about a tenth of the epochs.
+    Thread: keras-team/keras#12511
+    """
+    epochs = facts.settings.epochs
+    for callback in facts.settings.callbacks:
+        if not isinstance(callback, keras.callbacks.EarlyStopping) or not epochs:
+            continue
+        # With the best weights restored it is of use all the same.
+        if callback.patience >= epochs and not callback.restore_best_weights:
+            yield say(
+                "warning",
+                f"EarlyStopping(patience={callback.patience}) with {epochs} epochs",
+                "a patience of fewer epochs than there are",
+                f"patience={max(1, epochs // 10)}, restore_best_weights=True",
+            )
+
+
+@rule("T4")
+def data_run_out(facts: Facts, say) -> Iterator[Finding]:
+    """A data set with fewer batches than training asks for, or without end.
+
+    Why: training ends in the middle with a warning, and a data set without end and without
+        `steps_per_epoch` never ends its first epoch.
+    Fix: no `steps_per_epoch` for a finite data set; `dataset.repeat()` together with it.
+    Thread: tensorflow/tensorflow#25254, keras-team/keras-io#285
+    """
+    settings, batches = facts.settings, facts.train.batches
+    if batches is None:
+        return
+    steps = settings.steps_per_epoch
+    if batches == -1 and not steps:
+        yield say(
+            "error",
+            "a data set without end and no steps_per_epoch",
+            "an end of each epoch",
+            "steps_per_epoch=num_rows // batch_size, or no dataset.repeat()",
+        )
+    elif steps and 0 <= batches < steps * (settings.epochs or 1):
+        yield say(
+            "error",
+            f"{batches} batches for {steps} steps in each of {settings.epochs or 1} epochs",
+            "enough batches for every step of every epoch",
+            "dataset = dataset.repeat(), or no steps_per_epoch",
+        )
+
+
+@rule("T5")
+def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
+    """A file that the trained model cannot be saved to, or not be loaded from.
+
+    Why: `save` refuses it after all the hours of training; an .h5 file with losses given by name
+        is written and does not load.
+    Fix: `model.save("model.keras")`.
+    Thread: keras-team/keras#19330, tensorflow/tensorflow#70263
+    """
+    # An .h5 file names "mse" as it was given, and loading looks for a class of that name.
+    loads = not any(head.loss.by_short_name for head in facts.heads)
+    for path, weights_only in _files(facts):
+        ending = ".weights.h5" if weights_only else ".keras"
+        if not str(path).endswith(ending):
+            yield say(
+                "warning" if path.suffix == ".h5" and loads else "error",
+                f"the file {str(path)!r}",
+                f"a file name that ends in {ending}",
+                repr(str(path.with_suffix("")) + ending),
+            )
+        elif reason := _why_not_writable(facts.model, path):
+            yield say(
+                "error", f"the file {str(path)!r}: {reason}", "a place to write to", "a folder"
+            )
+
+
+@rule("T6")
+def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
+    """A learning rate above 1, or a batch larger than the data.
+
+    Why: with too large a rate the loss grows until it is NaN; a batch of more rows than there are
+        makes one update an epoch.
+    Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
+    Thread: keras-team/keras#2134
+    """
+    rate = _first_rate(facts.model)
+    if rate is not None and (rate > LARGE_RATE or rate <= 0):
+        yield say(
+            "warning",
+            f"a learning rate of {rate:g}",
+            "0.0001 to 0.1",
+            f"keras.optimizers.{type(facts.model.optimizer).__name__}(learning_rate=0.001)",
+        )
+    size, rows = facts.settings.batch_size, facts.train.rows
+    if size and rows and facts.train.batches is None and size > rows:
+        yield say(
+            "warning",
+            f"batch_size={size} for {rows} rows, which makes one update an epoch",
+            "several batches in an epoch",
+            f"batch_size={min(32, max(1, rows // 4))}",
+        )
+
+
+def _monitors(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether the callback needs its monitor: a checkpoint of every epoch does not."""
+    checkpoint = isinstance(callback, keras.callbacks.ModelCheckpoint)
+    return not checkpoint or callback.save_best_only
+
+
+def _logged(facts: Facts) -> set[str] | None:
+    """Give the names of all scores of an epoch; None where somebody may add others."""
+    own = [one for one in facts.settings.callbacks if not type(one).__module__.startswith("keras.")]
+    own_metrics = type(facts.model).compute_metrics is not keras.Model.compute_metrics
+    if own and any(
+        type(one).on_epoch_end is not keras.callbacks.Callback.on_epoch_end for one in own
+    ):
+        return None
+    if facts.trains_itself or own_metrics or not facts.heads:
+        return None
+    names = {"loss"}
+    for head in facts.heads:
+        prefix = "" if head.alone else f"{head.name}_"
+        names |= {prefix + metric_name(metric) for metric in head.metrics}
+        names |= set() if head.alone else {f"{head.name}_loss"}
+    validated = facts.validation.x is not None or facts.settings.validation_split
+    names |= {f"val_{name}" for name in names} if validated else set()
+    return names | {"learning_rate"}
+
+
+def _nearest(monitor: str, names: set[str]) -> str:
+    """Give the name that a user who wrote this will have meant."""
+    same_part = sorted(
+        name for name in names if name.startswith("val_") == monitor.startswith("val_")
+    )
+    starts = [name for name in same_part if name.startswith(monitor) or monitor.startswith(name)]
+    return (starts or [name for name in same_part if name.endswith("loss")] or sorted(names))[0]
+
+
+def _directions(facts: Facts) -> dict[str, str]:
+    """Tell for each score whether lower or higher is better, where it is known."""
+    known = {"loss": "min"}
+    for head in facts.heads:
+        prefix = "" if head.alone else f"{head.name}_"
+        for metric in head.metrics:
+            direction = _direction(metric)
+            if direction:
+                known[prefix + metric_name(metric)] = direction
+    return known
+
+
+def _direction(metric: object) -> str | None:
+    if isinstance(metric, str):
+        if metric.lower() in ("accuracy", "acc"):
+            return "max"
+        try:
+            metric = keras.metrics.get(metric)
+            metric = metric() if isinstance(metric, type) else metric
+        except (ValueError, TypeError):
+            return None
+    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
+
+
+def _mode(callback: keras.callbacks.Callback) -> str | None:
+    """Give the direction that a callback was told, in Keras 3.15 or before."""
+    return getattr(callback, "mode", None)
+
+
+def _files(facts: Facts) -> Iterator[tuple[pathlib.Path, bool]]:
+    if facts.settings.save_path is not None:
+        path = pathlib.Path(facts.settings.save_path)
+        yield path, str(path).endswith(".weights.h5")
+    for callback in facts.settings.callbacks:
+        if isinstance(callback, keras.callbacks.ModelCheckpoint):
+            yield pathlib.Path(callback.filepath), callback.save_weights_only
+
+
+def _why_not_writable(model: keras.Model, path: pathlib.Path) -> str | None:
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return f"{folder} cannot be written to"
+    if path.is_dir():
+        return "there is a folder of that name"
+    needed = BYTES_OF_PARAMETER * sum(int(v.value.shape.num_elements()) for v in model.variables)
+    free = shutil.disk_usage(folder).free
+    return f"{free} bytes are free, {needed} are needed" if free < needed else None
+
+
+def _first_rate(model: keras.Model) -> float | None:
+    """Give the learning rate of the first step."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        return None
+    rate = getattr(optimizer, "_learning_rate", None)
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        rate = rate(0)
+    try:
+        return float(keras.ops.convert_to_numpy(rate))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,17 @@
+"""What tests of searches share: a recipe of somebody's own, and changed copies of it."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OWN = ROOT / "tests/own_recipe.py"
+RECIPE = OWN.read_text()
+
+
+def write_recipe(name, *replacements):
+    """Write a copy of `own_recipe.py` with some of its text replaced; give its name."""
+    text = RECIPE
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    pathlib.Path(name).write_text(text)
+    return name

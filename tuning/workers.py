@@ -1,0 +1,104 @@
+"""Trials in a process of their own, a fresh one every few trials.
+
+What such a process holds is given back when it ends, and where the system kills it for want of
+memory, only its trial is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+
+from recipes.common.errors import RunError
+from tuning import recipe_files, records, trials
+
+START = "spawn"  # TensorFlow does not survive a fork
+Result = tuple[records.Trial, bytes | None]
+
+
+class Worker:
+    """Runs trials in other processes, one after the other.
+
+    Args:
+        num_trials: Trials of one process.
+        code: What `recipe_files.hash_code` gave when the search began.
+    """
+
+    def __init__(self, num_trials: int, code: dict[str, str]):
+        self.num_trials, self.code = num_trials, code
+        self._process, self._end, self._left = None, None, 0
+
+    def run(self, task: trials.Task) -> Result:
+        """Run a trial, as `trials.run`; the death of the process is part of the result.
+
+        Raises:
+            RunError: If the code is no longer what it was when the search began.
+        """
+        if self._left == 0:
+            self.stop()
+            self._start(task.recipe)
+        self._left -= 1
+        try:
+            self._end.send(task)
+            return self._end.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            code = self._process.exitcode
+            self._left = 0
+        how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        likely = ", most likely for want of memory" if code == -9 else ""  # SIGKILL
+        status = "out of memory" if likely else "error"
+        error = f"its process was {how}{likely}"
+        return records.Trial(task.number, task.values, status=status, error=error), None
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._end.close()
+            self._process.kill()
+            self._process.join()
+            self._process = None
+
+    def _start(self, recipe: str) -> None:
+        now = recipe_files.hash_code(recipe)
+        if changed := [name for name in now if now[name] != self.code.get(name)]:
+            raise RunError(
+                f"{', '.join(changed)}: changed while the search runs, so that further trials "
+                "would not be comparable; undo the change and resume"
+            )
+        context = multiprocessing.get_context(START)
+        self._end, other = context.Pipe()
+        self._process = context.Process(target=_serve, args=(other,), daemon=True)
+        self._process.start()
+        other.close()  # so that the process's death is noticed
+        self._left = self.num_trials
+
+
+def _serve(end: Connection) -> None:
+    """Run what is sent, until the other side has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other side decides
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            end.send(trials.run(end.recv()))
+
+
+@contextlib.contextmanager
+def runner(isolate: int | None, code: dict[str, str]) -> Iterator[Callable[[trials.Task], Result]]:
+    """Give what runs a trial: in this process, or in others.
+
+    Args:
+        isolate: Trials of one process; None runs all in this one.
+        code: What `recipe_files.hash_code` gave when the search began.
+    """
+    if isolate is None:
+        with trials.light_collection():
+            yield lambda task: trials.run(task)  # looked up late, so that a test can replace it
+        return
+    worker = Worker(isolate, code)
+    try:
+        yield worker.run
+    finally:
+        worker.stop()
