@@ -1,9 +1,11 @@
 """A table of the user's own, as rows to learn from: what to predict, from which columns.
 
-Rows, shape, source and licence are the user's; `load` says what it made of them.
+Rows, shape, source and licence are the user's; `read` says what it made of them.
 """
 
 import dataclasses
+import functools
+import hashlib
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 import datasets
-from datasets import columns, diabetes, splits, tables
+from datasets import columns, rents, splits, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,62 +26,116 @@ _FEWEST_ROWS = 20
 _POSITIVE = ("1", "true", "yes", "y", "t")
 
 
+@dataclasses.dataclass(frozen=True)
+class Source(splits.Source):
+    """Where rows came from, and what was made of the file's columns.
+
+    Attributes:
+        target: Column that is predicted.
+        problem: Kind of problem, and why.
+        header: Whether the first row of the file names its columns.
+        names: Of all columns, in the file's order.
+        columns: All but the target, each with its meaning.
+        num_without_target: Rows that were left out.
+        digest: Hash of the file's content.
+    """
+
+    target: str
+    problem: str
+    header: bool
+    names: tuple[str, ...]
+    columns: tuple[columns.Column, ...]
+    num_without_target: int
+    digest: str
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class Task:
+class Table:
     """What there is to learn.
 
     Attributes:
-        splits: Rows as `columns.convert` gives them; y int32 classes, or float32 values.
-        columns: Of the file without the target.
+        x: Rows as `columns.convert` gives them.
+        y: int32 classes, or float32 values, shape (rows,).
         kind: Of the problem.
         class_names: In label order; empty for regression.
-        reason: Why the target was taken for this kind of problem.
-        num_without_target: Rows that were left out.
+        source: Of the rows.
     """
 
-    splits: splits.Splits
-    columns: list[columns.Column]
+    x: "pd.DataFrame"
+    y: np.ndarray
     kind: Kind
     class_names: tuple[str, ...]
-    reason: str
-    num_without_target: int
+    source: Source
+
+    def split(self, seed: int) -> splits.Splits:
+        """Shuffle into 60 % train, 20 % validation and 20 % test rows; seed is 0 or more."""
+        return splits.split(self.x, self.y, self.source, seed)
 
 
-def load(
-    path: str | pathlib.Path,
-    target: str,
+def read(
+    path: str | pathlib.Path | None,
+    target: str | None,
     *,
     problem: Literal["auto"] | Kind = "auto",
     header: bool = True,
     categorical: Iterable[str] = (),
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
-    seed: int = 0,
-) -> Task:
-    """Read a file and decide what its columns mean.
+) -> Table:
+    """Read a file and decide what its columns mean; once, however often it is asked for.
 
     Args:
-        path: Of a delimited text file.
+        path: Of a delimited text file; None draws a stand-in, which decides its columns itself.
         target: Column to predict.
         problem: Kind of problem, or "auto" to decide by the target.
         header: Whether the first row names the columns.
         categorical: Columns to take as categories.
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
-        seed: 0 or more; chooses the parts: 60 % train, 20 % validation, 20 % test.
 
     Returns:
-        The task.
+        The table.
 
     Raises:
         datasets.DataError: The file, the target or a column cannot serve.
     """
+    if path is None:
+        return _stand_in("regression" if problem == "auto" else problem)
+    path = pathlib.Path(path).expanduser()
+    if target is None:
+        raise datasets.DataError(f"{path}: which column to predict? Say --target COLUMN.")
+    state = path.stat() if path.is_file() else None
+    wishes = tuple(categorical), tuple(numeric), tuple(drop)
+    version = state and (state.st_mtime_ns, state.st_size)
+    return _read(path.resolve(), version, target, problem, header, wishes)
+
+
+@functools.lru_cache(maxsize=2)
+def _read(path: pathlib.Path, version, target: str, problem, header: bool, wishes) -> Table:
+    """Read a file; again where it has been written since, by its version."""
     frame, _ = tables.read(path, header=header)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    origin = splits.Source(path.name, "real", "a file of the user", "the user's")
+    return _make(frame, target, problem, header, wishes, origin, digest)
+
+
+@functools.lru_cache(maxsize=3)
+def _stand_in(kind: Kind) -> Table:
+    origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
+    target = rents.TARGETS[kind]
+    others = [name for name in rents.TARGETS.values() if name != target]
+    return _make(rents.draw().drop(columns=others), target, kind, True, ((), (), ()), origin, "")
+
+
+def _make(frame: "pd.DataFrame", target, problem, header, wishes, origin, digest: str) -> Table:
+    """Decide what a table's columns mean."""
+    path = origin.name
     if target not in frame.columns:
         names = ", ".join(map(str, frame.columns))
         raise datasets.DataError(f"{path}: no column {target!r} to predict; there is {names}.")
     known = frame[frame[target].notna()].reset_index(drop=True)
     y, kind, class_names, reason = _target(path, known[target], problem)
+    categorical, numeric, drop = wishes
     found = columns.infer(
         known.drop(columns=target), categorical=categorical, numeric=numeric, drop=drop
     )
@@ -93,17 +149,52 @@ def load(
         raise datasets.DataError(
             f"{path}: {len(y)} rows with a value of {target!r}, expected at least {_FEWEST_ROWS}."
         )
+    source = Source(
+        **dataclasses.asdict(origin),
+        target=target,
+        problem=f"{kind}: {reason}",
+        header=header,
+        names=tuple(map(str, frame.columns)),
+        columns=tuple(found),
+        num_without_target=len(frame) - len(y),
+        digest=digest,
+    )
     y = y.astype("float32" if kind == "regression" else "int32")
-    source = splits.Source(pathlib.Path(path).name, "real", "a file of the user", "the user's")
-    parts = splits.split(x, y, source, seed)
-    return Task(parts, found, kind, class_names, reason, len(frame) - len(y))
+    return Table(x, y, kind, class_names, source)
 
 
-def demonstration(seed: int = 0) -> Task:
-    """Give the bundled diabetes table as if a user had brought it."""
-    parts = diabetes.load(seed)
-    found = columns.infer(parts.train.x)
-    return Task(parts, found, "regression", (), "a demonstration", 0)
+def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str]]":
+    """Read new rows for a model that has learned from a table.
+
+    Args:
+        path: Of a delimited text file with the columns that are used, in any order.
+        schema: What `dataclasses.asdict` made of the table's Source.
+
+    Returns:
+        Rows as the model takes them, in the file's order, and the names of the columns that were
+        passed over.
+
+    Raises:
+        datasets.DataError: The file cannot be read, or columns are missing.
+    """
+    frame, _ = tables.read(path, header=schema["header"])
+    names = schema["names"]
+    if not schema["header"]:
+        if frame.shape[1] == len(names) - 1:  # without the target
+            names = [name for name in names if name != schema["target"]]
+        if frame.shape[1] != len(names):
+            raise datasets.DataError(
+                f"{path}: {frame.shape[1]} columns, expected {len(schema['names'])}, or one less "
+                "without the target."
+            )
+        frame.columns = names
+    used = [columns.Column(**column) for column in schema["columns"]]
+    try:
+        x = columns.convert(frame, used)
+    except datasets.DataError as error:
+        raise datasets.DataError(f"{path}: {error}") from None
+    wanted = {column.name for column in used if column.kind != "left out"}
+    return x, [str(name) for name in frame.columns if name not in wanted]
 
 
 def _target(

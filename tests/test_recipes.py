@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from datasets import splits
-from recipes.common import checks, shelf, training
+from recipes.common import anatomy, checks, shelf, training
 from recipes.common.checks.facts import Facts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -31,16 +31,19 @@ def recipe(request):
 
 
 def few_rows(recipe, **changes):
-    """A recipe's config, changed where it has such fields, and the first rows of its data."""
+    """A recipe and its config, changed where it has such fields, and the first rows of its data.
+
+    Where its data may be others, these are the built-in ones.
+    """
     fields = {field.name for field in dataclasses.fields(recipe.Config)}
-    if "data" in fields:
-        changes["data"] = "builtin"
+    changes = {"data": "builtin", "csv": None, **changes}
     changes = {name: value for name, value in changes.items() if name in fields}
     config = dataclasses.replace(recipe.Config(), **changes)
     loaded = recipe.load_data(config)
     first = np.arange(FEW)
     part = loaded.train.take(first[first < len(loaded.train)])
-    return config, splits.Splits(part, loaded.validation, loaded.test, loaded.source)
+    data = splits.Splits(part, loaded.validation, loaded.test, loaded.source)
+    return anatomy.bind(recipe, config), config, data
 
 
 def evaluate(recipe, model, part):
@@ -75,7 +78,7 @@ def test_has_the_parts_that_runs_and_searches_call(recipe):
 
 
 def test_model_follows_the_rule_table(recipe):
-    config, data = few_rows(recipe)
+    recipe, config, data = few_rows(recipe)
     model = training.prepare(recipe, config, data)
     (facts,) = Facts.gather(model, data.train.x, data.train.y).heads
     rule = recipe.PROBLEM.rule
@@ -109,7 +112,7 @@ def test_every_point_of_the_search_space_builds(recipe):
 
 
 def test_one_epoch_lowers_the_loss(recipe):
-    config, data = few_rows(recipe, epochs=1, batch_size=16)
+    recipe, config, data = few_rows(recipe, epochs=1, batch_size=16)
     model = training.prepare(recipe, config, data)
     before = evaluate(recipe, model, data.train)["loss"]
     training.fit(model, recipe.PROBLEM, data, config)
@@ -121,7 +124,7 @@ def test_one_epoch_lowers_the_loss(recipe):
 
 
 def test_32_rows_can_be_learned_by_heart(recipe):
-    config, data = few_rows(
+    recipe, config, data = few_rows(
         recipe, epochs=150, patience=150, batch_size=16, learning_rate=0.01, schedule="constant",
         dropout=0.0, weight_decay=0.0,
     )  # fmt: skip
@@ -143,7 +146,7 @@ def test_32_rows_can_be_learned_by_heart(recipe):
 def test_same_seed_same_history(recipe):
     histories = []
     for seed in (1, 1, 2):
-        config, data = few_rows(recipe, epochs=2, seed=seed)
+        recipe, config, data = few_rows(recipe, epochs=2, seed=seed)
         model = training.prepare(recipe, config, data)
         histories.append(training.fit(model, recipe.PROBLEM, data, config).history)
     assert histories[0] == histories[1], (
@@ -153,7 +156,7 @@ def test_same_seed_same_history(recipe):
 
 
 def test_model_is_saved_whole(recipe, tmp_path):
-    config, data = few_rows(recipe, epochs=1)
+    recipe, config, data = few_rows(recipe, epochs=1)
     model = training.prepare(recipe, config, data)
     training.fit(model, recipe.PROBLEM, data, config)
     model.save(tmp_path / "model.keras")

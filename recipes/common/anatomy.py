@@ -12,6 +12,11 @@ from recipes.common.configs import Config
 from recipes.common.errors import InputError
 
 
+def bind(recipe: types.ModuleType, config: Config) -> types.ModuleType:
+    """Give a recipe with the problem that it has by a config, where that depends on the data."""
+    return recipe.bind(config) if hasattr(recipe, "bind") else recipe
+
+
 def load_data(recipe: types.ModuleType, config: Config):
     """Call a recipe's load_data.
 

@@ -78,23 +78,28 @@ class Options:
     """Print the result only, no progress."""
 
 
-def main(recipe: types.ModuleType) -> None:
+def main(recipe: types.ModuleType, positional: str | None = None) -> None:
     """Run a recipe as a program: parse the flags, train, print the result.
 
     Args:
         recipe: The recipe's module, `sys.modules[__name__]` where it calls this.
+        positional: Field of its Config that a first argument without a flag is for.
     """
     with errors_as_lines():
         name = pathlib.Path(recipe.__file__).stem
         title = (recipe.__doc__ or "").partition("\n")[0]
+        arguments = sys.argv[1:]
+        if positional and arguments and not arguments[0].startswith("-"):
+            arguments.insert(0, _flag(positional))
         config, options = parse(
-            f"python -m recipes.{name}", title, recipe=recipe.Config, run=Options
+            f"python -m recipes.{name}", title, arguments, recipe=recipe.Config, run=Options
         )
         if not options.quiet:
             print(f"{name}: loading TensorFlow and the data", flush=True)
-        from recipes.common import reports, runs  # they load TensorFlow: only after the flags
+        # They load TensorFlow: only after the flags.
+        from recipes.common import anatomy, reports, runs
 
-        recipe = recipe.bind(config) if hasattr(recipe, "bind") else recipe
+        recipe = anatomy.bind(recipe, config)
         reports.print_run(recipe.PROBLEM, runs.run(recipe, config, options))
 
 

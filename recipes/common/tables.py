@@ -16,25 +16,28 @@ import pandas as pd
 
 from recipes.common.problems import Problem
 
-NUMBERS = "numbers"
+NUMBERS, WORDS = "numbers", "words"
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
 
-def arrays(x: pd.DataFrame) -> dict[str, np.ndarray]:
+def as_inputs(model: keras.Model, x: object) -> object:
+    """Give a table in the form that a model of `serving` takes; anything else as it is."""
+    return arrays(x) if is_serving(model) and isinstance(x, pd.DataFrame) else x
+
+
+def arrays(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
     """Give a table as the encoder takes it.
 
     Args:
         x: From `datasets.columns.convert`: float columns, and text columns.
 
     Returns:
-        Float32 (rows, numbers) as "numbers", where there are any, and text (rows, 1) for each
-        category.
+        The float columns as a table "numbers", the text columns as an array "words", in their
+        order; without the one of the two that would be empty.
     """
     words = categories(x)
-    given = {_key(name): x[name].to_numpy(dtype=object).astype(str)[:, None] for name in words}
-    if len(words) < x.shape[1]:
-        given[NUMBERS] = x.drop(columns=words).to_numpy("float32")
-    return given
+    given = {NUMBERS: x.drop(columns=words), WORDS: x[words].to_numpy(dtype=object)}
+    return {name: values for name, values in given.items() if values.shape[1]}
 
 
 def categories(x: pd.DataFrame) -> list[str]:
@@ -42,11 +45,7 @@ def categories(x: pd.DataFrame) -> list[str]:
     return [name for name in x.columns if not pd.api.types.is_float_dtype(x[name])]
 
 
-def _key(name: str) -> str:
-    return f"category {name}"
-
-
-def encoder(num_numbers: int, num_words: dict[str, int], most_words: int) -> keras.Model:
+def encoder(num_numbers: int, num_words: list[int], most_words: int) -> keras.Model:
     """Build the encoder.
 
     Args:
@@ -66,19 +65,26 @@ def encoder(num_numbers: int, num_words: dict[str, int], most_words: int) -> ker
         missing = keras.ops.isnan(scaled)
         known = keras.ops.where(missing, keras.ops.zeros_like(scaled), scaled)  # 0 is the median
         encoded += [keras.ops.clip(known, -FARTHEST, FARTHEST), keras.ops.cast(missing, "float32")]
-    for number, (name, count) in enumerate(num_words.items()):
-        raw[_key(name)] = keras.Input((1,), name=_key(name), dtype="string")
-        lookup = keras.layers.StringLookup(
-            max_tokens=min(count, most_words) + 1,
-            output_mode="one_hot",
-            pad_to_max_tokens=True,
-            name=f"words_{number}",
-        )
-        columns = lookup(raw[_key(name)])
-        # Without rare words, the first column was never 1 in training: its weights mean nothing.
-        encoded.append(columns if count > most_words else columns[:, 1:])
+    if num_words:
+        raw[WORDS] = keras.Input((len(num_words),), name=WORDS, dtype="string")
+        encoded += [
+            _one_hot(raw[WORDS][:, place : place + 1], place, count, most_words)
+            for place, count in enumerate(num_words)
+        ]
     joined = keras.layers.Concatenate()(encoded) if len(encoded) > 1 else encoded[0]
     return keras.Model(raw, joined, name="encoder")
+
+
+def _one_hot(words: keras.KerasTensor, place: int, count: int, most_words: int):
+    """Give a column for each of a category's words."""
+    lookup = keras.layers.StringLookup(
+        max_tokens=min(count, most_words) + 1,
+        output_mode="one_hot",
+        pad_to_max_tokens=True,
+        name=f"words_{place}",
+    )
+    # Without rare words, the first column was never 1 in training: its weights mean nothing.
+    return lookup(words) if count > most_words else lookup(words)[:, 1:]
 
 
 def network(
@@ -161,10 +167,10 @@ def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) 
     """
     encoder, network = model.get_layer("encoder"), model.get_layer("network")
     given = arrays(x)
-    for number, name in enumerate(categories(x)):
-        encoder.get_layer(f"words_{number}").adapt(given[_key(name)])
+    for place, name in enumerate(categories(x)):
+        _adapt_words(encoder.get_layer(f"words_{place}"), x[name])
     if NUMBERS in given:
-        _adapt_scale(encoder.get_layer("scale"), given[NUMBERS])
+        _adapt_scale(encoder.get_layer("scale"), given[NUMBERS].to_numpy("float32"))
         names = [layer.name for layer in network.layers]
         if "bins" in names:
             num_numbers = given[NUMBERS].shape[1]
@@ -173,6 +179,12 @@ def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) 
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(y)[:, np.newaxis])
+
+
+def _adapt_words(layer: keras.layers.StringLookup, words: pd.Series) -> None:
+    """Let a layer know the most frequent words; of equally frequent ones the first by alphabet."""
+    counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    layer.set_vocabulary([*counts.index[: layer.max_tokens - 1]])
 
 
 def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None:
@@ -207,10 +219,9 @@ def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
 
 def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 8192) -> np.ndarray:
     """Run a model of raw columns over a table, float32 (rows, outputs)."""
-    given = arrays(x)
     parts = [
-        model({name: values[start : start + batch_size] for name, values in given.items()})
-        for start in range(0, len(x), batch_size)
+        model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})
+        for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
     ]
     return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
 

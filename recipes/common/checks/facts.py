@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
+from recipes.common import tables
 from recipes.common.checks import activations, losses, reading, running
 from recipes.common.checks.heads import Head, metric_name
 from recipes.common.checks.reading import Part
@@ -89,7 +90,7 @@ class Facts:
     def gather(cls, model, x, y=None, validation_data=None, test_data=None, settings=None) -> Facts:
         """Read the facts off a compiled model, its data and its settings."""
         train, validation, test = (
-            Part() if data is None else reading.read(*data)
+            Part() if data is None else reading.read(tables.as_inputs(model, data[0]), *data[1:])
             for data in ((x, y), _pair(validation_data), _pair(test_data))
         )
         share = settings.validation_split if settings else 0

@@ -1,0 +1,60 @@
+"""Flats to rent, drawn: what stands in where no table is given. Nothing here is real.
+
+Rows: 400 flats, or as many as are asked for.
+Shape: table as a user might bring it: numbers, words, yes and no, dates, and values that are
+missing; `rent` in euros a month (a number), `size` (three words) and `furnished` (yes or no) are
+there to be predicted.
+Source: drawn by this file.
+Licence: that of this repository.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TARGETS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
+DISTRICTS = ("harbour", "old town", "north", "west", "hill", "market", "mill")
+_PRICES = np.array([17.0, 19.0, 12.0, 13.0, 15.0, 14.0, 10.0])  # euros a square metre
+_SHARES = np.array([0.22, 0.2, 0.2, 0.15, 0.12, 0.1, 0.01])
+
+
+def draw(num_rows: int = 400, seed: int = 0) -> "pd.DataFrame":
+    """Draw flats.
+
+    Args:
+        num_rows: 1 or more.
+        seed: 0 or more; the same seed draws the same flats.
+
+    Returns:
+        Table of num_rows rows as a file would give it.
+    """
+    import pandas as pd
+
+    dice = np.random.default_rng(seed)
+    district = dice.choice(len(DISTRICTS), num_rows, p=_SHARES)
+    area = dice.uniform(20, 140, num_rows).round(1)
+    rooms = np.clip(np.rint(area / 27 + dice.normal(0, 0.6, num_rows)), 1, 6).astype(int)
+    balcony = dice.random(num_rows) < 0.4
+    furnished = dice.random(num_rows) < np.where(area < 55, 0.75, 0.1)
+    listed = np.datetime64("2020-01-01") + dice.integers(0, 5 * 365, num_rows)
+    rent = area * _PRICES[district] * (1 + 0.05 * balcony) + 150 * furnished + 300
+    table = pd.DataFrame(
+        {
+            "area": np.where(dice.random(num_rows) < 0.1, np.nan, area),
+            "rooms": rooms,
+            "floor": dice.integers(0, 9, num_rows),
+            "district": np.array(DISTRICTS, dtype=object)[district],
+            "balcony": np.where(balcony, "yes", "no"),
+            "listed": listed.astype(str).astype(object),
+            "size": np.array(["small", "middle", "large"], dtype=object)[
+                (area > 55).astype(int) + (area > 95)
+            ],
+            "furnished": np.where(furnished, "yes", "no"),
+            "rent": (rent * dice.normal(1, 0.04, num_rows)).round(),
+        }
+    )
+    table.loc[dice.random(num_rows) < 0.05, "district"] = None
+    return table
