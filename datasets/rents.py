@@ -1,6 +1,6 @@
 """Flats to rent, drawn: what stands in where no table is given. Nothing here is real.
 
-Rows: 400 flats, or as many as are asked for.
+Rows: 1,000 flats, or as many as are asked for.
 Shape: table as a user might bring it: numbers, words, yes and no, dates, and values that are
 missing; `rent` in euros a month (a number), `size` (three words) and `furnished` (yes or no) are
 there to be predicted.
@@ -21,7 +21,7 @@ _PRICES = np.array([17.0, 19.0, 12.0, 13.0, 15.0, 14.0, 10.0])  # euros a square
 _SHARES = np.array([0.22, 0.2, 0.2, 0.15, 0.12, 0.1, 0.01])
 
 
-def draw(num_rows: int = 400, seed: int = 0) -> "pd.DataFrame":
+def draw(num_rows: int = 1000, seed: int = 0) -> "pd.DataFrame":
     """Draw flats.
 
     Args:

@@ -1,7 +1,7 @@
 """Tabular: a first model for a table of your own, from a CSV file.
 
 Problem: decided by the target: binary, multiclass with integer labels, or regression.
-Data: a CSV file of yours; without one, 400 drawn flats with their rents.
+Data: a CSV file of yours; without one, 1,000 drawn flats with their rents.
 Result: not measured
 Run: python -m recipes.tabular data.csv --target price
 Tune: python -m tuning tabular --csv data.csv --target price --tuner random --trials 30

@@ -84,8 +84,8 @@ class DownloadedConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
-class TableConfig(Config):
-    """Settings of a recipe for a table of the user's."""
+class TableOptions:
+    """What can be told about a table of the user's."""
 
     csv: pathlib.Path | None = None
     """The table: a delimited text file, the target among its columns."""
@@ -101,6 +101,15 @@ class TableConfig(Config):
     """Columns to take as numbers."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TableConfig(TableOptions, Config):
+    """Settings of a recipe for a table of the user's."""
+
+    class_weights: bool = False
+    """Let the rows of a rare class count more, so that all classes count the same; probabilities
+    are then too high for the rare ones."""
 
 
 def check_fields(settings: object) -> None:

@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+import collections
 import math
 
+import numpy as np
 from rich import markup
 from rich.table import Table
 
 from recipes.common import terminal
 from recipes.common.problems import Problem, direction
 
+MOST_COLUMNS = 60
+UNEQUAL = 10  # one class so many times as frequent as another
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
+
+
+def print_columns(source) -> None:
+    """Print what was made of the columns of a user's table, and how to have it otherwise.
+
+    Args:
+        source: A `datasets.own_table.Source`.
+    """
+    kinds = collections.Counter(column.kind for column in source.columns)
+    table = Table(title=f"{source.name}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}")
+    for name in ("column", "taken as", "because", "values", "missing"):
+        is_number = name in ("values", "missing")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    # What is left out is said of every column; of the others, of as many as can be read.
+    shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MOST_COLUMNS]
+    for column in (column for column in source.columns if column in shown):
+        texts = (markup.escape(text) for text in (column.name, column.kind, column.reason))
+        table.add_row(*texts, f"{column.num_values:,}", f"{column.num_missing:,}")
+    terminal.print_table(table)
+    if len(shown) < len(source.columns):
+        print(f"… and {len(source.columns) - len(shown):,} more, all in schema.json")
+    print("other choices: --categorical A B --numeric C --drop D, --problem binary")
+    print(f"to predict: {source.target}, {source.problem}")
+    if source.num_without_target:
+        print(f"{source.num_without_target:,} rows without a value of {source.target} are left out")
+
+
+def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> str:
+    """Say how many training rows each class has, and what to do where they are very unequal."""
+    counts = np.bincount(problem.classes(y), minlength=len(problem.class_names))
+    shares = (
+        f"{name} {count:,} ({count / len(y):.1%})"
+        for name, count in zip(problem.class_names, counts, strict=True)
+    )
+    rare = counts.max() > UNEQUAL * max(counts.min(), 1) and not class_weights
+    advice = "; --class-weights makes the rare ones count as much" if rare else ""
+    return f"training rows of each class: {', '.join(shares)}{advice}"
 
 
 def print_run(problem: Problem, metrics: dict) -> None:

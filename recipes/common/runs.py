@@ -26,6 +26,7 @@ from recipes.common import (
     inputs,
     interrupts,
     pictures,
+    reports,
     terminal,
     training,
 )
@@ -63,6 +64,8 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         splits = anatomy.load_data(recipe, config)
         if splits.source.kind == "built-in":
             print(stand_in_warning(splits.source), flush=True)
+        if not options.quiet:
+            _describe(recipe.PROBLEM, splits, config)
         say(f"training on {len(splits.train):,} rows, {config.epochs:,} epochs at most")
         trained = _train(recipe, config, splits, options, partial)
         _warn_of_what_came_out(recipe, splits, trained)
@@ -77,6 +80,15 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
                 partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine
             )
     return {**metrics, "folder": str(folder)}
+
+
+def _describe(problem: Problem, splits, config: Config) -> None:
+    """Say what was made of a user's table."""
+    if not hasattr(splits.source, "columns"):
+        return
+    reports.print_columns(splits.source)
+    if problem.class_names:
+        print(reports.describe_classes(problem, splits.train.y, config.class_weights), flush=True)
 
 
 def _train(recipe, config, splits, options, partial) -> training.Trained:

@@ -226,12 +226,16 @@ def fit(
     trained = tables.trained_part(model, problem) if tables.is_serving(model) else model
     try:
         fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
-        data = [_arrays(model, problem, splits, part) for part in ("train", "validation")]
+        weights = _class_weights(problem, config, splits.train.y)
+        train, validation = (
+            _arrays(model, problem, splits, part, weights) for part in ("train", "validation")
+        )
         fit_model(
-            *data[0],
+            *train[:2],
+            sample_weight=train[2] if weights is not None else None,
             batch_size=config.batch_size,
             epochs=epochs,
-            validation_data=data[1],
+            validation_data=validation,
             callbacks=callbacks,
             verbose=verbose,
         )
@@ -255,8 +259,21 @@ def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | Non
     return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
 
 
-def _arrays(model: keras.Model, problem: Problem, splits, part: str) -> tuple | None:
-    """Give the rows of a part as they are trained on: (x, y), or None where there is no part."""
+def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarray | None:
+    """Give each class's weight, by which all count the same; None where none are asked for."""
+    if problem.is_regression or not getattr(config, "class_weights", False):
+        return None
+    counts = np.bincount(problem.classes(y), minlength=len(problem.class_names))
+    present = np.maximum(counts, 1)  # a class without training rows weighs on nothing
+    return (len(y) / (np.count_nonzero(counts) * present)).astype("float32")
+
+
+def _arrays(model, problem: Problem, splits, part: str, weights: np.ndarray | None) -> tuple | None:
+    """Give the rows of a part as they are trained on, or None where there is no part.
+
+    Returns:
+        (x, y), or (x, y, weight of each row) where classes have weights.
+    """
     rows = getattr(splits, part)
     if rows is None:
         return None
@@ -264,8 +281,10 @@ def _arrays(model: keras.Model, problem: Problem, splits, part: str) -> tuple | 
         name = "training" if part == "train" else part
         raise InputError(f"0 {name} rows: training and validation part both need rows")
     if tables.is_serving(model):
-        return tables.encode(model, rows.x), tables.targets(model, problem, rows.y)
-    return to_array(rows.x), problem.labels(rows.y)
+        given = tables.encode(model, rows.x), tables.targets(model, problem, rows.y)
+    else:
+        given = to_array(rows.x), problem.labels(rows.y)
+    return given if weights is None else (*given, weights[problem.classes(rows.y)])
 
 
 def _reason(history: dict[str, list[float]], epochs: int) -> str:
