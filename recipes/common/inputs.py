@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import importlib
 import logging
 import pathlib
 import warnings
@@ -26,6 +27,7 @@ class Inputs:
         minimum: Smallest number in the training part; None for a table, whose columns differ.
         maximum: Largest number in the training part; None for a table.
         whole: Whether its numbers were integers, as the pixels of a file are.
+        table: Of a user's table, what was made of its file's columns; None for other inputs.
     """
 
     shape: tuple[int, ...]
@@ -33,12 +35,14 @@ class Inputs:
     minimum: float | None = None
     maximum: float | None = None
     whole: bool = False
+    table: dict | None = None
 
     @classmethod
-    def of(cls, x: np.ndarray | pd.DataFrame) -> Inputs:
-        """Describe training inputs, shape (rows, ...)."""
+    def of(cls, x: np.ndarray | pd.DataFrame, source: object = None) -> Inputs:
+        """Describe training inputs, shape (rows, ...), and the source of a user's table."""
         if isinstance(x, pd.DataFrame):
-            return cls((x.shape[1],), tuple(x.columns))
+            table = dataclasses.asdict(source) if hasattr(source, "columns") else None
+            return cls((x.shape[1],), tuple(x.columns), table=table)
         return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
 
     @classmethod
@@ -58,8 +62,17 @@ class Inputs:
             raise ValueError(f"inputs cannot lie between {made.minimum} and {made.maximum}")
         return made
 
+    def example(self) -> np.ndarray | pd.DataFrame:
+        """Give one row of what the model takes, with nothing in it."""
+        zeros = np.zeros((1, *self.shape), "float32")
+        if self.table is None:
+            return zeros
+        kinds = {column["name"]: column["kind"] for column in self.table["columns"]}
+        empty = {name: [""] if kinds.get(name) == "category" else [0.0] for name in self.columns}
+        return pd.DataFrame(empty)
 
-def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray]:
+
+def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.DataFrame]:
     """Read a file, or a folder of images.
 
     Args:
@@ -76,6 +89,8 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray]:
     """
     kind = path.suffix.lower()
     is_image = len(inputs.shape) > 1
+    if inputs.table is not None:
+        return _read_own_table(path, inputs.table)
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if is_image and (path.is_dir() or kind == ".png"):
@@ -88,6 +103,18 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray]:
         takes = "a table" if inputs.columns else "images" if is_image else "arrays"
         forms = {"a table": ".csv or .npy file", "images": ".png, a folder of .png files or a .npy"}
         raise InputError(f"{path}: this model takes {takes}; give a {forms.get(takes, '.npy')}")
+    return list(range(1, len(x) + 1)), x
+
+
+def _read_own_table(path: pathlib.Path, table: dict) -> tuple[list, pd.DataFrame]:
+    """Read a table as that of the training was read; say what of it is passed over."""
+    # By its name: a project copied from a recipe for other data lacks this module.
+    own_table = importlib.import_module("datasets.own_table")
+    x, others = own_table.read_rows(path, table)
+    if unknown := [name for name in others if name not in table["names"]]:
+        _log.warning(
+            "%s: columns that were not there in training are passed over: %s", path, _some(unknown)
+        )
     return list(range(1, len(x) + 1)), x
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from recipes.common import inputs, problems, training
+from recipes.common import inputs, problems, tables, training
 from recipes.common.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,19 @@ def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
     if stand_in:
         _log.warning("%s was trained on %s, not on the real data", run_dir, stand_in)
     names, x = inputs.read(source, taken)
+    if isinstance(x, pd.DataFrame):
+        _warn_of_unknown_words(model, x)
     return _table(problem, names, training.predict(model, x))
+
+
+def _warn_of_unknown_words(model: keras.Model, x: pd.DataFrame) -> None:
+    """Say which categories hold words that the model has never seen, and in how many rows."""
+    for name, words in tables.unknown_words(model, x).items():
+        _log.warning(
+            "column %r: %d of %d rows hold words that were not there in training, such as %r; "
+            "they count as none of the known ones",
+            *(name, len(words), len(x), words.iloc[0]),
+        )
 
 
 def _read_description(run_dir: pathlib.Path) -> tuple[inputs.Inputs, problems.Problem, str | None]:
@@ -90,7 +102,7 @@ def _load_model(path: pathlib.Path) -> keras.Model:
 def _check_model(run_dir: pathlib.Path, model, taken: inputs.Inputs, problem) -> None:
     """Refuse a folder whose files come from different runs."""
     try:
-        shape = tuple(model(np.zeros((1, *taken.shape), "float32"), training=False).shape)
+        shape = training.predict(model, taken.example()).shape
     except Exception as error:
         raise _mixed(run_dir, f"takes no inputs of shape {taken.shape}") from error
     if shape != (1, problem.num_outputs):

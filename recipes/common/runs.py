@@ -250,7 +250,7 @@ def _at_best(trained: training.Trained) -> dict[str, float]:
 def _schema(problem: Problem, splits) -> dict:
     """Tell `predict` what the model takes and how to read what it gives."""
     return {
-        "inputs": dataclasses.asdict(inputs.Inputs.of(splits.train.x)),
+        "inputs": dataclasses.asdict(inputs.Inputs.of(splits.train.x, splits.source)),
         "outputs": dataclasses.asdict(problem),
     }
 

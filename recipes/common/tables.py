@@ -226,6 +226,16 @@ def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 8192) -> np.n
     return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
 
 
+def unknown_words(model: keras.Model, x: pd.DataFrame) -> dict[str, pd.Series]:
+    """Give, of each category with such, the words that were not there in training."""
+    found = {}
+    for place, name in enumerate(categories(x)):
+        known = model.get_layer("encoder").get_layer(f"words_{place}").get_vocabulary()
+        if len(unknown := x[name][~x[name].isin(known) & (x[name] != "")]):
+            found[name] = unknown
+    return found
+
+
 def trained_part(model: keras.Model, problem: Problem) -> keras.Model:
     """Give the network of a serving model, compiled as that is; its weights are the same."""
     network = model.get_layer("network")
