@@ -1,0 +1,141 @@
+"""A table of one's own, from the file to predictions: what is learned is what is served."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets import rents
+from recipes import tabular
+from recipes.common import anatomy, command_line, predictions, runs, tables, training
+
+QUICK = {"epochs": 2, "hidden_units": (8,), "bins": 4, "members": 2, "batch_size": 64}
+KINDS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
+
+
+def flats(kind, num_rows=300):
+    """Drawn flats with one of their targets."""
+    others = [name for name in rents.TARGETS.values() if name != KINDS[kind]]
+    return rents.draw(num_rows).drop(columns=others)
+
+
+def start(folder, csv, target, **changes):
+    config = dataclasses.replace(tabular.Config(), csv=csv, target=target, **{**QUICK, **changes})
+    options = command_line.Options(out=folder, quiet=True)
+    return runs.run(anatomy.bind(tabular, config), config, options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A short run for each kind of problem: a folder with the table and the run of each."""
+    root = tmp_path_factory.mktemp("finished")
+    for kind, target in KINDS.items():
+        flats(kind).to_csv(root / f"{kind}.csv", index=False)
+        start(root / kind, root / f"{kind}.csv", target)
+    return root
+
+
+def predict(finished, kind, frame):
+    frame.to_csv("new.csv", index=False)
+    return predictions.predict(finished / kind, pathlib.Path("new.csv"))
+
+
+def numbers_of(table):
+    return table.select_dtypes("number").drop(columns="input").to_numpy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_problem_and_the_names_of_the_classes_come_from_the_target(finished, kind):
+    metrics = json.loads((finished / kind / "metrics.json").read_text())
+    assert metrics["problem"] == kind
+    assert len(metrics["baselines"]) == 3
+    said = predict(finished, kind, flats(kind))
+    if kind != "regression":
+        assert set(said["prediction"]) <= set(flats(kind)[KINDS[kind]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_served_equals_what_was_trained(finished, kind):
+    config = dataclasses.replace(
+        tabular.Config(), csv=finished / f"{kind}.csv", target=KINDS[kind], refit=False, **QUICK
+    )
+    recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
+    model = training.train(recipe, config, data).model
+    # In training the network sees rows that were encoded once; a served model encodes its own.
+    encoded = tables.encode(model, data.test.x)
+    trained = np.asarray(model.get_layer("network")(encoded)).mean(axis=1).reshape(len(encoded), -1)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    raw = {name: np.asarray(values) for name, values in tables.arrays(data.test.x).items()}
+    np.testing.assert_allclose(np.asarray(loaded(raw)), trained, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_may_come_in_any_order_and_with_others(finished, kind, caplog):
+    frame = flats(kind).head(20)
+    as_it_was = predict(finished, kind, frame)
+    moved = frame[frame.columns[::-1]].assign(colour="red").drop(columns=KINDS[kind])
+    pd.testing.assert_frame_equal(predict(finished, kind, moved), as_it_was)
+    assert "passed over: colour" in caplog.text
+    assert KINDS[kind] not in caplog.text, "the target may be there or not"
+
+
+def test_rows_keep_their_order_and_number(finished):
+    frame = flats("binary").head(30)
+    said = predict(finished, "binary", frame)
+    assert said["input"].tolist() == list(range(1, 31))
+    backwards = predict(finished, "binary", frame.iloc[::-1])
+    np.testing.assert_array_equal(numbers_of(backwards), numbers_of(said)[::-1])
+    one = predict(finished, "binary", frame.iloc[[7]])
+    np.testing.assert_allclose(numbers_of(one), numbers_of(said)[[7]], rtol=1e-4)
+
+
+def test_missing_columns_are_all_named(finished):
+    with pytest.raises(ValueError, match=r"new\.csv.*missing.*area.*district"):
+        predict(finished, "binary", flats("binary").drop(columns=["area", "district"]))
+
+
+def test_words_never_seen_are_said_and_count_as_none(finished, caplog):
+    frame = flats("multiclass").head(8)
+    first, second = (
+        predict(finished, "multiclass", frame.assign(district=word)) for word in ("moon", "mars")
+    )
+    pd.testing.assert_frame_equal(first, second)
+    assert "'district': 8 of 8 rows hold words that were not there in training" in caplog.text
+
+
+def test_values_may_all_be_missing(finished):
+    frame = flats("regression").head(3)
+    empty = frame.assign(**{name: None for name in frame.columns if name != "rent"})
+    assert np.isfinite(numbers_of(predict(finished, "regression", empty))).all()
+
+
+def test_without_header_new_rows_may_lack_the_target(tmp_path):
+    frame = flats("regression")[["rooms", "rent", "district"]]
+    frame.to_csv("table.csv", index=False, header=False)
+    start(tmp_path / "run", pathlib.Path("table.csv"), "column_2", header=False)
+    said = []
+    for rows in (frame, frame.drop(columns="rent")):
+        rows.to_csv("new.csv", index=False, header=False)
+        said.append(predictions.predict(tmp_path / "run", pathlib.Path("new.csv")))
+    pd.testing.assert_frame_equal(*said)
+    assert len(said[0]) == len(frame)
+
+
+def test_class_weights_find_more_of_a_rare_class(tmp_path):
+    frame = flats("binary", 800)
+    rare = frame[frame["furnished"] == "yes"].head(30)
+    pd.concat([frame[frame["furnished"] == "no"], rare]).to_csv("rare.csv", index=False)
+    found = {}
+    for weighted in (False, True):
+        start(
+            tmp_path / str(weighted), pathlib.Path("rare.csv"), "furnished",
+            epochs=20, learning_rate=0.01, class_weights=weighted,
+        )  # fmt: skip
+        table = predictions.predict(tmp_path / str(weighted), pathlib.Path("rare.csv"))
+        found[weighted] = (table["prediction"] == "yes").sum()
+    assert found[True] > 2 * found[False]
