@@ -58,14 +58,15 @@ class Config(configs.TableConfig):
 
 def read(config: Config) -> own_table.Table:
     """Read the table that a config names, or draw one."""
-    wishes = ("problem", "header", "categorical", "numeric", "drop")
+    wishes = ("problem", "header", "categorical", "numeric", "drop", "time")
     return own_table.read(config.csv, config.target, **{w: getattr(config, w) for w in wishes})
 
 
 def bind(config: Config) -> types.SimpleNamespace:
     """Give this recipe with the problem of the table that a config names."""
     table = read(config)
-    problem = problems.of_kind(table.kind, table.class_names, table.source.target)
+    described = table.kind, table.class_names, table.source.target
+    problem = problems.of_kind(*described, config.threshold)
     return types.SimpleNamespace(**{**globals(), "PROBLEM": problem})
 
 

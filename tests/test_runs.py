@@ -53,7 +53,7 @@ def finished(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "pictures"),
     [
-        ("breast_cancer", {"confusion.png"}),
+        ("breast_cancer", {"confusion.png", "probabilities.png"}),
         ("diabetes", {"predicted_against_true.png"}),
         ("digits", {"confusion.png", "samples.png"}),
     ],

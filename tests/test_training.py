@@ -56,7 +56,7 @@ def test_ctrl_c_in_the_refit_keeps_the_first_model(monkeypatch):
         return fits[0]
 
     monkeypatch.setattr(training, "fit", interrupted)
-    assert training.train(iris, config, splits) is fits[0]
+    assert training.train(iris, config, splits).model is fits[0].model
 
 
 @pytest.mark.parametrize("optimizer", typing.get_args(configs.Optimizer))

@@ -32,7 +32,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
 
     Returns:
         For each baseline its test scores, as `training.measure` gives them. A multi-label problem
-        has the share of each label only.
+        has the share of each label only; a user's table has gradient boosting as well.
     """
     train = splits.merge_validation().train
     y = problem.labels(train.y)
@@ -47,7 +47,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
             "majority_class": _majority(problem, classes, len(x_test)),
             "logistic_regression": _logistic(problem, x, classes, x_test),
         }
-    if isinstance(train.x, pd.DataFrame):
+    if hasattr(splits.source, "columns"):  # a user's table
         fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()

@@ -101,6 +101,8 @@ class TableOptions:
     """Columns to take as numbers."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
+    time: str | None = None
+    """Column of dates or numbers to split by: test on the last rows, instead of any."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +112,8 @@ class TableConfig(TableOptions, Config):
     class_weights: bool = False
     """Let the rows of a rare class count more, so that all classes count the same; probabilities
     are then too high for the rare ones."""
+    threshold: Annotated[float, Range(0, 1, includes_low=False, includes_high=False)] = 0.5
+    """Of two classes, the second is predicted from this probability on."""
 
 
 def check_fields(settings: object) -> None:

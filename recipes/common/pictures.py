@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import pathlib
+import warnings
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.common.problems import Problem
+from recipes.common import thresholds
+from recipes.common.problems import Problem, direction
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 _MANY_CLASSES = 30
 _NUM_SAMPLES = 15
+_NUM_COLUMNS = 20
+
+
+def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
+    """Write a picture; letters that no font here has become boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path, dpi=dots_per_inch)
 
 
 def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch: int) -> None:
@@ -41,7 +51,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch:
         axes.set_ylabel(_NAMES.get(name, name) + unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
 
 
 def draw_confusion(
@@ -73,7 +83,7 @@ def draw_confusion(
             colour = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
 
 
 def draw_predicted_against_true(
@@ -96,7 +106,61 @@ def draw_predicted_against_true(
     axes.set_ylabel(f"predicted ({problem.unit})")
     axes.set_aspect("equal")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
+
+
+def draw_probabilities(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, shares: np.ndarray
+) -> None:
+    """Draw whether the probabilities of a binary problem hold, and what each threshold would give.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes, gives the threshold.
+        y: 0 or 1, shape (rows,).
+        shares: Probabilities of 1, shape (rows,).
+    """
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    found, yes = thresholds.calibration(y, shares), problem.class_names[1]
+    left.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
+    left.plot(found["predicted"], found["came"], "o-", color=BLUE, label="test rows, in tenths")
+    left.set_xlabel(f"predicted probability of {yes}")
+    left.set_ylabel(f"share that is {yes}")
+    reached = [thresholds.scores(y, shares, threshold) for threshold in thresholds.THRESHOLDS]
+    lines = {"precision": BLUE, "recall": ORANGE, "f1": GREEN, "accuracy": VERMILION}
+    for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
+        values = [scores[name] for scores in reached]
+        right.plot(thresholds.THRESHOLDS, values, style, color=colour, label=_NAMES.get(name, name))
+    right.axvline(problem.threshold, color="0.6", linewidth=1, label="the threshold in use")
+    right.set_xlabel(f"probability from which on {yes} is said")
+    right.set_ylabel("score on the test rows")
+    for axes in (left, right):
+        axes.legend()
+    _save(figure, path, 120)
+
+
+def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
+    """Draw how much worse the predictions get without what a column says.
+
+    Args:
+        path: PNG file to write.
+        problem: Names metric and unit.
+        found: As `importance.measure` gives it, the most important column first.
+    """
+    shown = list(found)[:_NUM_COLUMNS][::-1]
+    figure = Figure(figsize=(8, 1.4 + 0.3 * max(len(shown), 4)), layout="constrained")
+    axes = figure.subplots()
+    means, deviations = ([found[name][key] for name in shown] for key in ("mean", "std"))
+    names = [name if len(name) <= 30 else f"{name[:29]}…" for name in shown]
+    axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor="0.4")
+    axes.set_yticks(range(len(shown)), names)
+    axes.axvline(0, color="0.6", linewidth=1)
+    metric, unit = problem.headline, f" ({problem.unit})" if problem.is_regression else ""
+    change = "rise" if direction(metric) == "min" else "fall"
+    axes.set_xlabel(f"{change} of the test {_NAMES.get(metric, metric)}{unit}, column shuffled")
+    axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
+    _save(figure, path, 120)
 
 
 def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray) -> None:
@@ -133,4 +197,4 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
             )
         for axes in part.axes:
             axes.set_axis_off()
-    figure.savefig(path, dpi=100)
+    _save(figure, path, 100)

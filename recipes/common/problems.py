@@ -60,23 +60,26 @@ RULES = (BINARY, MULTICLASS, MULTICLASS_ONE_HOT, MULTICLASS_LOGITS, MULTILABEL, 
 CLIP_NORM = 1.0
 
 
-def _accuracy(rule: Rule) -> keras.metrics.Metric:
+def _accuracy(problem: Problem) -> keras.metrics.Metric:
+    if problem.rule.kind == "binary":
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=problem.threshold)
     by_loss = {
-        "binary_crossentropy": keras.metrics.BinaryAccuracy,
         "categorical_crossentropy": keras.metrics.CategoricalAccuracy,
         "sparse_categorical_crossentropy": keras.metrics.SparseCategoricalAccuracy,
     }
-    return by_loss[rule.loss](name="accuracy")
+    return by_loss[problem.rule.loss](name="accuracy")
 
 
 # Every metric is named, so that a second model in the same process does not get "auc_1".
-_METRICS: dict[str, Callable[[Rule], keras.metrics.Metric]] = {
+_METRICS: dict[str, Callable[[Problem], keras.metrics.Metric]] = {
     "accuracy": _accuracy,
-    "binary_accuracy": lambda rule: keras.metrics.BinaryAccuracy(name="binary_accuracy"),
-    "auc": lambda rule: keras.metrics.AUC(name="auc", multi_label=rule.kind == "multilabel"),
-    "rmse": lambda rule: keras.metrics.RootMeanSquaredError(name="rmse"),
-    "mae": lambda rule: keras.metrics.MeanAbsoluteError(name="mae"),
-    "r2": lambda rule: keras.metrics.R2Score(name="r2"),
+    "binary_accuracy": lambda _: keras.metrics.BinaryAccuracy(name="binary_accuracy"),
+    "auc": lambda problem: keras.metrics.AUC(
+        name="auc", multi_label=problem.rule.kind == "multilabel"
+    ),
+    "rmse": lambda _: keras.metrics.RootMeanSquaredError(name="rmse"),
+    "mae": lambda _: keras.metrics.MeanAbsoluteError(name="mae"),
+    "r2": lambda _: keras.metrics.R2Score(name="r2"),
 }
 
 
@@ -185,7 +188,7 @@ class Problem:
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Give fresh metric objects, the headline first."""
-        return [_METRICS[name](self.rule) for name in self.rule.metrics]
+        return [_METRICS[name](self) for name in self.rule.metrics]
 
     def labels(self, y: np.ndarray) -> np.ndarray:
         """Bring targets to the shape and dtype that the loss takes.
@@ -297,8 +300,10 @@ def regression(unit: str, num_outputs: int = 1) -> Problem:
     return Problem(REGRESSION, num_outputs, unit=unit)
 
 
-def of_kind(kind: str, class_names: tuple[str, ...], unit: str) -> Problem:
+def of_kind(kind: str, class_names: tuple[str, ...], unit: str, threshold: float) -> Problem:
     """Give the problem of a kind that was found in a table: binary, multiclass or regression."""
     if kind == "regression":
         return regression(unit)
-    return binary(class_names) if kind == "binary" else multiclass(class_names)
+    if kind == "multiclass":
+        return multiclass(class_names)
+    return dataclasses.replace(binary(class_names), threshold=threshold)

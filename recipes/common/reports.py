@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from rich import markup
@@ -75,6 +76,8 @@ def print_run(problem: Problem, metrics: dict) -> None:
     terminal.print_table(table)
     if winner := better_baseline(problem, metrics):
         print(f"The network does not beat the {winner.replace('_', ' ')} here.")
+    for line in _describe_table(problem, metrics):
+        print(line)
     parts = {"train": "training"}
     rows = ", ".join(f"{count:,} {parts.get(part, part)}" for part, count in data["rows"].items())
     print(
@@ -82,6 +85,21 @@ def print_run(problem: Problem, metrics: dict) -> None:
         f"of {metrics['epochs_run']} ({metrics['stopped_by']}) · {metrics['train_seconds']:.1f} s"
     )
     print(f"Everything is in {metrics['folder']}")
+
+
+def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:
+    """Say which columns of a table count, and whether another threshold would be better."""
+    most = [name for name, lost in metrics.get("importance", {}).items() if lost["mean"] > 0][:5]
+    if most:
+        yield f"Columns that count most: {', '.join(most)} (importance.png)"
+    threshold = metrics.get("threshold", {})
+    better = threshold.get("best_f1_on_validation", problem.threshold)
+    if "importance" in metrics and abs(better - problem.threshold) >= 0.1:
+        yes = problem.class_names[1]
+        yield (
+            f"{yes} is said from a probability of {problem.threshold:g} on; --threshold {better:g} "
+            "gave the best F1 on the validation rows (probabilities.png)"
+        )
 
 
 def better_baseline(problem: Problem, metrics: dict) -> str | None:

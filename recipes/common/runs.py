@@ -23,11 +23,13 @@ from recipes.common import (
     callbacks,
     checks,
     files,
+    importance,
     inputs,
     interrupts,
     pictures,
     reports,
     terminal,
+    thresholds,
     training,
 )
 from recipes.common.command_line import Options
@@ -225,13 +227,34 @@ def write(
         "validation": _at_best(trained),
         "test": training.measure(problem, splits.test.y, outputs),
         "baselines": baselines.score(problem, splits),
+        **_judge_probabilities(problem, splits, trained, outputs),
         "machine": describe_machine(),
         **more,
     }
+    if hasattr(splits.source, "columns"):  # a user's table
+        test = splits.test
+        found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
+        metrics["importance"] = found
+        pictures.draw_importance(folder / "importance.png", problem, found)
     pictures.draw_curves(folder / "curves.png", problem, trained.history, trained.best_epoch)
     _draw_predictions(folder, problem, splits.test, outputs)
     files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
     return metrics
+
+
+def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray) -> dict:
+    """Say how far a binary problem's probabilities hold, and which threshold suits them."""
+    if problem.rule.kind != "binary":
+        return {}
+    y, shares = problem.classes(splits.test.y), outputs[:, 0]
+    threshold = {
+        "used": problem.threshold,
+        "test": thresholds.scores(y, shares, problem.threshold),
+    }
+    if trained.validation_outputs is not None:
+        known = problem.classes(splits.validation.y), trained.validation_outputs[:, 0]
+        threshold["best_f1_on_validation"] = thresholds.best(*known)
+    return {"calibration": thresholds.calibration(y, shares), "threshold": threshold}
 
 
 def _write_history(path: pathlib.Path, trained: training.Trained) -> None:
@@ -264,6 +287,8 @@ def _draw_predictions(folder: pathlib.Path, problem: Problem, test, outputs: np.
         return
     y = problem.classes(test.y)
     pictures.draw_confusion(folder / "confusion.png", problem, y, problem.decide(outputs))
+    if problem.rule.kind == "binary":
+        pictures.draw_probabilities(folder / "probabilities.png", problem, y, outputs[:, 0])
     if np.ndim(test.x) in (3, 4):
         pictures.draw_samples(folder / "samples.png", problem, test.x, y, outputs)
 

@@ -37,6 +37,8 @@ class Trained:
         seconds: Of training, validation and refit included.
         refitted: Whether the model was trained anew on training and validation rows; history and
             best_epoch are then those of the training that found the number of epochs.
+        validation_outputs: Of the model that has not learned from the validation rows, for them;
+            None where there are none.
     """
 
     model: keras.Model
@@ -45,6 +47,7 @@ class Trained:
     stopped_by: str
     seconds: float
     refitted: bool = False
+    validation_outputs: np.ndarray | None = None
 
     @property
     def epochs_run(self) -> int:
@@ -134,6 +137,9 @@ def train(
     """
     model = prepare(recipe, config, splits, strict=strict, with_test=True)
     trained = fit(model, recipe.PROBLEM, splits, config, **settings)
+    if splits.validation is not None:
+        outputs = predict(model, splits.validation.x)
+        trained = dataclasses.replace(trained, validation_outputs=outputs)
     if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
         return trained
     return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
