@@ -3,6 +3,7 @@
 Usage:
   python -m recipes                                list every recipe
   python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
+  python -m recipes export RUN_DIR FOLDER          write a run's model for TensorFlow Serving
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
                                                    name classic mistakes before training
   python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal]
@@ -54,6 +55,28 @@ def predict(arguments: Predict) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
+class Export:
+    """Write a saved run's model as a SavedModel, which plain TensorFlow loads and serves."""
+
+    run_dir: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    """Folder that a recipe wrote."""
+    folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """New folder; TensorFlow Serving wants it named by a number, such as models/price/1."""
+
+
+def export(arguments: Export) -> None:
+    """Export and say what the signature takes and gives."""
+    if arguments.folder.exists():
+        raise InputError(f"{arguments.folder}: there already; give the name of a new folder")
+    from recipes.common import exporting  # TensorFlow loads here
+
+    described = exporting.export(arguments.run_dir, arguments.folder)
+    for side, names in described.items():
+        print(f"{side}: {', '.join(names)}")
+    print(f"SavedModel in {arguments.folder}, described in {exporting.DESCRIPTION}")
+
+
+@dataclasses.dataclass(frozen=True)
 class Copy:
     """Make a recipe a project of your own, which stands without this repository."""
 
@@ -101,6 +124,7 @@ def diff(arguments: Diff) -> None:
 COMMANDS = {
     "check": (checking.Check, checking.check),
     "predict": (Predict, predict),
+    "export": (Export, export),
     "copy": (Copy, copy),
     "diff": (Diff, diff),
 }

@@ -1,16 +1,29 @@
 """A table of one's own, from the file to predictions: what is learned is what is served."""
 
+import dataclasses
 import json
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from datasets import rents
-from recipes import tabular
-from recipes.common import anatomy, command_line, predictions, runs, tables, training
+from recipes import __main__ as program
+from recipes import iris, tabular
+from recipes.common import (
+    anatomy,
+    command_line,
+    exporting,
+    predictions,
+    runs,
+    tables,
+    training,
+)
 
 QUICK = {"hidden_units": (8,), "bins": 4, "members": 2}
 QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64}
@@ -164,3 +177,82 @@ def test_class_weights_find_more_of_a_rare_class():
         model = training.train(recipe, config, data).model
         found[weighted] = recipe.PROBLEM.decide(training.predict(model, data.train.x)).sum()
     assert found[True] > 2 * found[False]
+
+
+PLAIN = """
+import json, pathlib, sys
+import pandas as pd
+import tensorflow as tf
+
+for folder in map(pathlib.Path, sys.argv[1:]):
+    names = json.loads((folder / "signature.json").read_text())["inputs"]
+    frame = pd.read_csv("new.csv")
+    serve = tf.saved_model.load(folder).signatures["serving_default"]
+    given = {}
+    for name, about in names.items():
+        cells = frame[about["column"]]
+        is_number = about["takes"].startswith("a number")
+        given[name] = tf.constant(
+            cells.astype("float32") if is_number else cells.fillna("").astype(str).tolist()
+        )
+    said = serve(**given)["prediction"].numpy().tolist()
+    words = [one.decode() if isinstance(one, bytes) else one for one in said]
+    pathlib.Path(folder.name + ".json").write_text(json.dumps(words))
+assert "recipes" not in sys.modules
+"""
+
+
+def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
+    frame = rents.draw(50, seed=1).drop(columns=["rent", "size", "furnished"])
+    frame.loc[3, "district"] = "moon"
+    frame.loc[4, ["area", "listed", "balcony"]] = None
+    frame.loc[5, "listed"] = "2024-02-29T13:30"
+    frame.to_csv("new.csv", index=False)
+    for kind in KINDS:
+        described = exporting.export(finished / kind, pathlib.Path("exports") / kind)
+        assert set(described["inputs"]) == set(frame.columns)
+    folders = [f"exports/{kind}" for kind in KINDS]
+    subprocess.run([sys.executable, "-I", "-c", PLAIN, *folders], check=True, timeout=120)
+    for kind in KINDS:
+        served = json.loads(pathlib.Path(f"{kind}.json").read_text())
+        predicted = predictions.predict(finished / kind, pathlib.Path("new.csv"))["prediction"]
+        if kind == "regression":
+            np.testing.assert_allclose(served, predicted, rtol=1e-5)
+        else:
+            assert served == predicted.tolist()
+
+
+def test_signatures_have_names_that_tensorflow_takes(finished):
+    taken = predictions.open_run(finished / "regression").inputs
+    names = ["class", "km/h", "방 수", "km h", "1st", "plain"]
+    columns = [{**taken.table["columns"][0], "name": name} for name in names]
+    taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
+    assert list(exporting.signature(taken)[1]) == [
+        "column_1_class", "km_h", "column_3", "km_h_4", "column_5_1st", "plain"
+    ]  # fmt: skip
+
+
+def test_other_runs_are_exported_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    config = dataclasses.replace(iris.Config(), epochs=2, refit=False)
+    runs.run(iris, config, command_line.Options(out=tmp_path / "run", quiet=True))
+    exporting.export(tmp_path / "run", tmp_path / "export")
+    x = iris.load_data(config).test.x.to_numpy("float32")
+    serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+    said = serve(inputs=tf.constant(x))
+    outputs = training.predict(predictions.open_run(tmp_path / "run").model, x)
+    assert set(said["prediction"].numpy()) <= {name.encode() for name in iris.PROBLEM.class_names}
+    np.testing.assert_allclose(
+        said["probabilities"], iris.PROBLEM.probabilities(outputs), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("run", "folder"), [("nowhere", "new"), ("regression", "taken")])
+def test_an_export_that_cannot_be_is_one_line(finished, run, folder, monkeypatch, capsys):
+    pathlib.Path("taken").mkdir()
+    monkeypatch.setattr(sys, "argv", ["recipes", "export", str(finished / run), folder])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -14,6 +15,21 @@ from recipes.common import inputs, problems, tables, training
 from recipes.common.errors import InputError
 
 _log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A saved run.
+
+    Attributes:
+        model: As it was saved.
+        inputs: What it takes.
+        problem: What its outputs mean.
+    """
+
+    model: keras.Model
+    inputs: inputs.Inputs
+    problem: problems.Problem
 
 
 def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
@@ -31,15 +47,25 @@ def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
     Raises:
         InputError: If the folder is not a run, or the input does not fit it.
     """
+    run = open_run(run_dir)
+    names, x = inputs.read(source, run.inputs)
+    if isinstance(x, pd.DataFrame):
+        _warn_of_unknown_words(run.model, x)
+    return _table(run.problem, names, training.predict(run.model, x))
+
+
+def open_run(run_dir: pathlib.Path) -> Run:
+    """Load the model of a run, with what it takes and what its outputs mean.
+
+    Raises:
+        InputError: If the folder is not a run, or its files do not belong together.
+    """
     taken, problem, stand_in = _read_description(run_dir)
     model = _load_model(run_dir / "model.keras")
     _check_model(run_dir, model, taken, problem)
     if stand_in:
         _log.warning("%s was trained on %s, not on the real data", run_dir, stand_in)
-    names, x = inputs.read(source, taken)
-    if isinstance(x, pd.DataFrame):
-        _warn_of_unknown_words(model, x)
-    return _table(problem, names, training.predict(model, x))
+    return Run(model, taken, problem)
 
 
 def _warn_of_unknown_words(model: keras.Model, x: pd.DataFrame) -> None:
