@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import tuning
 from datasets import rents
 from recipes import __main__ as program
 from recipes import iris, tabular
@@ -24,6 +25,8 @@ from recipes.common import (
     tables,
     training,
 )
+from recipes.common.errors import InputError
+from tuning import refit, report, trials
 
 QUICK = {"hidden_units": (8,), "bins": 4, "members": 2}
 QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64}
@@ -256,3 +259,38 @@ def test_an_export_that_cannot_be_is_one_line(finished, run, folder, monkeypatch
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
+
+
+def search(finished, **options):
+    changes = {"tuner": "bayesian", "trials": 2, "epochs": 1, "quiet": True, **options}
+    changes = {"csv": finished / "binary.csv", "target": "furnished", **changes}
+    return tuning.search(**changes)
+
+
+def test_a_search_takes_the_table(finished):
+    found = search(finished, recipe="tabular", drop=("district",), out=pathlib.Path("search"))
+    assert found.trials["status"].tolist() == ["ok", "ok"]
+    assert found.best_config.csv == finished / "binary.csv"
+    assert found.metrics["problem"] == "binary"
+    assert "district" not in found.metrics["importance"]
+    resumed = tuning.search(resume="search", trials=3, quiet=True)
+    assert len(resumed.trials) == 3
+    with pytest.raises(InputError, match="--target: the search in search has furnished"):
+        tuning.search(resume="search", target="size", quiet=True)
+
+
+def test_a_search_is_not_resumed_with_another_table(finished, monkeypatch):
+    table = pathlib.Path("table.csv")
+    table.write_bytes((finished / "binary.csv").read_bytes())
+    monkeypatch.setattr(refit.runs, "write", lambda *_, **__: {"epochs_run": 1})
+    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
+    search(finished, recipe="tabular", csv=table, trials=1, out=pathlib.Path("search"))
+    table.write_text(table.read_text().replace("harbour", "hafen"))
+    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
+    with pytest.raises(InputError, match=r"cannot be resumed.*data\.train.*data\.file"):
+        tuning.search(resume="search", trials=2, quiet=True)
+
+
+def test_other_recipes_take_no_table(finished):
+    with pytest.raises(InputError, match="--csv: iris has no such setting"):
+        search(finished, recipe="iris")

@@ -35,7 +35,8 @@ def search(
         recipe: Name, path of a .py file, or module; None with `resume`.
         **options: As on the command line: tuner, trials, epochs, folds, repeats, objective, seed,
             start_from, engine, data, data_dir, max_parameters, max_time, max_memory, isolate, keep,
-            out, resume, tensorboard, verbose, quiet, yes.
+            out, resume, tensorboard, verbose, quiet, yes, and for tabular csv, target and what
+            else is told about a table.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.
@@ -47,7 +48,7 @@ def search(
     from tuning import engine, recipe_files
     from tuning import options as options_module
 
-    for name in ("out", "resume", "data_dir", "start_from"):
+    for name in ("out", "resume", "data_dir", "start_from", "csv"):
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
     reference = None if recipe is None else recipe_files.refer(recipe)

@@ -34,17 +34,17 @@ def compare(recipe, **options: object) -> pd.DataFrame:
     Args:
         recipe: Name, path of a .py file, or module.
         **options: As on the command line: tuners, trials, seeds, epochs, objective, data, data_dir,
-            out, quiet.
+            out, quiet, and for tabular csv, target and what else is told about a table.
 
     Returns:
         One row for each trial: tuner, seed, trial, epochs (spent so far), score, best (so far).
     """
     from tuning import recipe_files
 
-    for name in ("out", "data_dir"):
+    for name in ("out", "data_dir", "csv"):
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
-    return run(Comparison(recipe_files.refer(recipe), **options))
+    return run(Comparison(recipe=recipe_files.refer(recipe), **options))
 
 
 def run(options: Comparison) -> pd.DataFrame:
@@ -75,7 +75,8 @@ def run(options: Comparison) -> pd.DataFrame:
 def _plan(options: Comparison, tuner: str, seed: int) -> plans.Plan:
     plan = plans.begin(
         Options(
-            options.recipe,
+            recipe=options.recipe,
+            **options.told(),
             tuner=tuner,
             trials=options.trials,
             epochs=options.epochs,

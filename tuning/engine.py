@@ -105,6 +105,8 @@ def _begin(options: Options) -> tuple[plans.Plan, Store]:
     splits = trials.load_data(plan.settings.recipe, plan.defaults)
     if splits.source.kind == "built-in":
         print(runs.stand_in_warning(splits.source))
+    if not options.quiet:
+        runs.describe_table(plan.problem, splits, plan.defaults)
     if plan.settings.folds:
         _check_folds(plan, splits)
     fingerprint = plan.fingerprint()
@@ -154,18 +156,20 @@ def _check_told(options: Options, settings: plans.Settings) -> None:
     """Refuse options that contradict what the search was begun with."""
     told = dataclasses.asdict(settings)
     told["objective"] = f"val_{settings.monitor}"
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if field.name in CHANGEABLE or value is None or field.name not in told:
+    given = {name: v for name, v in dataclasses.asdict(options).items() if name in told}
+    given |= plans.plain(options.told())
+    for name, value in given.items():
+        if name in CHANGEABLE or value is None:
             continue
-        if field.name == "objective" and value == settings.monitor:
+        if name == "objective" and value == settings.monitor:
             continue
-        if field.name == "data_dir":
+        if name == "data_dir":
             value = str(value.resolve())
-        if value != told[field.name]:
+        had = {**told, **settings.table}.get(name)
+        if value != had:
             raise InputError(
-                f"--{field.name.replace('_', '-')}: the search in {options.resume} has "
-                f"{told[field.name]}, received {value}; leave it away, or begin a new search"
+                f"--{name.replace('_', '-')}: the search in {options.resume} has {had}, received "
+                f"{value}; leave it away, or begin a new search"
             )
 
 

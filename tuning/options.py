@@ -24,7 +24,7 @@ def _flag(metavar: str, default: str) -> object:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(configs.TableOptions):
     """Search a recipe's hyperparameters.
 
     A resumed search keeps what it was begun with; only trials, max-time, max-memory, keep, isolate
@@ -118,10 +118,12 @@ def seconds(duration: str | None) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class Comparison(configs.TableOptions):
     """Give several tuners the same budget of epochs, and random search twice as much."""
 
-    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
+    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = (
+        dataclasses.field(kw_only=True)
+    )
     """Name of a recipe, or the path of a recipe's .py file."""
     tuners: Annotated[str, tyro.conf.arg(metavar="NAMES")] = "grid,random,bayesian,hyperband"
     """Which to compare, with commas between them."""

@@ -11,8 +11,9 @@ import types
 
 import keras_tuner
 import numpy as np
+import pandas as pd
 
-from recipes.common import training
+from recipes.common import anatomy
 from recipes.common.configs import Config
 from recipes.common.errors import InputError
 from recipes.common.problems import Problem, direction
@@ -40,6 +41,7 @@ class Settings:
         max_parameters: None sets no limit.
         engine: fused or keras.
         start: Point to be run next after the defaults; None for none.
+        table: What was told about a user's table, the fields of `configs.TableOptions`.
         num_initial_points: Random points of a Bayesian search; chosen when it begins, so that it
             can be continued beyond its trials. None for the others.
         bracket_trials: Trials that Hyperband's brackets have to fit in, likewise.
@@ -58,6 +60,7 @@ class Settings:
     max_parameters: int | None
     engine: str
     start: dict | None
+    table: dict = dataclasses.field(default_factory=dict)
     num_initial_points: int | None = None
     bracket_trials: int | None = None
 
@@ -72,7 +75,11 @@ class Settings:
         told = {"epochs": self.epochs, "data": self.data}
         if self.data_dir is not None:
             told["data_dir"] = pathlib.Path(self.data_dir)
-        return {"seed": self.seed, **{k: v for k, v in told.items() if v is not None}}
+        # JSON has neither paths nor tuples.
+        table = {k: tuple(v) if isinstance(v, list) else v for k, v in self.table.items()}
+        if "csv" in table:
+            table["csv"] = pathlib.Path(table["csv"])
+        return {"seed": self.seed, **{k: v for k, v in told.items() if v is not None}, **table}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Plan:
 
     Attributes:
         settings: Of the search.
-        recipe: The module.
+        recipe: The module, with the problem of its data.
         space: Of the recipe.
         defaults: The Config of trial 0.
     """
@@ -142,7 +149,10 @@ class Plan:
         return {
             "space": spaces.describe(self.space),
             "direction": self.settings.direction,
-            "data": {part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
+            "data": {
+                **{part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
+                **({"file": splits.source.digest} if hasattr(splits.source, "digest") else {}),
+            },
             "code": recipe_files.hash_code(self.settings.recipe),
             "versions": {
                 "python": platform.python_version(),
@@ -170,18 +180,27 @@ def begin(options: Options) -> Plan:
         epochs=options.epochs,
         folds=options.folds,
         repeats=options.repeats or 1,
-        monitor=_find_monitor(recipe.PROBLEM, options.objective),
+        monitor="",
         seed=options.seed or 0,
         data=options.data,
         data_dir=options.data_dir and str(options.data_dir.resolve()),
         max_parameters=options.max_parameters,
         engine=options.engine or "fused",
         start=options.start_from and starting.find(options.start_from, recipe, space),
+        table=plain(options.told()),
         num_initial_points=initial,
         bracket_trials=num_trials if tuner == "hyperband" else None,
     )
-    _check_grid(plan := resolve(settings), options)
-    return plan
+    plan = resolve(settings)
+    monitor = _find_monitor(plan.recipe.PROBLEM, options.objective)
+    _check_grid(plan, options)
+    return dataclasses.replace(plan, settings=dataclasses.replace(settings, monitor=monitor))
+
+
+def plain(table: dict) -> dict:
+    """Write what was told about a table as JSON has it."""
+    table = {k: list(v) if isinstance(v, tuple) else v for k, v in table.items()}
+    return {**table, "csv": str(table["csv"])} if "csv" in table else table
 
 
 def resolve(settings: Settings) -> Plan:
@@ -208,8 +227,8 @@ def resolve(settings: Settings) -> Plan:
             f"{name}: epochs is a hyperparameter of its search_space; leave --epochs away and take "
             "another tuner than hyperband, or take it out of the space"
         )
-    values = spaces.defaults(space)
-    return Plan(settings, recipe, space, trials.make_config(recipe, values, settings.fixed))
+    defaults = trials.make_config(recipe, spaces.defaults(space), settings.fixed)
+    return Plan(settings, anatomy.bind(recipe, defaults), space, defaults)
 
 
 def _find_monitor(problem: Problem, objective: str | None) -> str:
@@ -253,7 +272,10 @@ def find_differences(before: dict, now: dict, name: str = "") -> list[str]:
 def _hash_part(part) -> str:
     """Hash inputs and targets, whatever their dtype."""
     digest = hashlib.sha256()
-    for values in (training.to_array(part.x), np.asarray(part.y)):
+    x = part.x
+    if isinstance(x, pd.DataFrame):
+        x = pd.util.hash_pandas_object(x, index=False).to_numpy()
+    for values in (np.asarray(x), np.asarray(part.y)):
         digest.update(f"{values.dtype} {values.shape}".encode())
         if values.dtype == object:
             digest.update(repr(values.tolist()).encode())

@@ -11,12 +11,13 @@ import types
 
 import keras_tuner
 
-from recipes.common import runs
+from recipes.common import configs, runs
 from recipes.common.errors import InputError
 from tuning import spaces, trials
 
 # A search has its own; whatever the run had of these says nothing about a point.
 OF_THE_SEARCH = ("epochs", "seed", "refit", "data", "data_dir")
+OF_THE_SEARCH += tuple(field.name for field in dataclasses.fields(configs.TableOptions))
 
 _log = logging.getLogger(__name__)
 

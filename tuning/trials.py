@@ -162,7 +162,8 @@ def _train_all(task: Task, done: list[dict]) -> keras.Model:
     """Train for each repeat and fold; append what came of each; give the best model."""
     recipe = recipe_files.load(task.recipe)
     config = make_config(recipe, task.values, task.fixed)
-    best_score, best_weights = None, None
+    recipe = anatomy.bind(recipe, config)
+    best_score, best_model = None, None
     for repeat, fold, splits in _rounds(task, load_data(task.recipe, config)):
         point = {k: v for k, v in task.values.items() if not k.startswith("tuner/")}
         seed = seeds.derive(task.seed, point, repeat, fold)
@@ -170,9 +171,8 @@ def _train_all(task: Task, done: list[dict]) -> keras.Model:
         done.append({**result, "repeat": repeat, "fold": fold, "seed": seed})
         score = result["metrics"][f"val_{task.monitor}"]
         if best_score is None or records.is_better(score, best_score, direction(task.monitor)):
-            best_score, best_weights = score, trained.model.get_weights()
-    trained.model.set_weights(best_weights)
-    return trained.model
+            best_score, best_model = score, trained.model
+    return best_model
 
 
 def _rounds(task: Task, splits) -> Iterator[tuple[int, int, object]]:

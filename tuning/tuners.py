@@ -57,7 +57,7 @@ class RecipeModel(keras_tuner.HyperModel):
         """Train as the recipe does; epochs and batch_size given to `search` go before its own."""
         config = trials.make_config(self.recipe, hp.values, settings)
         splits = _splits(x, y, validation_data)
-        training.adapt(model, self.problem, training.to_array(x), splits.train.y)
+        training.adapt(model, self.problem, x, splits.train.y)
         called = [*shared_callbacks.make(self.problem, config), *callbacks]
         training.fit(model, self.problem, splits, config, callbacks=called, verbose=verbose)
         return model.history

@@ -104,6 +104,14 @@ class TableOptions:
     time: str | None = None
     """Column of dates or numbers to split by: test on the last rows, instead of any."""
 
+    def told(self) -> dict[str, object]:
+        """Give the settings of the table that are not the defaults, the file by its full path."""
+        names = [field.name for field in dataclasses.fields(TableOptions)]
+        given = {name: getattr(self, name) for name in names}
+        if self.csv is not None:
+            given["csv"] = self.csv.expanduser().resolve()
+        return {name: v for name, v in given.items() if v != getattr(TableOptions, name)}
+
 
 @dataclasses.dataclass(frozen=True)
 class TableConfig(TableOptions, Config):

@@ -67,7 +67,7 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         if splits.source.kind == "built-in":
             print(stand_in_warning(splits.source), flush=True)
         if not options.quiet:
-            _describe(recipe.PROBLEM, splits, config)
+            describe_table(recipe.PROBLEM, splits, config)
         say(f"training on {len(splits.train):,} rows, {config.epochs:,} epochs at most")
         trained = _train(recipe, config, splits, options, partial)
         _warn_of_what_came_out(recipe, splits, trained)
@@ -84,8 +84,8 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
     return {**metrics, "folder": str(folder)}
 
 
-def _describe(problem: Problem, splits, config: Config) -> None:
-    """Say what was made of a user's table."""
+def describe_table(problem: Problem, splits, config: Config) -> None:
+    """Print what was made of a user's table; nothing for other data."""
     if not hasattr(splits.source, "columns"):
         return
     reports.print_columns(splits.source)
