@@ -6,7 +6,7 @@ Usage:
   python -m recipes export RUN_DIR FOLDER          write a run's model for TensorFlow Serving
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
                                                    name classic mistakes before training
-  python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal]
+  python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
                                                    make a recipe a project of your own, or one file
   python -m recipes diff FOLDER                    what has changed there and here since the copy
 
@@ -24,7 +24,7 @@ from typing import Annotated
 
 import tyro
 
-from recipes.common import checking, command_line, files, shelf
+from recipes.common import checking, command_line, configs, files, shelf
 from recipes.common.errors import InputError
 
 
@@ -77,9 +77,10 @@ def export(arguments: Export) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Copy:
+class Copy(configs.TableOptions):
     """Make a recipe a project of your own, which stands without this repository."""
 
+    _: dataclasses.KW_ONLY
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
     """Name of a recipe; `python -m recipes` lists them."""
     folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
@@ -88,12 +89,21 @@ class Copy:
     """Name of the recipe there; by default that of the folder."""
     minimal: bool = False
     """Write a single file instead: data, rules, network and training in plain Keras."""
+    csv: Annotated[pathlib.Path | None, tyro.conf.arg(name="data", metavar="FILE")] = None
+    """Table of yours, for tabular: it is copied, and what is made of its columns stands in Config.
+    The flags below say otherwise."""
 
 
 def copy(arguments: Copy) -> None:
     """Copy a recipe and say what to do next."""
     module = _of_the_collection("minimal" if arguments.minimal else "copying")
-    print("\n".join(module.copy(arguments.recipe, arguments.folder, arguments.name)))
+    told = arguments.recipe, arguments.folder, arguments.name
+    if arguments.told() and (arguments.minimal or arguments.csv is None):
+        raise InputError(
+            "--data FILE and what is told of its columns go together, and not with --minimal"
+        )
+    table = {} if arguments.minimal else {"table": arguments}
+    print("\n".join(module.copy(*told, **table)))
 
 
 def _of_the_collection(name: str) -> types.ModuleType:

@@ -4,7 +4,7 @@ Problem: decided by the target: binary, multiclass with integer labels, or regre
 Data: a CSV file of yours; without one, 1,000 drawn flats with their rents.
 Result: not measured
 Run: python -m recipes.tabular data.csv --target price
-Tune: python -m tuning tabular --csv data.csv --target price --tuner random --trials 30
+Tune: python -m tuning tabular --csv data.csv --target price
 Copy: python -m recipes copy tabular ../my_project --data data.csv --target price
 """
 

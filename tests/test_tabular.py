@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,9 +20,13 @@ from recipes import iris, tabular
 from recipes.common import (
     anatomy,
     command_line,
+    configs,
+    copying,
+    differences,
     exporting,
     predictions,
     runs,
+    source_files,
     tables,
     training,
 )
@@ -294,3 +299,53 @@ def test_a_search_is_not_resumed_with_another_table(finished, monkeypatch):
 def test_other_recipes_take_no_table(finished):
     with pytest.raises(InputError, match="--csv: iris has no such setting"):
         search(finished, recipe="iris")
+
+
+def copied(finished, folder, **told):
+    """A project for the table with the binary target, its recipe imported from there."""
+    told = {"csv": finished / "binary.csv", "target": "furnished", **told}
+    copying.copy("tabular", folder, table=configs.TableOptions(**told))
+    return source_files.import_file(folder / f"recipes/{folder.name}.py")
+
+
+def test_a_project_from_a_table_holds_the_choices_in_its_config(finished, tmp_path):
+    recipe = copied(finished, tmp_path / "mine", drop=("floor",), categorical=("rooms",))
+    config = recipe.Config()
+    assert (config.target, config.problem) == ("furnished", "binary")
+    assert config.categorical == ("rooms", "district")
+    assert config.numeric == ("area",)
+    assert config.drop == ("floor",)
+    assert config.csv == tmp_path / "mine/data/binary.csv"
+    assert config.csv.read_bytes() == (finished / "binary.csv").read_bytes()
+    assert recipe.search_space(keras_tuner.HyperParameters()) == config
+    asked = configured(
+        finished / "binary.csv", "furnished", drop=("floor",), categorical=("rooms",)
+    )
+    there, here = recipe.load_data(config), tabular.load_data(asked)
+    pd.testing.assert_frame_equal(there.train.x, here.train.x)
+    assert recipe.bind(config).PROBLEM.class_names == ("no", "yes")
+    assert differences.find(tmp_path / "mine") == []
+
+
+def test_a_project_with_many_columns_is_in_style(tmp_path):
+    columns = {f"measurement {n}, in tenths": np.arange(40) * n % 7 / 10 for n in range(40)}
+    pd.DataFrame({**columns, "y": np.arange(40) % 2}).to_csv("wide.csv", index=False)
+    told = configs.TableOptions(csv=pathlib.Path("wide.csv"), target="y")
+    copying.copy("tabular", tmp_path / "mine", table=told)
+    recipe = tmp_path / "mine/recipes/mine.py"
+    for check in (["check"], ["format", "--check"]):
+        subprocess.run([sys.executable, "-m", "ruff", *check, str(recipe)], check=True)
+
+
+def test_a_recipe_with_data_of_its_own_takes_no_table(finished, tmp_path):
+    told = configs.TableOptions(csv=finished / "binary.csv", target="furnished")
+    with pytest.raises(InputError, match="--data: iris has data of its own"):
+        copying.copy("iris", tmp_path / "mine", table=told)
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.slow
+def test_a_project_from_a_table_runs_and_passes_its_tests(finished, tmp_path):
+    copied(finished, tmp_path / "mine")
+    for command in (["recipes.mine", "--epochs", "2", "--quiet"], ["pytest", "-q"]):
+        subprocess.run([sys.executable, "-m", *command], cwd=tmp_path / "mine", check=True)

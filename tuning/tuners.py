@@ -67,6 +67,7 @@ def _splits(x, y, validation_data) -> types.SimpleNamespace:
     return types.SimpleNamespace(
         train=Part(x, np.asarray(y)),
         validation=Part(validation_data[0], np.asarray(validation_data[1])),
+        source=None,
     )
 
 

@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Iterator
 
 import recipes
-from recipes.common import shelf
+from recipes.common import configs, own_copies, shelf
 from recipes.common.errors import InputError, RunError
 
 ROOT = shelf.FOLDER.parent
@@ -91,13 +91,19 @@ jobs:
 """
 
 
-def copy(recipe: str, folder: pathlib.Path, name: str | None = None) -> list[str]:
+def copy(
+    recipe: str,
+    folder: pathlib.Path,
+    name: str | None = None,
+    table: configs.TableOptions | None = None,
+) -> list[str]:
     """Write a project that stands without this repository.
 
     Args:
         recipe: Name of a recipe.
         folder: Of the project; new, or empty but for .git.
         name: Of the recipe there; by default the folder's.
+        table: Of the user's, for a recipe that takes one; it is copied too.
 
     Returns:
         Lines for the terminal: what was written, and the next three commands.
@@ -109,14 +115,18 @@ def copy(recipe: str, folder: pathlib.Path, name: str | None = None) -> list[str
     folder = real_path(folder)
     name = check_name(recipe, folder.name, name)
     check_folder(folder)
-    contents = project(recipe, name)
+    settings = own_copies.settle(recipe, table) if table and table.csv else {}
+    contents = project(recipe, name, settings)
     manifest = {
         "recipe": recipe,
         "name": name,
         "version": recipes.__version__,
         "date": datetime.date.today().isoformat(),
+        "settings": settings,
         "files": {path: digest(text.encode()) for path, text in contents.items()},
     }
+    if settings:
+        contents[f"{own_copies.FOLDER}/{settings['csv']}"] = table.csv.expanduser().read_bytes()
     contents[MANIFEST] = json.dumps(manifest, indent=2) + "\n"
     write_into(folder, contents)
     return [
@@ -193,7 +203,7 @@ def check_folder(folder: pathlib.Path) -> None:
         raise InputError(f"{folder}: {held}; expected a new or an empty folder, give another name")
 
 
-def write_into(folder: pathlib.Path, contents: dict[str, str]) -> None:
+def write_into(folder: pathlib.Path, contents: dict[str, str | bytes]) -> None:
     """Write files into a folder: all, or none.
 
     They are written into a folder inside it and moved from there, so that a folder that is a mount
@@ -201,7 +211,7 @@ def write_into(folder: pathlib.Path, contents: dict[str, str]) -> None:
 
     Args:
         folder: Made where it is not there.
-        contents: Texts by their paths below the folder.
+        contents: Of the files, by their paths below the folder.
 
     Raises:
         InputError: If the folder cannot be written to.
@@ -213,9 +223,10 @@ def write_into(folder: pathlib.Path, contents: dict[str, str]) -> None:
         moved = []
         try:
             with tempfile.TemporaryDirectory(".partial", ".copy-", folder) as partial:
-                for path, text in contents.items():
+                for path, content in contents.items():
+                    content = content if isinstance(content, bytes) else content.encode()
                     (partial / pathlib.Path(path)).parent.mkdir(parents=True, exist_ok=True)
-                    (partial / pathlib.Path(path)).write_bytes(text.encode())
+                    (partial / pathlib.Path(path)).write_bytes(content)
                 # The manifest comes last: a folder with it is whole.
                 for name in sorted(os.listdir(partial), key=lambda name: (name == MANIFEST, name)):
                     os.rename(os.path.join(partial, name), folder / name)
@@ -253,12 +264,13 @@ def faults_named(path: pathlib.Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot read or write there ({reason}); {advice}") from error
 
 
-def project(recipe: str, name: str) -> dict[str, str]:
+def project(recipe: str, name: str, settings: dict | None = None) -> dict[str, str]:
     """Give the content of every file of a project, by its path below the project.
 
     Args:
         recipe: Name of a recipe here.
         name: Of the recipe in the project.
+        settings: From `own_copies.settle`, for a user's table.
 
     Returns:
         Texts; the manifest is not among them.
@@ -267,7 +279,8 @@ def project(recipe: str, name: str) -> dict[str, str]:
     taken = _closure([own, *ENTRIES])
     contents = {path: read(path) for path in (*taken, *AS_THEY_ARE)}
     source = contents.pop(own)
-    contents[f"recipes/{name}.py"] = _renamed(source, recipe, name)
+    renamed = _renamed(source, recipe, name)
+    contents[f"recipes/{name}.py"] = own_copies.write(renamed, settings) if settings else renamed
     contents["README.md"] = _readme(recipe, name, IMAGES if "IMAGE_SHAPE" in source else TABLES)
     contents["pyproject.toml"] = _without_docstring_rules(read("pyproject.toml"))
     contents[".github/workflows/tests.yml"] = WORKFLOW

@@ -63,7 +63,7 @@ def find(folder: pathlib.Path) -> list[Change]:
 
 
 def _compare(folder: pathlib.Path, manifest: dict) -> list[Change]:
-    today = copying.project(manifest["recipe"], manifest["name"])
+    today = copying.project(manifest["recipe"], manifest["name"], manifest.get("settings"))
     ours = {path: text.encode() for path, text in today.items()}
     changes = []
     for path in sorted({*ours, *manifest["files"]}):
@@ -156,6 +156,9 @@ def _fault(folder: pathlib.Path, manifest: object) -> str:
             return f'"{key}" is missing or no text'
     if not re.fullmatch(copying.NAME, manifest["name"]):
         return f'"name" is {manifest["name"]!r}, which names no recipe'
+    settings = manifest.get("settings", {})
+    if not isinstance(settings, dict) or (settings and not {"csv", "target"} <= settings.keys()):
+        return '"settings" is no table of settings with csv and target'
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
         return '"files" is no table of paths and hashes'
