@@ -14,6 +14,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md")
 PLACEHOLDERS = ("NAME", "path/to/my_recipe.py", "my_script.py:build_model")
+PLACEHOLDERS += ("data.csv", "runs/tabular-1")  # test_tabular.py does these
 
 
 def commands():

@@ -89,8 +89,10 @@ def main(recipe: types.ModuleType, positional: str | None = None) -> None:
         name = pathlib.Path(recipe.__file__).stem
         title = (recipe.__doc__ or "").partition("\n")[0]
         arguments = sys.argv[1:]
-        if positional and arguments and not arguments[0].startswith("-"):
-            arguments.insert(0, _flag(positional))
+        if positional:
+            title += f" A first argument without a flag is {_flag(positional)}."
+            if arguments and not arguments[0].startswith("-"):
+                arguments.insert(0, _flag(positional))
         config, options = parse(
             f"python -m recipes.{name}", title, arguments, recipe=recipe.Config, run=Options
         )
