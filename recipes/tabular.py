@@ -80,17 +80,16 @@ def build_model(config: Config) -> keras.Model:
     problem, columns = bind(config).PROBLEM, read(config).source.columns
     num_words = [c.num_values + bool(c.num_missing) for c in columns if c.kind == "category"]
     num_numbers = read(config).x.shape[1] - len(num_words)
-    encoder = tables.encoder(num_numbers, num_words, config.most_words)
+    described = num_numbers, num_words, config.most_words
     network = tables.network(
         problem,
-        encoder.output_shape[1],
-        num_numbers,
+        *described,
         bins=config.bins,
         members=config.members,
         hidden_units=config.hidden_units,
         dropout=config.dropout,
     )
-    model = tables.serving(encoder, network)
+    model = tables.serving(tables.encoder(*described), network)
     return problem.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 
 

@@ -55,8 +55,8 @@ def encoder(num_numbers: int, num_words: list[int], most_words: int) -> keras.Mo
 
     Returns:
         Model from `arrays` to float32 (rows, features): the numbers, each with its median at 0 and
-        a deviation of 1; 1 where a number was missing; a column for each word, the first of a
-        category for its rare words. A word that is not known has 0 in all of them.
+        a deviation of 1; 1 where a number was missing; of each category the number of the word,
+        from 1, or 0 for a word that is rare or not known.
     """
     raw, encoded = {}, []
     if num_numbers:
@@ -67,30 +67,20 @@ def encoder(num_numbers: int, num_words: list[int], most_words: int) -> keras.Mo
         encoded += [keras.ops.clip(known, -FARTHEST, FARTHEST), keras.ops.cast(missing, "float32")]
     if num_words:
         raw[WORDS] = keras.Input((len(num_words),), name=WORDS, dtype="string")
-        encoded += [
-            _one_hot(raw[WORDS][:, place : place + 1], place, count, most_words)
-            for place, count in enumerate(num_words)
-        ]
+    for place, count in enumerate(num_words):
+        lookup = keras.layers.StringLookup(
+            max_tokens=min(count, most_words) + 1, name=f"words_{place}"
+        )
+        encoded.append(keras.ops.cast(lookup(raw[WORDS][:, place : place + 1]), "float32"))
     joined = keras.layers.Concatenate()(encoded) if len(encoded) > 1 else encoded[0]
     return keras.Model(raw, joined, name="encoder")
 
 
-def _one_hot(words: keras.KerasTensor, place: int, count: int, most_words: int):
-    """Give a column for each of a category's words."""
-    lookup = keras.layers.StringLookup(
-        max_tokens=min(count, most_words) + 1,
-        output_mode="one_hot",
-        pad_to_max_tokens=True,
-        name=f"words_{place}",
-    )
-    # Without rare words, the first column was never 1 in training: its weights mean nothing.
-    return lookup(words) if count > most_words else lookup(words)[:, 1:]
-
-
 def network(
     problem: Problem,
-    num_features: int,
     num_numbers: int,
+    num_words: list[int],
+    most_words: int,
     *,
     bins: int,
     members: int,
@@ -101,21 +91,25 @@ def network(
 
     Args:
         problem: Decides the output layers.
-        num_features: That the encoder gives.
-        num_numbers: The first of them that are numbers.
-        bins: Pieces of the piecewise linear encoding of each number; 0 for none.
+        num_numbers: Number columns.
+        num_words: Words in each category.
+        most_words: Of a category that have a column of their own.
+        bins: Pieces of the piecewise linear encoding of each number.
         members: Of the ensemble.
         hidden_units: Of each hidden layer.
         dropout: Share of each hidden layer's outputs that is zeroed in training.
 
     Returns:
-        Model from (rows, features) to (rows, members), or (rows, members, classes).
+        Model from what the encoder gives to (rows, members), or (rows, members, classes).
     """
-    inputs = keras.Input((num_features,))
-    hidden = inputs
-    if bins and num_numbers:
+    inputs = keras.Input((2 * num_numbers + len(num_words),))
+    parts = []
+    if num_numbers:
         pieces = piecewise_linear(inputs[:, :num_numbers], num_numbers, bins)
-        hidden = keras.layers.Concatenate()([inputs, pieces])
+        parts += [inputs[:, : 2 * num_numbers], pieces]
+    if num_words:
+        parts.append(one_hot(inputs[:, 2 * num_numbers :], num_words, most_words))
+    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     factors = keras.initializers.RandomNormal(mean=0.0, stddev=1.0)
     hidden = keras.layers.EinsumDense(
         "bd,kd->bkd", (members, hidden.shape[-1]), kernel_initializer=factors, name="factors"
@@ -124,6 +118,30 @@ def network(
         hidden = keras.layers.Dense(units, "relu", kernel_initializer="he_normal")(hidden)
         hidden = keras.layers.Dropout(dropout)(hidden)
     return keras.Model(inputs, problem.member_outputs(hidden), name="network")
+
+
+def one_hot(numbers: keras.KerasTensor, num_words: list[int], most_words: int) -> keras.KerasTensor:
+    """Give a column for each word: 1 in the rows that have it.
+
+    Only here, for the rows of a batch: a table with all its words as columns may be too large.
+
+    Args:
+        numbers: Of the words, shape (rows, categories).
+        num_words: Words in each category.
+        most_words: Where a category has more, the rarer ones have a column together; else number 0,
+            which was never there in training, has none.
+
+    Returns:
+        Shape (rows, columns of all categories).
+    """
+    columns = [
+        (place, word)
+        for place, count in enumerate(num_words)
+        for word in range(int(count <= most_words), min(count, most_words) + 1)
+    ]
+    places, words = (list(values) for values in zip(*columns, strict=True))
+    of_each = keras.ops.take(numbers, places, axis=1)
+    return keras.ops.cast(keras.ops.equal(of_each, [float(word) for word in words]), "float32")
 
 
 def piecewise_linear(numbers: keras.KerasTensor, num_numbers: int, bins: int) -> keras.KerasTensor:

@@ -3,8 +3,8 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `scale`, `balance`, `splits`, `head`, `labels`, `settings`, `probe` (runs the untrained
-model on one batch) and `after` (looks at a trained one).
+`data`, `scale`, `balance`, `splits`, `head`, `labels`, `settings`, `own_tables` (a table of the
+user's), `probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from recipes.common.checks import (
     data,
     head,
     labels,
+    own_tables,
     probe,
     scale,
     settings,
@@ -33,7 +34,7 @@ from recipes.common.checks.findings import Finding, Findings, Rule
 from recipes.common.errors import InputError
 
 _BEFORE = (head, labels, data, scale, balance, splits, settings, whole)
-MODULES = (*_BEFORE, probe, after)
+MODULES = (*_BEFORE, own_tables, probe, after)
 BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
@@ -126,8 +127,13 @@ def check_splits(
     facts = Facts.gather(
         model, splits.train.x, splits.train.y, validation, test, Settings(**fit_settings)
     )
-    # The caller adapts its layers once the data are known to be right.
-    return _report(_judge(facts, {*ignore, "D13"}, strict))
+    table = own_tables.Table.gather(splits, with_test)
+    found = [] if table is None else _apply(own_tables.RULES, table, set(ignore), facts.notes)
+    # The caller adapts its layers once the data are known to be right. In a user's table D14 tells
+    # of more columns than D12 does.
+    left_out = {*ignore, "D13"} if table is None else {*ignore, "D12", "D13"}
+    findings = [*_judge(facts, left_out, strict), *_finish(found, facts, strict)]
+    return _report(Findings(findings, facts.notes))
 
 
 def check_untrained(
