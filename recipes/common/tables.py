@@ -10,6 +10,8 @@ Babenko 2024, "TabM", there called TabM-mini).
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ import pandas as pd
 from recipes.common.problems import Problem
 
 NUMBERS, WORDS = "numbers", "words"
+NO_WORD = "[NONE]"  # stands in where no word is known: Keras wants one
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
 
@@ -200,14 +203,22 @@ def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) 
 
 
 def _adapt_words(layer: keras.layers.StringLookup, words: pd.Series) -> None:
-    """Let a layer know the most frequent words; of equally frequent ones the first by alphabet."""
+    """Let a layer know the most frequent words; of equally frequent ones the first by alphabet.
+
+    Keras saves them as the lines of a text: one that holds a line break, that stands for unknown
+    words there, or that is empty and comes last, would be read as another. The former two count as
+    unknown; the latter, a missing value, comes first.
+    """
     counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    layer.set_vocabulary([*counts.index[: layer.max_tokens - 1]])
+    known = [word for word in counts.index if len(f"{word}.".splitlines()) == 1]
+    known = [word for word in known if word != layer.oov_token][: layer.max_tokens - 1]
+    layer.set_vocabulary(sorted(known, key=bool) if any(known) else [NO_WORD])
 
 
 def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None:
     """Centre each number at its median; NaN counts for nothing."""
-    with np.errstate(all="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column may be missing in all rows
         low, median, high = np.nanpercentile(numbers, (1, 50, 99), axis=0)
         middle = np.where((numbers >= low) & (numbers <= high), numbers, np.nan)
         deviation = np.nan_to_num(np.nanstd(middle.astype("float64"), axis=0))

@@ -1,0 +1,101 @@
+"""The layers that take raw columns: what they learn from training rows, what they make of them."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from recipes.common import problems, tables
+
+NAN = float("nan")
+
+
+def made(x, y=None, most_words=10, **settings):
+    """A model for a table, adapted to it."""
+    words = tables.categories(x)
+    described = x.shape[1] - len(words), [x[name].nunique() for name in words], most_words
+    settings = {"bins": 4, "members": 3, "hidden_units": (8,), "dropout": 0.0, **settings}
+    problem = problems.regression("euros")
+    model = tables.serving(
+        tables.encoder(*described), tables.network(problem, *described, **settings)
+    )
+    tables.adapt(model, problem, x, np.arange(len(x)) if y is None else y)
+    return model
+
+
+def test_numbers_are_centred_and_missing_ones_are_marked():
+    x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0, 4.0, NAN], "b": [5.0] * 6, "c": [NAN] * 6})
+    encoded = tables.encode(made(x), x)
+    numbers, missing = encoded[:, :3], encoded[:, 3:]
+    np.testing.assert_allclose(numbers[:5, 0], [-2, -1, 0, 1, 2] / np.std([1, 2, 3]), rtol=1e-5)
+    assert numbers[5, 0] == 0, "a missing number counts as the median"
+    assert not numbers[:, 1:].any(), "a column of one value, or of none, says nothing"
+    np.testing.assert_array_equal(missing, x.isna())
+
+
+def test_numbers_far_away_do_not_reach_the_network():
+    x = pd.DataFrame({"a": np.linspace(0.0, 1.0, 50)})
+    model = made(x)
+    far = tables.encode(model, pd.DataFrame({"a": [1e30, -1e30]}))
+    np.testing.assert_array_equal(far[:, 0], [tables.FARTHEST, -tables.FARTHEST])
+    assert np.isfinite(tables.predict(model, pd.DataFrame({"a": [1e30, -1e30]}))).all()
+
+
+@pytest.mark.parametrize(
+    ("most_words", "expected"),
+    [
+        # a, b, c, d have a column each; words never seen have none.
+        (4, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1]]),
+        # One column for all rare ones, those never seen among them; then a and b.
+        (2, [[0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0], [1, 0, 0]]),
+    ],
+)
+def test_words_become_columns_and_rare_ones_share_one(most_words, expected):
+    x = pd.DataFrame({"w": list("aaabbcd")})
+    rows = pd.DataFrame({"w": ["a", "b", "c", "never", "d"]})
+    numbers = tables.encode(made(x, most_words=most_words), rows)
+    np.testing.assert_array_equal(tables.one_hot(numbers, [4], most_words), expected)
+
+
+STRANGE = ["a", " ", "한국", 'say "hi"', "a,b", "tab\t", "x" * 5000]
+UNSAVED = ["two\nlines", "\r", "a\u2028b", "[UNK]"]
+
+
+@pytest.mark.parametrize(
+    "words", [[*STRANGE, *UNSAVED, ""], ["b", "b", ""], [""], ["two\nlines"], ["a"]]
+)
+def test_a_saved_model_knows_the_same_words(words):
+    x = pd.DataFrame({"w": words * 3, "number": 1.0})
+    model = made(x)
+    model.save("model.keras")
+    loaded = keras.models.load_model("model.keras")
+    np.testing.assert_array_equal(tables.encode(loaded, x), tables.encode(model, x))
+    np.testing.assert_array_equal(tables.predict(loaded, x), tables.predict(model, x))
+
+
+def test_strange_words_have_columns_unless_they_cannot_be_saved():
+    words = [*STRANGE, *UNSAVED, ""]
+    x = pd.DataFrame({"w": words * 3})
+    numbers = tables.encode(made(x, most_words=100), x)[: len(words), 0]
+    assert len(set(numbers)) == len(STRANGE) + len([""]) + 1
+    assert not numbers[len(STRANGE) : -1].any(), "they count as unknown"
+
+
+def test_pieces_tell_how_far_a_number_has_come():
+    x = pd.DataFrame({"a": np.arange(101.0), "b": [7.0] * 101})
+    model = made(x, bins=4)
+    network = model.get_layer("network")
+    place, cut = network.get_layer("bins"), keras.layers.ReLU(max_value=1.0)
+    pieces = np.asarray(cut(place(tables.encode(model, x)[:, :2])))
+    np.testing.assert_allclose(pieces[[0, 25, 60, 100], :4].sum(axis=1), [0, 1, 2.4, 4], atol=1e-3)
+    assert (np.diff(pieces[:, :4].sum(axis=1)) > 0).all()
+    assert not pieces[:, 4:].any(), "a column of one value has no pieces"
+
+
+def test_members_differ_and_their_mean_is_the_prediction():
+    x = pd.DataFrame({"a": np.arange(20.0)})
+    model = made(x, members=3)
+    members = np.asarray(model.get_layer("network")(tables.encode(model, x)))
+    assert members.shape == (20, 3)
+    assert members.std(axis=1).min() > 0
+    np.testing.assert_allclose(tables.predict(model, x)[:, 0], members.mean(axis=1), rtol=1e-5)
