@@ -19,6 +19,7 @@ from recipes.common.problems import Problem
 MANY_NUMBERS = 5_000_000
 FEW_ITERATIONS = 50
 ITERATIONS = 2000
+MOST_WORDS = 100  # of a category that get a column each; the others share one
 
 
 def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
@@ -63,11 +64,17 @@ def _flat(x, x_test) -> tuple[np.ndarray, np.ndarray]:
     from sklearn import compose, impute, preprocessing
 
     words = tables.categories(x)
-    prepared = compose.make_column_transformer(
-        (preprocessing.OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
-        remainder=impute.SimpleImputer(strategy="median"),
+    one_hot = preprocessing.OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+        max_categories=MOST_WORDS,
+        dtype="float32",
     )
-    return prepared.fit_transform(x).astype("float32"), prepared.transform(x_test).astype("float32")
+    prepared = compose.make_column_transformer(
+        (one_hot, words), remainder=impute.SimpleImputer(strategy="median")
+    )
+    types = dict.fromkeys(x.columns.difference(words), "float32")
+    return prepared.fit_transform(x.astype(types)), prepared.transform(x_test.astype(types))
 
 
 def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:

@@ -14,8 +14,8 @@ from recipes.common.problems import Problem, direction
 
 MOST_ROWS = 1000
 MOST_COLUMNS = 200
-MANY_COLUMNS = 30  # shuffled once each; fewer are shuffled several times
-NUM_SHUFFLES = 5
+MANY_COLUMNS = 20  # shuffled once each; fewer are shuffled several times
+NUM_SHUFFLES = 3
 
 
 def measure(

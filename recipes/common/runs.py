@@ -125,7 +125,7 @@ def _train(recipe, config, splits, options, partial) -> training.Trained:
 def _warn_of_what_came_out(recipe: types.ModuleType, splits, trained: training.Trained) -> None:
     """Log signs that nothing was learned, or that the rows were learned by heart."""
     problem, part = recipe.PROBLEM, splits.validation
-    predicted = problem.decide(training.predict(trained.model, part.x))
+    predicted = problem.decide(trained.validation_outputs)
     by_class = problem.rule.kind in ("binary", "multiclass")
     for finding in checks.check_trained(
         trained.history,

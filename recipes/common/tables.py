@@ -246,7 +246,7 @@ def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
     return predict(model.get_layer("encoder"), x)
 
 
-def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 8192) -> np.ndarray:
+def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 2048) -> np.ndarray:
     """Run a model of raw columns over a table, float32 (rows, outputs)."""
     parts = [
         model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})

@@ -1,5 +1,7 @@
 """XLA or not: which of two ways an epoch's program runs."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -64,7 +66,8 @@ def evaluation_batch_size(model: keras.Model, data: tuple, batch_size: int) -> i
         batch_size: What Keras would take.
 
     Returns:
-        At least `batch_size`; above it, as many rows as keep the inputs of a step near 16 MB.
+        At least `batch_size`; above it, as many rows as keep the widest array of a step, input or
+        output of a layer, near 16 MB.
     """
     rows_are_independent = (
         len(model.outputs) == 1
@@ -75,7 +78,9 @@ def evaluation_batch_size(model: keras.Model, data: tuple, batch_size: int) -> i
     if not rows_are_independent:
         return batch_size
     widest = max(tensor.shape[1:].num_elements() for tensor in keras.tree.flatten(data))
-    return max(batch_size, 2**22 // widest)
+    made = (keras.tree.flatten(layer.output) for layer in model.layers)
+    widths = [math.prod(size or 1 for size in one.shape[1:]) for each in made for one in each]
+    return max(batch_size, 2**22 // max(widest, *widths))
 
 
 def _is_mean_over_rows(loss: keras.losses.Loss | str) -> bool:
