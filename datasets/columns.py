@@ -7,27 +7,36 @@ and words.
 """
 
 import dataclasses
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import datasets
+from datasets import cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["number", "boolean", "category", "date", "left out"]
 
-LARGEST = 1e30  # beyond it float32 has no room for squares and sums
-_SURE = 0.95  # share of the values that must fit a meaning; the others count as missing
+LARGEST = 1e15  # float32 has room for a sum of a million squares of it
+DATE_PARTS = ("year", "month", "day", "day_of_week", "hour")
+_SURE = 0.95  # share of the cells that must fit a meaning; the others count as missing
 _SAMPLE_VALUES = 1000
 _MOST_CATEGORIES = 1000
+_FEW = 20  # values, or rows, from which little can be told
 _LONG_TEXT = 40  # characters in the mean, or more
-_YES = {"true", "t", "yes", "y"}
-_NO = {"false", "f", "no", "n"}
-_IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|index|key|nr|no|number|번호)$|Id$|ID$|^unnamed_1$")
-_DATE = re.compile(r"^\s*\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}([T ].*)?$|^\s*\d{4}-\d{2}$")
-DATE_PARTS = ("year", "month", "day", "day_of_week", "hour")
+# They say "no number", "no date"; as a word of its own such a cell may well mean something.
+_NO_VALUE = {"none", "missing", "unknown", "n.a.", "n.a", "not available", "not applicable"}
+_NO_VALUE |= {"k.a.", "unbekannt", "keine angabe", "inconnu", "없음", "모름", "미상", "inf", "-inf"}
+_BLANK = ("", "-", "--", "—", "–", ".")
+_IDENTIFIER = re.compile(
+    r"(^|[_\W])(id|uuid|guid|key|nr|no|number|nummer|rowid)$|[a-z](Id|ID|Nr|No)$|nummer$|번호$"
+    r"|^(index|unnamed_1)$",
+)
+_CODE = re.compile(r"(^|[_\W])(zip|zipcode|zip_?code|plz|postal|postcode|code)$|[a-z]Code$", re.I)
+_YEAR = re.compile(r"year|jahr|année|año|연도|년", re.I)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +50,9 @@ class Column:
         num_values: Distinct ones, without the missing.
         num_missing: Rows without a value, values that do not fit the kind included.
         day_first: Whether a date such as 01/02/2020 is in February.
+        decimal: What parts the decimals of its numbers, where they come as text.
+        parts: Of its dates, those that vary: out of `DATE_PARTS`.
+        signs: Whether a dash alone is a minus, beside a plus; otherwise it is a missing value.
     """
 
     name: str
@@ -49,6 +61,9 @@ class Column:
     num_values: int
     num_missing: int
     day_first: bool = False
+    decimal: str = "."
+    parts: tuple[str, ...] = ()
+    signs: bool = False
 
 
 def infer(
@@ -57,6 +72,7 @@ def infer(
     categorical: Iterable[str] = (),
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
+    decimal: str = ".",
 ) -> list[Column]:
     """Decide what each column means.
 
@@ -65,6 +81,7 @@ def infer(
         categorical: Columns that are categories whatever they look like.
         numeric: Columns that are numbers; what is no number counts as missing.
         drop: Columns to leave out.
+        decimal: Mark of the file, for numbers that leave it open.
 
     Returns:
         One entry for each column, in their order.
@@ -73,137 +90,231 @@ def infer(
         datasets.DataError: A name is not in the table, or named for two meanings.
     """
     asked = _asked(frame, category=categorical, number=numeric, **{"left out": drop})
-    return [_decide(frame[name], asked.get(name)) for name in frame.columns]
+    return [_decide(frame[name], asked.get(name), decimal) for name in frame.columns]
+
+
+def listed(names: Iterable[object], wanted: str = "") -> str:
+    """Name the columns that there are, for a message; the one that may have been meant first."""
+    names = [str(name)[:_LONG_TEXT] for name in names]
+    close = [name for name in names if name.casefold() == wanted.casefold()]
+    close = close or difflib.get_close_matches(wanted, names[:_SAMPLE_VALUES], n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    more = f", … ({len(names):,} in all)" if len(names) > 20 else ""
+    return f"{meant}there is {', '.join(names[:20])}{more}."
 
 
 def _asked(frame: "pd.DataFrame", **named: Iterable[str]) -> dict[str, Kind]:
     asked: dict[str, Kind] = {}
     for kind, names in named.items():
-        for name in names:
+        for name in _apart(names, frame.columns):
             if name not in frame.columns:
                 raise datasets.DataError(
-                    f"no column {name!r}; there is {', '.join(map(str, frame.columns))}."
+                    f"no column {name!r} to learn from; {listed(frame.columns, name)}"
                 )
             if asked.setdefault(name, kind) != kind:
                 raise datasets.DataError(
-                    f"column {name!r} is named as {asked[name]} and as {kind}."
+                    f"column {name!r} is named as {asked[name]} and as {kind}; name it once."
                 )
     return asked
 
 
-def _decide(values: "pd.Series", asked: Kind | None) -> Column:
-    kind, reason = (asked, "as asked for") if asked else _guess(values)
-    day_first = kind == "date" and _is_day_first(values.dropna().astype(str))
-    present = values if kind == "left out" else to_kind(values, kind, day_first)
-    missing = int(present.isna().sum())
-    return Column(str(values.name), kind, reason, int(present.nunique()), missing, day_first)
+def _apart(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Give names one by one, those too that came as one text with commas: zip,grade."""
+    for name in names:
+        yield from [name] if name in known else (part.strip() for part in name.split(","))
 
 
-def _guess(values: "pd.Series") -> tuple[Kind, str]:
+def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
+    """Choose the kind of a column, and tell how its cells are to be read."""
+    signs = bool((values == "+").any())
+    tidied = _tidy(values, signs)
+    kind, reason = (asked, "as asked for") if asked else _guess(tidied, decimal)
+    day_first, mark = _forms(tidied, kind, decimal)
+    found = (tidied if kind == "left out" else _read(tidied, kind, day_first, mark)).dropna()
+    if asked in ("number", "category") and not len(found):
+        raise datasets.DataError(
+            f"column {values.name!r} holds no {asked} in any row, as was asked for; --drop it."
+        )
+    if misfits := tidied.count() - len(found):
+        reason += f"; {misfits:,} that do not fit count as missing"
+    parts = DATE_PARTS if kind == "date" else ()
+    return Column(
+        str(values.name),
+        kind,
+        reason,
+        num_values=found.nunique(),
+        num_missing=len(values) - len(found),
+        day_first=day_first,
+        decimal=mark,
+        parts=tuple(part for part in parts if getattr(found.dt, part).nunique() > 1),
+        signs=signs,
+    )
+
+
+def _forms(values: "pd.Series", kind: Kind, decimal: str) -> tuple[bool, str]:
+    """Tell whether dates begin with the day, and what parts the decimals of numbers."""
+    text = _distinct_text(values)
+    if text is None:
+        return False, decimal  # new cells of it may come as text
+    return (
+        kind == "date" and cells.is_day_first(text),
+        cells.decimal_mark(text, decimal) if kind == "number" else ".",
+    )
+
+
+def _distinct_text(values: "pd.Series") -> "pd.Series | None":
+    """Give up to 1,000 of the distinct cells of a text column, evenly spread; None for others."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values):
+        return None
+    distinct = pd.Series(values.dropna().unique(), dtype="str")
+    step = -(-len(distinct) // _SAMPLE_VALUES)
+    return distinct.iloc[:: max(step, 1)]
+
+
+def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
     """Give the kind of a column and the reason."""
     import pandas as pd
 
     present = values.dropna()
-    distinct = present.drop_duplicates()
+    num_missing = len(values) - len(present)
     if not len(present):
         return "left out", "no value in any row"
+    distinct = present.unique()
     if len(distinct) == 1:
-        return "left out", f"the same value in every row that has one: {_short(distinct.iloc[0])}"
-    if pd.api.types.is_bool_dtype(present) or _share(distinct, _is_yes_or_no) == 1:
+        if min(num_missing, len(present)) >= _FEW:
+            return "category", f"{cells.short(distinct[0])} or nothing"
+        return "left out", f"the same value in every row that has one: {cells.short(distinct[0])}"
+    if pd.api.types.is_bool_dtype(present):
         return "boolean", "yes or no"
     if pd.api.types.is_numeric_dtype(values):
-        if _counts_rows(present, len(values)):
-            return "left out", "an identifier: another whole number in every row"
+        return _guess_numbers(present, distinct, len(values))
+    return _guess_text(present, decimal)
+
+
+def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind, str]:
+    """Tell measurements from numbers that are names, and from dates written as 20200131."""
+    name, distinct = str(present.name), distinct[abs(distinct) <= LARGEST]
+    if not len(distinct):
+        return "left out", f"no number up to {LARGEST:.0e} in size; another unit would help"
+    if not (distinct % 1 == 0).all():
         return "number", "numbers"
-    return _guess_text(present.astype(str), distinct.astype(str), len(values))
+    low, high = distinct.min(), distinct.max()
+    if low >= 19000101 and high <= 21001231 and _are_days(distinct):
+        return "date", f"dates such as {int(distinct[0])}"
+    counts_rows = len(distinct) == num_rows > _FEW and high - low == num_rows - 1
+    if counts_rows and not (_YEAR.search(name) and 1000 <= low <= high <= 3000):
+        return "left out", "an identifier: it counts the rows"
+    repeated = len(distinct) <= min(_MOST_CATEGORIES, len(present) / 2)
+    if _IDENTIFIER.search(name) and num_rows > _FEW:
+        if repeated:
+            return "category", f"{len(distinct):,} numbers that are names, by the column's name"
+        return "left out", "an identifier: whole numbers, by the column's name"
+    if _CODE.search(name) and repeated:
+        return "category", f"{len(distinct):,} codes, by the column's name"
+    return "number", "numbers"
 
 
-def _guess_text(present: "pd.Series", distinct: "pd.Series", num_rows: int) -> tuple[Kind, str]:
-    sample = distinct.iloc[:_SAMPLE_VALUES]
-    if _to_numbers(present).notna().mean() >= _SURE:
-        return "number", "numbers written as text"
-    if _share(sample, _DATE.match) >= _SURE and _dates_in(sample) >= _SURE:
-        return "date", f"dates such as {_short(sample.iloc[0])}"
-    if sample.str.len().mean() >= _LONG_TEXT:
-        return "left out", f"free text such as {_short(sample.iloc[0])}"
-    if len(distinct) > max(20, 0.5 * len(present)):
-        return (
-            "left out",
-            f"an identifier or free text: {len(distinct):,} values in {num_rows:,} rows",
-        )
+def _are_days(distinct) -> bool:
+    import pandas as pd
+
+    days = pd.Series(distinct[:_SAMPLE_VALUES]).astype("int64").astype("str")
+    return bool(cells.dates(days).notna().all())
+
+
+def _guess_text(present: "pd.Series", decimal: str) -> tuple[Kind, str]:
+    """Try one meaning after the other on some of the distinct cells, by how many rows hold them."""
+    counts = present[~present.str.lower().isin(_NO_VALUE)].value_counts()
+    words = counts.index.to_series().reset_index(drop=True)
+    lower = set(words.str.lower().iloc[:_FEW]) if len(words) <= _FEW else set()
+    if lower & cells.YES and lower & cells.NO and lower <= cells.YES | cells.NO:
+        return "boolean", f"yes or no: {', '.join(map(cells.short, words[:4]))}"
+    is_coded = bool(words.str.fullmatch(r"0\d{2,}").any())
+    if len(words) > 1 and not is_coded:
+        step = -(-len(words) // _SAMPLE_VALUES)
+        if fitting := _fitting(words.iloc[::step], counts.to_numpy()[::step], decimal):
+            return fitting
+    return _guess_words(present, is_coded)
+
+
+def _fitting(sample: "pd.Series", weights, decimal: str) -> tuple[Kind, str] | None:
+    """Give the kind that nearly all cells fit: numbers, times or dates."""
+
+    def fits(read: "pd.Series") -> bool:
+        return weights[read.notna().to_numpy()].sum() >= _SURE * weights.sum()
+
+    numbers = cells.numbers(sample, cells.decimal_mark(sample, decimal))
+    if fits(numbers) and not fits(sample.where(sample.str.match(r"\+\d{2}"))):
+        unit = cells.units(sample[numbers.notna()]).value_counts()
+        if unit.iloc[0] >= _SURE * unit.sum():
+            named = f" with the unit {unit.index[0]!r}" if unit.index[0] else ""
+            return "number", f"numbers{named} such as {cells.short(sample.iloc[0])}"
+    if fits(cells.hours(sample)):
+        return "number", f"times such as {cells.short(sample.iloc[0])}, in hours"
+    day_first = cells.is_day_first(sample)
+    if fits(cells.dates(sample, day_first)):
+        open_to_doubt = sample.str.match(r"\d{1,2}\D\d{1,2}\D").any()
+        order = f", {'day' if day_first else 'month'} first" if open_to_doubt else ""
+        return "date", f"dates such as {cells.short(sample.iloc[0])}{order}"
+    return None
+
+
+def _guess_words(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
+    """Tell categories from identifiers and free text."""
+    distinct = present.drop_duplicates()
+    example = f"such as {cells.short(distinct.iloc[0])}"
+    if len(distinct) > max(_FEW, len(present) / 2):
+        sample = distinct.iloc[:_SAMPLE_VALUES]
+        is_long = sample.str.len().mean() >= _LONG_TEXT or sample.str.count(r"\s").mean() >= 3
+        what = "free text" if is_long else "an identifier or a name"
+        count = f"{len(distinct):,} values in {len(present):,} rows"
+        return "left out", f"{what} {example}: {count}"
     if len(distinct) > _MOST_CATEGORIES:
-        return "category", f"words; the rarer of {len(distinct):,} are pooled"
-    return "category", f"{len(distinct)} words such as {_short(sample.iloc[0])}"
+        return "category", f"words {example}; the rarer of {len(distinct):,} are pooled"
+    what = "codes with leading zeros" if is_coded else "words"
+    return "category", f"{len(distinct):,} {what} {example}"
 
 
-def _counts_rows(present: "pd.Series", num_rows: int) -> bool:
-    """Tell whether whole numbers name the rows: all distinct and dense, or called an identifier."""
-    if present.dtype.kind not in "iu" or len(present) < num_rows or present.nunique() < num_rows:
-        return False
-    dense = int(present.max()) - int(present.min()) == num_rows - 1
-    return num_rows > 20 and (dense or bool(_IDENTIFIER.search(str(present.name))))
-
-
-def _share(values: "pd.Series", test) -> float:
-    return sum(bool(test(str(value))) for value in values) / len(values)
-
-
-def _is_yes_or_no(text: str) -> bool:
-    return text.strip().lower() in _YES | _NO
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 20 else text[:17] + "…")
-
-
-def _to_numbers(text: "pd.Series") -> "pd.Series":
-    """Read numbers with thousands separators, currency signs and percent signs."""
+def _tidy(values: "pd.Series", signs: bool) -> "pd.Series":
+    """Give the cells of a text column without space around them, and none that says nothing."""
     import pandas as pd
 
-    bare = text.astype(str).str.replace(r"[\s$€£¥₩%]", "", regex=True)
-    grouped = bare.str.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
-    bare = bare.where(~grouped, bare.str.replace(",", ""))
-    return pd.to_numeric(bare, errors="coerce").where(text.notna())
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+
+    def strip(text: "pd.Series") -> "pd.Series":
+        stripped = text.str.strip()
+        return stripped.mask(stripped.isin(("",) if signs else _BLANK))
+
+    return cells.by_distinct(values.astype("str"), strip, float("nan")).astype("str")
 
 
-def _to_dates(text: "pd.Series", day_first: bool) -> "pd.Series":
-    import pandas as pd
-
-    dates = pd.to_datetime(text, errors="coerce", format="ISO8601")
-    if dates.notna().sum() >= _SURE * text.notna().sum():
-        return dates
-    return pd.to_datetime(text, errors="coerce", format="mixed", dayfirst=day_first)
-
-
-def _dates_in(sample: "pd.Series") -> float:
-    return _to_dates(sample, _is_day_first(sample)).notna().mean()
-
-
-def _is_day_first(text: "pd.Series") -> bool:
-    """Tell 31/01/2020 from 01/31/2020 by the days beyond 12; without any, the day comes first."""
-    numbers = text.str.extract(r"^\s*(\d{1,2})[-/. ](\d{1,2})[-/. ]").astype("Float64")
-    beyond = (numbers > 12).sum()
-    return bool(beyond[0] >= beyond[1])
-
-
-def to_kind(values: "pd.Series", kind: Kind, day_first: bool = False) -> "pd.Series":
+def to_kind(values: "pd.Series", kind: Kind, decimal: str = ".") -> "pd.Series":
     """Bring a column to a kind: float64, words or dates; what does not fit is missing."""
+    return _read(_tidy(values, bool((values == "+").any())), kind, False, decimal)
+
+
+def _read(values: "pd.Series", kind: Kind, day_first: bool, decimal: str) -> "pd.Series":
+    """Read cells that are tidy as a kind."""
     import pandas as pd
 
+    is_numeric = pd.api.types.is_numeric_dtype(values)
     if kind == "number":
-        numeric = pd.api.types.is_numeric_dtype(values)
-        numbers = values.astype("float64") if numeric else _to_numbers(values).astype("float64")
+        numbers = values if is_numeric else cells.numbers(values, decimal)
+        if not is_numeric and numbers.isna().any():
+            numbers = numbers.fillna(cells.hours(values))
+        numbers = numbers.astype("float64")
         return numbers.where(numbers.abs() <= LARGEST)
+    text = cells.written(values) if is_numeric else values
     if kind == "boolean":
-        words = values.astype(str).str.strip().str.lower()
-        numbers = words.map({**dict.fromkeys(_YES, 1.0), **dict.fromkeys(_NO, 0.0)})
-        return pd.to_numeric(numbers, errors="coerce")
-    if kind == "date":
-        return _to_dates(values.astype(str).where(values.notna()), day_first)
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")  # 3.0 is written 3: a missing value made the column float
-    return values.astype(str).str.strip().where(values.notna())
+        return cells.booleans(text)
+    return cells.dates(text, day_first) if kind == "date" else text
+
+
+def read(values: "pd.Series", column: Column) -> "pd.Series":
+    """Read the cells of a column in its meaning: numbers, dates or words."""
+    return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
@@ -225,15 +336,14 @@ def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
 
     used = [column for column in columns if column.kind != "left out"]
     if absent := [column.name for column in used if column.name not in frame.columns]:
-        raise datasets.DataError(
-            f"missing columns: {', '.join(absent)}; there is {', '.join(map(str, frame.columns))}."
-        )
-    converted = {}
+        raise datasets.DataError(f"missing columns: {', '.join(absent)}; {listed(frame.columns)}")
+    taken, converted = {column.name for column in used}, {}
     for column in used:
-        values = to_kind(frame[column.name], column.kind, column.day_first)
+        values = read(frame[column.name], column)
         if column.kind == "date":
-            for part in DATE_PARTS:
-                converted[f"{column.name}_{part}"] = getattr(values.dt, part).astype("float64")
+            for part in column.parts:
+                name = f"{column.name}_{part}"
+                converted[name + "_" * (name in taken)] = getattr(values.dt, part).astype("float64")
         else:
             converted[column.name] = values.fillna("") if column.kind == "category" else values
     return pd.DataFrame(converted, index=frame.index)

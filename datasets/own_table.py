@@ -6,6 +6,9 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 import dataclasses
 import functools
 import hashlib
+import itertools
+import logging
+import math
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
@@ -13,17 +16,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 import datasets
-from datasets import columns, rents, splits, tables
+from datasets import cells, columns, rents, splits, tables, targets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Kind = Literal["binary", "multiclass", "regression"]
+_logger = logging.getLogger(__name__)
 
-MOST_CLASSES = 100
-_FEW_NUMBERS = 10  # whole numbers with at most this many values are classes, by default
 _FEWEST_ROWS = 20
-_POSITIVE = ("1", "true", "yes", "y", "t")
+_FEW_COPIES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Source(splits.Source):
         names: Of all columns, in the file's order.
         columns: All but the target, each with its meaning.
         num_without_target: Rows that were left out.
+        num_copies: Rows that were left out since they are copies of others.
+        class_names: In label order; empty for regression.
         digest: Hash of the file's content.
     """
 
@@ -46,6 +49,8 @@ class Source(splits.Source):
     names: tuple[str, ...]
     columns: tuple[columns.Column, ...]
     num_without_target: int
+    num_copies: int
+    class_names: tuple[str, ...]
     digest: str
 
 
@@ -57,30 +62,40 @@ class Table:
         x: Rows as `columns.convert` gives them.
         y: int32 classes, or float32 values, shape (rows,).
         kind: Of the problem.
-        class_names: In label order; empty for regression.
         source: Of the rows.
+        order: Places of the rows from the first to the last in time; None to split at random.
     """
 
     x: "pd.DataFrame"
     y: np.ndarray
-    kind: Kind
-    class_names: tuple[str, ...]
+    kind: targets.Kind
     source: Source
+    order: np.ndarray | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the classes in label order; empty for regression."""
+        return self.source.class_names
 
     def split(self, seed: int) -> splits.Splits:
-        """Shuffle into 60 % train, 20 % validation and 20 % test rows; seed is 0 or more."""
-        return splits.split(self.x, self.y, self.source, seed)
+        """Divide into 60 % train, 20 % validation and 20 % test rows, by seed or by time."""
+        if self.order is None:
+            return splits.split(self.x, self.y, self.source, seed)
+        rows, count = splits.Part(self.x, self.y), len(self.y)
+        parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
+        return splits.Splits(*map(rows.take, parts), self.source)
 
 
 def read(
     path: str | pathlib.Path | None,
     target: str | None,
     *,
-    problem: Literal["auto"] | Kind = "auto",
+    problem: Literal["auto"] | targets.Kind = "auto",
     header: bool = True,
     categorical: Iterable[str] = (),
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
+    time: str | None = None,
 ) -> Table:
     """Read a file and decide what its columns mean; once, however often it is asked for.
 
@@ -92,6 +107,8 @@ def read(
         categorical: Columns to take as categories.
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
+        time: Column of dates or numbers; the last rows by it are the test rows, those before them
+            the validation rows.
 
     Returns:
         The table.
@@ -105,7 +122,7 @@ def read(
     if target is None:
         raise datasets.DataError(f"{path}: which column to predict? Say --target COLUMN.")
     state = path.stat() if path.is_file() else None
-    wishes = tuple(categorical), tuple(numeric), tuple(drop)
+    wishes = tuple(categorical), tuple(numeric), tuple(drop), time
     version = state and (state.st_mtime_ns, state.st_size)
     return _read(path.resolve(), version, target, problem, header, wishes)
 
@@ -113,54 +130,150 @@ def read(
 @functools.lru_cache(maxsize=2)
 def _read(path: pathlib.Path, version, target: str, problem, header: bool, wishes) -> Table:
     """Read a file; again where it has been written since, by its version."""
-    frame, _ = tables.read(path, header=header)
+    frame, dialect = tables.read(path, header=header)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     origin = splits.Source(path.name, "real", "a file of the user", "the user's")
-    return _make(frame, target, problem, header, wishes, origin, digest)
+    return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)
 
 
 @functools.lru_cache(maxsize=3)
-def _stand_in(kind: Kind) -> Table:
+def _stand_in(kind: targets.Kind) -> Table:
     origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
     target = rents.TARGETS[kind]
     others = [name for name in rents.TARGETS.values() if name != target]
-    return _make(rents.draw().drop(columns=others), target, kind, True, ((), (), ()), origin, "")
+    drawn, wishes = rents.draw().drop(columns=others), ((), (), (), None)
+    return _make(drawn, target, kind, True, wishes, origin, "")
 
 
-def _make(frame: "pd.DataFrame", target, problem, header, wishes, origin, digest: str) -> Table:
-    """Decide what a table's columns mean."""
-    path = origin.name
-    if target not in frame.columns:
-        names = ", ".join(map(str, frame.columns))
-        raise datasets.DataError(f"{path}: no column {target!r} to predict; there is {names}.")
-    known = frame[frame[target].notna()].reset_index(drop=True)
-    y, kind, class_names, reason = _target(path, known[target], problem)
-    categorical, numeric, drop = wishes
-    found = columns.infer(
-        known.drop(columns=target), categorical=categorical, numeric=numeric, drop=drop
-    )
-    x = columns.convert(known, found)
-    if not x.shape[1]:
-        reasons = "; ".join(f"{column.name}: {column.reason}" for column in found) or "none there"
-        raise datasets.DataError(f"{path}: no column to predict {target!r} from ({reasons}).")
-    present = np.isfinite(y)
-    x, y = x[present], y[present]
-    if len(y) < _FEWEST_ROWS:
-        raise datasets.DataError(
-            f"{path}: {len(y)} rows with a value of {target!r}, expected at least {_FEWEST_ROWS}."
-        )
+def _make(
+    frame: "pd.DataFrame", target, problem, header, wishes, origin, digest: str, decimal: str = "."
+) -> Table:
+    """Decide what a table's columns mean; messages begin with the file's name."""
+    try:
+        _check_target(frame, target, wishes)
+        goal = targets.read(frame[target], problem, decimal)
+        known, y = _with_target(frame, goal.y, target)
+        found = _meanings(known.drop(columns=target), wishes, decimal)
+        x, y = _without_copies(origin.name, _inputs(known, found, target), y)
+        order = _in_time(known.loc[x.index], wishes[-1])
+    except datasets.DataError as error:
+        raise datasets.DataError(f"{origin.name}: {error}") from None
     source = Source(
         **dataclasses.asdict(origin),
         target=target,
-        problem=f"{kind}: {reason}",
+        problem=f"{goal.kind}: {goal.reason}",
         header=header,
         names=tuple(map(str, frame.columns)),
         columns=tuple(found),
-        num_without_target=len(frame) - len(y),
+        num_without_target=len(frame) - len(known),
+        num_copies=len(known) - len(y),
+        class_names=goal.class_names,
         digest=digest,
     )
-    y = y.astype("float32" if kind == "regression" else "int32")
-    return Table(x, y, kind, class_names, source)
+    return Table(
+        x, y.astype("float32" if goal.kind == "regression" else "int32"), goal.kind, source, order
+    )
+
+
+def _with_target(
+    frame: "pd.DataFrame", y: np.ndarray, target: str
+) -> "tuple[pd.DataFrame, np.ndarray]":
+    """Leave out the rows of which the target is not known."""
+    known = np.isfinite(y)
+    if known.sum() < _FEWEST_ROWS:
+        raise datasets.DataError(
+            f"{known.sum()} rows with a value of {target!r}, expected at least {_FEWEST_ROWS}; "
+            "bring more rows."
+        )
+    return frame[known].reset_index(drop=True), y[known]
+
+
+def _meanings(inputs: "pd.DataFrame", wishes, decimal: str) -> list[columns.Column]:
+    categorical, numeric, drop, _ = wishes
+    return columns.infer(
+        inputs, categorical=categorical, numeric=numeric, drop=drop, decimal=decimal
+    )
+
+
+def _check_target(frame: "pd.DataFrame", target: str, wishes) -> None:
+    """Refuse a target that is not there, or named for something else too."""
+    if frame.shape[1] == 1:
+        raise datasets.DataError(
+            f"one column only, named {cells.short(frame.columns[0])}; expected the target and "
+            "columns to predict it from, with a comma, semicolon, tab or bar between them."
+        )
+    if target not in frame.columns:
+        raise datasets.DataError(
+            f"no column {target!r} to predict; {columns.listed(frame.columns, target)}"
+        )
+    if target in itertools.chain(*wishes[:3], wishes[3:]):
+        raise datasets.DataError(
+            f"column {target!r} is the target, and named as a column to learn from or to leave "
+            "out; name it once."
+        )
+
+
+def _inputs(known: "pd.DataFrame", found: list[columns.Column], target: str) -> "pd.DataFrame":
+    x = columns.convert(known, found)
+    if not x.shape[1]:
+        reasons = "; ".join(f"{column.name}: {column.reason}" for column in found[:5])
+        raise datasets.DataError(
+            f"no column to predict {target!r} from ({reasons}); expected numbers, categories or "
+            "dates; say --categorical or --numeric NAME to keep one all the same."
+        )
+    return x
+
+
+def _in_time(known: "pd.DataFrame", time: str | None) -> np.ndarray | None:
+    """Order rows by a column of dates or numbers, where one is named; those without come first."""
+    if time is None:
+        return None
+    if time not in known.columns:
+        raise datasets.DataError(
+            f"no column {time!r} to order the rows by; {columns.listed(known.columns, time)}"
+        )
+    (column,) = columns.infer(known[[time]])
+    if column.kind not in ("date", "number"):
+        raise datasets.DataError(
+            f"column {time!r} holds {column.reason}; expected dates or numbers to order the rows by"
+            "; choose another column for --time."
+        )
+    moments = columns.read(known[time], column).reset_index(drop=True)
+    return moments.sort_values(kind="stable", na_position="first").index.to_numpy()
+
+
+def _without_copies(
+    name: str, x: "pd.DataFrame", y: np.ndarray
+) -> "tuple[pd.DataFrame, np.ndarray]":
+    """Leave out rows that are copies of others, where they cannot be alike by chance.
+
+    A copy in another part would be a test row that was learned from.
+    """
+    import pandas as pd
+
+    keys = pd.util.hash_pandas_object(x.assign(**{"": y}), index=False)
+    is_copy = keys.duplicated().to_numpy()
+    if is_copy.sum() <= _FEW_COPIES + 3 * _expected_copies(x[~is_copy]):
+        return x, y
+    _logger.warning(
+        "%s: %s rows are copies of others in every column that is used; each is taken once",
+        *(name, f"{is_copy.sum():,}"),
+    )
+    return x[~is_copy], y[~is_copy]
+
+
+def _expected_copies(x: "pd.DataFrame") -> float:
+    """Give how many of some rows, all different, may be expected to have a copy by chance.
+
+    Rows of a few words and small numbers are alike by nature. Where a column has fractions that
+    hardly come again, no more of them are than those that agree in this column.
+    """
+    fractions = x.select_dtypes("float64").loc[:, lambda table: (table % 1 > 0).any()]
+    num_values = fractions.nunique()
+    if not len(num_values) or num_values.max() <= len(x) / 2:
+        return math.inf
+    counts = fractions[num_values.idxmax()].value_counts()
+    return float((counts * (counts - 1) / 2).sum())
 
 
 def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str]]":
@@ -177,7 +290,8 @@ def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str
     Raises:
         datasets.DataError: The file cannot be read, or columns are missing.
     """
-    frame, _ = tables.read(path, header=schema["header"])
+    has_comma = any(column.get("decimal") == "," for column in schema["columns"])
+    frame, _ = tables.read(path, header=schema["header"], decimal="," if has_comma else ".")
     names = schema["names"]
     if not schema["header"]:
         if frame.shape[1] == len(names) - 1:  # without the target
@@ -195,69 +309,3 @@ def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str
         raise datasets.DataError(f"{path}: {error}") from None
     wanted = {column.name for column in used if column.kind != "left out"}
     return x, [str(name) for name in frame.columns if name not in wanted]
-
-
-def _target(
-    path, values: "pd.Series", problem: str
-) -> tuple[np.ndarray, Kind, tuple[str, ...], str]:
-    """Give the target as numbers, the kind of problem, the classes' names and the reason."""
-    import pandas as pd
-
-    distinct = values.drop_duplicates()
-    if not len(values):
-        raise datasets.DataError(f"{path}: the target {values.name!r} has no value in any row.")
-    if len(distinct) == 1:
-        raise datasets.DataError(
-            f"{path}: the target {values.name!r} is {distinct.iloc[0]!r} in every row; there is "
-            "nothing to learn."
-        )
-    if problem == "auto":
-        kind, reason = _decide(path, values, distinct)
-    else:
-        kind, reason = problem, "as asked for"
-    if kind == "regression":
-        numbers = columns.to_kind(values, "number")
-        if numbers.notna().mean() < 0.5:
-            raise datasets.DataError(
-                f"{path}: the target {values.name!r} holds words such as {distinct.iloc[0]!r}, "
-                "expected numbers; choose --problem multiclass."
-            )
-        return numbers.to_numpy(), kind, (), reason
-    words = columns.to_kind(values, "category")
-    names = _in_order(words.unique())
-    wanted = f"2 for --problem binary, 2 to {MOST_CLASSES} for multiclass"
-    if len(names) > MOST_CLASSES or (kind == "binary" and len(names) != 2):
-        raise datasets.DataError(
-            f"{path}: the target {values.name!r} has {len(names):,} values, expected {wanted}."
-        )
-    return pd.Categorical(words, names).codes.astype("float64"), kind, tuple(names), reason
-
-
-def _decide(path, values: "pd.Series", distinct: "pd.Series") -> tuple[Kind, str]:
-    """Decide the kind of problem by the target's values."""
-    import pandas as pd
-
-    if len(distinct) == 2:
-        return "binary", f"{values.name} has two values"
-    numbers = columns.to_kind(distinct, "number")
-    if numbers.notna().mean() > 0.95:
-        whole = bool((numbers.dropna() % 1 == 0).all())
-        if whole and len(distinct) <= _FEW_NUMBERS and len(values) >= 10 * len(distinct):
-            return "multiclass", f"{values.name} has {len(distinct)} whole numbers"
-        return "regression", f"{values.name} holds numbers"
-    if len(distinct) <= MOST_CLASSES and len(distinct) <= len(values) / 2:
-        return "multiclass", f"{values.name} has {len(distinct)} words"
-    example = pd.Series(distinct).iloc[0]
-    raise datasets.DataError(
-        f"{path}: the target {values.name!r} has {len(distinct):,} different words in "
-        f"{len(values):,} rows, such as {example!r}; expected numbers, or at most {MOST_CLASSES} "
-        "words that come again."
-    )
-
-
-def _in_order(words: Iterable[str]) -> list[str]:
-    """Put class names into label order: numbers by size, a yes after a no, else by alphabet."""
-    try:
-        return sorted(words, key=float)
-    except ValueError:
-        return sorted(words, key=lambda word: (word.lower() in _POSITIVE, word))

@@ -8,30 +8,52 @@ import codecs
 import collections
 import csv
 import dataclasses
+import functools
 import gzip
 import io
 import itertools
+import logging
 import pathlib
 import re
+import warnings
+import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import datasets
+from datasets import cells
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_logger = logging.getLogger(__name__)
+
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 200
+_WHOLE_ROWS = 5  # in the sample at least, however wide the table
 _DELIMITERS = ",;\t|"
-# Beside those that pandas knows ("", "NA", "NaN", "null", …).
-_MISSING = ("?", "-", "--", ".", "missing", "Missing", "unknown", "none")
+_BROKEN = "\ufffd"
+# What says "missing" in any column. pandas would add "None", which is a class in some tables.
+_MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL", "NaT"),
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#NV", "#BEZUG!", "#WERT!"),
+)
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a zip file, or a workbook of Excel or LibreOffice",
     b"\xd0\xcf\x11\xe0": "a workbook of an old Excel",
     b"PAR1": "a Parquet file",
     b"\x89HDF": "an HDF5 file",
+    b"\x89PNG": "a PNG image",
+    b"\x93NUMPY": "a NumPy array",
+    b"BZh": "a file packed by bzip2",
+    b"\xfd7zXZ": "a file packed by xz",
+    b"(\xb5/\xfd": "a file packed by zstd",
+    b"7z\xbc\xaf": "a 7-Zip archive",
     b"%PDF": "a PDF",
     b"SQLite": "an SQLite database",
+    b"{": "JSON",
+    b"[{": "JSON",
+    b"<": "a web page or XML",
 }
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -57,55 +79,70 @@ class Dialect:
     decimal: str
 
 
-def read(path: str | pathlib.Path, *, header: bool = True) -> "tuple[pd.DataFrame, Dialect]":
+def read(
+    path: str | pathlib.Path, *, header: bool = True, decimal: str = "."
+) -> "tuple[pd.DataFrame, Dialect]":
     """Read a delimited text file, packed by gzip or not.
 
     Args:
         path: Of the file.
         header: Whether its first row names the columns; otherwise they become column_1, column_2, …
+        decimal: Mark of decimals where the cells leave it open.
 
     Returns:
-        The table, rows in the file's order with labels 0, 1, …, and how the file is written.
+        The table, rows in the file's order with labels 0, 1, …, and how the file is written. Whole
+        numbers in a column where some begin with zeros, such as 01067, stay text.
 
     Raises:
         datasets.DataError: The file is missing, empty, no text, or its rows do not make a table;
             the message names the line.
     """
-    import pandas as pd
-
     path = pathlib.Path(path).expanduser()
-    content = _content(path)
-    encoding = _encoding(path, content)
-    sample = content[:_SAMPLE_BYTES].decode(encoding, errors="ignore")
-    if len(content) > _SAMPLE_BYTES:
-        sample = sample.rpartition("\n")[0] or sample  # the last row may be cut
-    dialect = _dialect(encoding, sample)
-    names = _names(path, sample, dialect, header)
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(content),
-            sep=dialect.delimiter,
-            encoding=encoding,
-            decimal=dialect.decimal,
-            names=names,
-            header=0 if header else None,
-            index_col=False,
-            na_values=list(_MISSING),
-            skipinitialspace=True,
-            low_memory=False,
-            on_bad_lines="error",
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
-        raise datasets.DataError(_explain(path, error, dialect)) from None
-    except UnicodeDecodeError as error:
-        raise datasets.DataError(
-            f"{path}: byte {error.start:,} is no {encoding}; save the file as UTF-8."
-        ) from None
+    content, encoding = _text(path, _content(path))
+    sample = _sample(content)
+    dialect = _dialect(encoding, sample, decimal)
+    rows = _rows(sample, dialect.delimiter)
+    names = _names(path, rows, header)
+    parse = functools.partial(
+        _parse, path, content, dialect, names=names, header=0 if header else None
+    )
+    frame = parse()
     if not len(frame):
         raise datasets.DataError(
             f"{path}: a header and no rows; expected at least one row below it."
         )
-    return frame, dialect
+    _say_short_rows(path, content, dialect, frame)
+    return _keep_zeros(frame, content, dialect, parse), dialect
+
+
+def _parse(
+    path: pathlib.Path, content: bytes, dialect: Dialect, **settings: object
+) -> "pd.DataFrame":
+    """Let pandas read the cells; say in one line why it cannot."""
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of cells without a name
+            return pd.read_csv(
+                io.BytesIO(content),
+                sep=dialect.delimiter,
+                decimal=dialect.decimal,
+                index_col=False,
+                keep_default_na=False,
+                na_values=list(_MISSING),
+                skipinitialspace=True,
+                low_memory=False,
+                on_bad_lines="error",
+                **settings,
+            )
+    except pd.errors.ParserWarning:
+        raise datasets.DataError(
+            f"{path}: rows with more cells than the header has names ({len(settings['names'])}), "
+            f"cut at {dialect.delimiter!r}; name every column."
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
+        raise datasets.DataError(_explain(path, error, dialect)) from None
 
 
 def _content(path: pathlib.Path) -> bytes:
@@ -118,46 +155,104 @@ def _content(path: pathlib.Path) -> bytes:
         raise datasets.DataError(f"{path}: no such file; check the path.") from None
     except IsADirectoryError:
         raise datasets.DataError(f"{path}: a folder; give the path of one file.") from None
-    except (OSError, EOFError) as error:
-        raise datasets.DataError(f"{path}: cannot be read ({error}).") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise datasets.DataError(
+            f"{path}: cannot be read ({error}); check its rights, or fetch it anew."
+        ) from None
     if not content.strip():
         raise datasets.DataError(f"{path}: the file is empty; expected a table with a header.")
     return content
 
 
+def _text(path: pathlib.Path, content: bytes) -> tuple[bytes, str]:
+    """Bring a text to plain UTF-8, and name the encoding that it had."""
+    encoding = _encoding(path, content)
+    try:
+        text = content.decode(encoding)
+        content = content if encoding == "utf-8" else text.encode()
+    except UnicodeDecodeError as error:
+        if encoding.startswith(("utf-16", "utf-32")):
+            raise datasets.DataError(
+                f"{path}: byte {error.start:,} is no {encoding}; save the file as UTF-8."
+            ) from None
+        text = content.decode(encoding, errors="replace")
+        _logger.warning(
+            "%s: %s characters are no %s, the first at byte %s; each is read as \ufffd",
+            *(path, f"{text.count(_BROKEN):,}", encoding, f"{error.start:,}"),
+        )
+        content = text.encode()
+    # Excel's own way of naming the delimiter.
+    return re.sub(rb'^"?sep=.?"?\r?\n', b"", content), encoding
+
+
 def _encoding(path: pathlib.Path, content: bytes) -> str:
     """Find out the encoding of a text, or say what else the file is."""
-    for start, what in _OTHER_FORMATS.items():
-        if content.startswith(start):
-            raise datasets.DataError(f"{path}: {what}, not text; save the table as CSV.")
+    start = content[:_SAMPLE_BYTES].lstrip()
+    for mark, what in _OTHER_FORMATS.items():
+        if start.startswith(mark):
+            raise datasets.DataError(
+                f"{path}: {what}; expected text with delimiters; save the table as CSV."
+            )
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return encoding
-    if b"\0" in content[:_SAMPLE_BYTES]:
+    if b"\0" in content:
         raise datasets.DataError(f"{path}: not text (it holds null bytes); save the table as CSV.")
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        import charset_normalizer
-
         # Around the first byte that is not ASCII's: a long file may begin with plain numbers.
-        start = max(0, error.start - _SAMPLE_BYTES // 4)
-        best = charset_normalizer.from_bytes(content[start : start + _SAMPLE_BYTES]).best()
-        return best.encoding if best else "cp1252"
+        around = max(0, error.start - _SAMPLE_BYTES // 4)
+        return _guess_encoding(content[around : around + _SAMPLE_BYTES])
     return "utf-8"
+
+
+def _guess_encoding(sample: bytes) -> str:
+    """Guess the encoding of a text that is no sound UTF-8."""
+    import charset_normalizer
+
+    text = sample.decode("utf-8", errors="replace")
+    if sum(not character.isascii() for character in text) > 20 * text.count(_BROKEN):
+        return "utf-8"  # with a broken character here and there
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if sum(len(run) == 1 for run in runs) > 0.7 * len(runs):
+        # Letters with accents among plain ones, too few for statistics: signs where letters
+        # should be, such as Micha³ for Michał, tell the east of Europe from the west.
+        western = b"".join(runs).decode("cp1252", errors="replace")
+        is_odd = [not sign.isalpha() and sign not in "€£°²µ§½–—„“”‘’\u00a0" for sign in western]
+        return "cp1250" if sum(is_odd) > 0.1 * len(western) else "cp1252"
+    best = charset_normalizer.from_bytes(sample).best()
+    return best.encoding if best else "cp1252"
+
+
+def _sample(content: bytes) -> str:
+    """Give the first rows of a text in UTF-8."""
+    end = -1
+    for _ in range(_WHOLE_ROWS):
+        end = content.find(b"\n", end + 1)
+        if end < 0:
+            end = len(content)
+            break
+    size = max(_SAMPLE_BYTES, end)
+    sample = content[:size].decode("utf-8", errors="ignore")
+    if len(content) > size:
+        sample = sample.rpartition("\n")[0] or sample  # the last row may be cut
+    return sample
 
 
 def _rows(sample: str, delimiter: str) -> list[list[str]]:
     """Cut the first rows of a sample into cells; empty rows are passed over."""
-    before = csv.field_size_limit(_SAMPLE_BYTES)
+    before = csv.field_size_limit(max(_SAMPLE_BYTES, len(sample)))
     try:
-        reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        return [row for row in itertools.islice(reader, _SAMPLE_ROWS) if row]
+        reader = csv.reader(
+            io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True
+        )
+        return [row for row in itertools.islice(reader, _SAMPLE_ROWS) if any(map(str.strip, row))]
     finally:
         csv.field_size_limit(before)
 
 
-def _dialect(encoding: str, sample: str) -> Dialect:
+def _dialect(encoding: str, sample: str, decimal: str) -> Dialect:
     """Find out the delimiter: it cuts most rows into one number of cells, above 1."""
     best, most = _DELIMITERS[0], (0.0, 0)
     for delimiter in _DELIMITERS:
@@ -165,40 +260,69 @@ def _dialect(encoding: str, sample: str) -> Dialect:
         width, count = collections.Counter(widths).most_common(1)[0] if widths else (1, 0)
         if width > 1 and (count / len(widths), width) > most:
             best, most = delimiter, (count / len(widths), width)
-    comma = best != "," and _has_decimal_comma(_rows(sample, best)[1:])
-    return Dialect(encoding, best, "," if comma else ".")
+    return Dialect(encoding, best, _decimal(_rows(sample, best)[1:], decimal))
 
 
-def _has_decimal_comma(rows: list[list[str]]) -> bool:
-    cells = [cell.strip() for row in rows for cell in row]
-    with_comma = sum(bool(re.fullmatch(r"[-+]?\d+,\d+", cell)) for cell in cells)
-    with_point = sum(bool(re.fullmatch(r"[-+]?\d+\.\d+", cell)) for cell in cells)
-    return with_comma > with_point
+def _decimal(rows: list[list[str]], default: str) -> str:
+    """Tell 1,5 from 1.5, and from 1,234,567."""
+    found = [re.fullmatch(r"\s*[-+]?(\d+)([.,])(\d+)\s*", cell) for row in rows for cell in row]
+    marks = collections.Counter(
+        cell[2] for cell in found if cell and (len(cell[3]) != 3 or cell[1] == "0")
+    )
+    return default if marks[","] == marks["."] else max(marks, key=marks.get)
 
 
-def _names(path: pathlib.Path, sample: str, dialect: Dialect, header: bool) -> list[str]:
+def _names(path: pathlib.Path, rows: list[list[str]], header: bool) -> list[str]:
     """Give the columns' names, checked."""
-    rows = _rows(sample, dialect.delimiter)
-    first = [name.strip() for name in rows[0]]
+    first = [re.sub(r"\s*[\r\n\t]+\s*", " ", name.strip()) for name in rows[0]]
     second = rows[1] if len(rows) > 1 else first
+    if len(second) == len(first) + 1 and not any(row[len(first) :] != [""] for row in rows[1:]):
+        first.append("")  # each row ends in a delimiter
+    _check_header(path, first, second, header)
     if not header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
-    if len(second) == len(first) + 1:
-        raise datasets.DataError(
-            f"{path}: {len(first)} names above rows of {len(second)} cells; name every column."
-        )
-    if all(map(_is_number, first)):
-        raise datasets.DataError(
-            f"{path}: the first row holds numbers, not names ({', '.join(first[:3])}, …); say "
-            "--no-header if it is a row of the table."
-        )
     named = [name or f"unnamed_{number}" for number, name in enumerate(first, start=1)]
     twice = [name for name, count in collections.Counter(named).items() if count > 1]
     if twice:
         raise datasets.DataError(
-            f"{path}: two columns are named {', '.join(map(repr, twice))}; rename one of them."
+            f"{path}: two columns are named {_some(twice)}; rename one of them, "
+            "or say --no-header if the first row is a row of the table."
         )
     return named
+
+
+def _check_header(path: pathlib.Path, first: list[str], second: list[str], header: bool) -> None:
+    """Refuse a header that is a row, a row that is a header, and one of another width."""
+    if len(second) > len(first):
+        raise datasets.DataError(
+            f"{path}: {len(first)} names above rows of {len(second)} cells ({_some(first)}"
+            "); expected a name for each column, in the first line."
+        )
+    numbers = [cell for cell in first if _is_number(cell)]
+    if header and numbers and not _may_be_names(numbers, first):
+        raise datasets.DataError(
+            f"{path}: the first row holds numbers, not names ({_some(numbers)}); say "
+            "--no-header if it is a row of the table, or rename these columns."
+        )
+    below = [cell for cell, name in zip(second, first, strict=False) if _is_number(cell)]
+    if not header and below and not numbers and all(first):
+        raise datasets.DataError(
+            f"{path}: the first row seems to name the columns ({_some(first)}); leave "
+            "out --no-header, or take that row away."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(cells.short, names[:3])) + (", …" if len(names) > 3 else "")
+
+
+def _may_be_names(numbers: list[str], first: list[str]) -> bool:
+    """Tell years, and the 0, 1, 2 of a table that was saved without names, from a row."""
+    if not all(cell.isdecimal() for cell in numbers):
+        return False
+    whole = [int(cell) for cell in numbers]
+    counts = whole == list(range(len(whole))) and (len(whole) > 2 or not first[0])
+    return counts or all(1900 <= number <= 2100 for number in whole)
 
 
 def _is_number(cell: str) -> bool:
@@ -207,6 +331,53 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _say_short_rows(
+    path: pathlib.Path, content: bytes, dialect: Dialect, frame: "pd.DataFrame"
+) -> None:
+    """Warn of rows with fewer cells than the header; pandas fills them up without a word."""
+    width = frame.shape[1]
+    if width == 1 or not frame.iloc[:, -1].isna().any():
+        return
+    before = csv.field_size_limit(len(content))
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
+        reader = csv.reader(text, delimiter=dialect.delimiter)
+        short = [reader.line_num for row in reader if 0 < len(row) < width and any(row)]
+    finally:
+        csv.field_size_limit(before)
+    if len(short) > len(frame) / 2:
+        raise datasets.DataError(
+            f"{path}: {len(short):,} of {len(frame):,} rows have fewer cells than the header "
+            f"({width}), the first in line {short[0]}, cut at {dialect.delimiter!r}; expected as "
+            "many cells as names."
+        )
+    if short:
+        _logger.warning(
+            "%s: %s rows have fewer cells than the header (%s), the first in line %s; the rest "
+            "counts as missing",
+            *(path, f"{len(short):,}", width, short[0]),
+        )
+
+
+def _keep_zeros(
+    frame: "pd.DataFrame", content: bytes, dialect: Dialect, parse: Callable
+) -> "pd.DataFrame":
+    """Read the columns with codes such as 01067, of which pandas makes 1067, again as text."""
+    import pandas as pd
+
+    mark = re.escape(dialect.delimiter.encode())
+    if not re.search(rb'(?:^|[\n"%b]) *0\d\d+ *["\r\n%b]' % (mark, mark), content):
+        return frame
+    whole = [
+        name
+        for name in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[name]) and (frame[name].dropna() % 1 == 0).all()
+    ]
+    text = parse(usecols=whole, dtype="str")
+    padded = [name for name in whole if text[name].str.fullmatch(r"\s*0\d\d+\s*").any()]
+    return frame.assign(**{name: text[name] for name in padded})
 
 
 def _explain(path: pathlib.Path, error: Exception, dialect: Dialect) -> str:

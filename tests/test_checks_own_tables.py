@@ -1,0 +1,145 @@
+"""Traps in a table of one's own are found before training, and right tables are left alone."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets import own_table, splits
+from recipes.common import checks
+from recipes.common.checks import own_tables
+from recipes.common.errors import InputError
+
+ROWS = 300
+DICE = np.random.default_rng(0)
+X = DICE.normal(size=ROWS)
+NUMBER = (X * 3 + DICE.normal(size=ROWS)).round(2)
+CLASS = np.where(X + DICE.normal(size=ROWS) > 0, "yes", "no")
+DAYS = pd.date_range("2020-01-01", periods=ROWS).strftime("%Y-%m-%d").to_numpy()
+
+
+def read(y=CLASS, **named):
+    """A table of x, y and the columns named, through a file."""
+    pd.DataFrame({"x": X, **named, "y": y}).to_csv("table.csv", index=False)
+    return own_table.read("table.csv", "y")
+
+
+def found(table, **changes):
+    """What the rules find in its parts, the test part included."""
+    parts = dataclasses.replace(table.split(0), **changes)
+    facts = own_tables.Table.gather(parts, with_test=True)
+    return [finding for rule in own_tables.RULES for finding in rule.find(facts)]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def few(count):
+    return np.where(np.arange(ROWS) < count, "maybe", CLASS)
+
+
+# The table, the rule, and words of the finding.
+TRAPS = {
+    "equal": (lambda: read(alive=CLASS), "D14", "column 'alive'"),
+    "other words": (lambda: read(state=np.where(CLASS == "yes", "open", "shut")), "D14", "'state'"),
+    "numbers for the classes": (lambda: read(z=np.where(CLASS == "yes", 0.5, -2)), "D14", "'z'"),
+    "beyond a threshold": (lambda: read(z=np.where(CLASS == "yes", 5, 0) + X / 10), "D14", "'z'"),
+    "gaps": (lambda: read(boat=np.where(CLASS == "yes", DICE.random(ROWS), np.nan)), "D14", "boat"),
+    "part of the classes": (
+        lambda: read(np.array(["a", "b", "c"])[np.arange(ROWS) % 3], z=np.arange(ROWS) % 3 * 1.5),
+        "D14",
+        "'z'",
+    ),
+    "target twice": (lambda: read(NUMBER, price=NUMBER), "D14", "'price'"),
+    "other currency": (lambda: read(NUMBER, price=NUMBER * 1.1 + 7), "D14", "--drop price"),
+    "other scale": (lambda: read(NUMBER, price=np.exp(-NUMBER)), "D14", "'price'"),
+    "group": (
+        lambda: read(np.arange(ROWS) % 30 / 7, z=np.arange(ROWS) % 30 * 7 % 30 + 0.5),
+        "D14",
+        "'z'",
+    ),
+    "two columns": (lambda: read(**{"a b": CLASS, "c": CLASS}), "D14", "--drop 'a b' c"),
+    "numbered rows": (lambda: read(row=np.arange(ROWS) * 3 + 7), "D15", "column 'row'"),
+    "numbered from the end": (lambda: read(row=9000 - np.arange(ROWS) * 3), "D15", "'row'"),
+    "in order of time": (lambda: read(day=DAYS), "D16", "--time day"),
+    "change with time": (
+        lambda: read(NUMBER + (order := DICE.permutation(ROWS)) / 30, day=DAYS[order]),
+        "D16",
+        "a target that changes with column 'day'",
+    ),
+    "class of 4 rows": (lambda: read(few(4)), "D17", "4 of 'maybe' among 300 rows"),
+    "more columns than rows": (
+        lambda: read(**{f"z{n}": DICE.normal(size=ROWS) for n in range(200)}),
+        "D18",
+        "180 training rows with 201 columns",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRAPS)
+def test_trap_is_found(case):
+    make, rule, said = TRAPS[case]
+    (finding,) = found(make())
+    assert (finding.id, finding.level) == (rule, "warning")
+    assert said in str(finding)
+
+
+RIGHT = {
+    "classes": lambda: read(z=DICE.normal(size=ROWS)),
+    "numbers": lambda: read(NUMBER, z=DICE.normal(size=ROWS)),
+    "strong column": lambda: read(NUMBER, z=NUMBER + DICE.normal(size=ROWS) / 3),
+    "words": lambda: read(z=DICE.choice(["a", "b", "c"], ROWS), w=DICE.choice(list("def"), ROWS)),
+    "gaps": lambda: read(z=np.where(DICE.random(ROWS) < 0.5, DICE.random(ROWS), np.nan)),
+    "many words": lambda: read(z=[f"w{n}" for n in DICE.integers(0, 100, ROWS)]),
+    "days of birth": lambda: read(day=DICE.permutation(DAYS)),
+    "rare class": lambda: read(few(12)),
+    "years": lambda: read(year=DICE.integers(1990, 2020, ROWS)),
+}
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_right_table_is_left_alone(case):
+    assert found(RIGHT[case]()) == []
+
+
+def test_split_by_time_is_what_the_rule_asks_for():
+    read(day=DAYS)
+    assert found(own_table.read("table.csv", "y", time="day")) == []
+
+
+def test_constant_columns_and_identifiers_have_been_left_out():
+    table = read(one=1, key=[f"k{n}" for n in range(ROWS)], number=np.arange(ROWS))
+    assert list(table.x) == ["x"]
+    assert found(table) == []
+
+
+def test_test_rows_stay_closed_in_a_search():
+    parts = read(few(4)).split(0)
+    assert len(own_tables.Table.gather(parts, with_test=False).y) == 2
+    assert len(own_tables.Table.gather(parts, with_test=True).y) == 3
+
+
+def test_other_data_are_not_looked_at():
+    parts = splits.split(X[:, None], NUMBER, splits.Source("", "real", "", ""), 0)
+    assert own_tables.Table.gather(parts, with_test=True) is None
+
+
+def test_the_check_before_training_tells_of_them(caplog):
+    from recipes import tabular
+    from recipes.common import anatomy, training
+
+    read(alive=CLASS)
+    config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
+    recipe = anatomy.bind(tabular, config)
+    training.prepare(recipe, config, tabular.load_data(config))
+    told = [record.getMessage()[:4] for record in caplog.records]
+    assert told == ["D14:"], "and D12 does not tell of it again"
+    with pytest.raises(InputError, match="D14"):
+        training.prepare(recipe, config, tabular.load_data(config), strict=True)
+
+
+def test_rules_are_registered():
+    assert {rule.id for rule in own_tables.RULES} <= {rule.id for rule in checks.RULES}
