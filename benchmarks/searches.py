@@ -216,7 +216,7 @@ def measure_proposals(num_seeds: int) -> dict:
     with _one_thread_each() as pool:
         jobs = [(kind, functions[name], seed, budget) for name, budget, kind, seed in tasks]
         found = dict(zip(tasks, _shown(pool.map(_best, jobs), len(jobs)), strict=True))
-    return {
+    best = {
         f"{name} {budget}": {
             kind: _summarise([found[name, budget, kind, seed] for seed in range(num_seeds)])
             for kind in ("stock", "ours")
@@ -224,6 +224,7 @@ def measure_proposals(num_seeds: int) -> dict:
         for name in functions
         for budget in BUDGETS
     }
+    return {"seeds": num_seeds, "best": best}
 
 
 def measure_seconds() -> dict:
@@ -397,7 +398,7 @@ def table(results: dict) -> str:
     lines = []
     if found := results.get("proposals"):
         lines += ["| function, points | stock, mean (median) | ours |", "|---|---|---|"]
-        for name, best in found.items():
+        for name, best in found["best"].items():
             cells = (f"{best[k]['mean']:.4f} ({best[k]['median']:.4f})" for k in ("stock", "ours"))
             lines.append(f"| {name} | {' | '.join(cells)} |")
     if found := results.get("seconds"):
@@ -429,7 +430,7 @@ def main() -> None:
         results = {part: measures[part]() for part in get_args(Part) if part in wanted.parts}
         print(table(results))
         if wanted.record:
-            records.write({"seeds": wanted.seeds, **results}, keep=get_args(Part))
+            records.write_parts(results)
 
 
 if __name__ == "__main__":
