@@ -185,7 +185,7 @@ def main() -> None:
             "reports": measure_reports(),
             "cost": {name: measure_cost(name, wanted.rounds) for name in shelf.recipe_names()},
         }
-        print(table(figures))
+        print(table({**figures, **records.origin()}))
         if wanted.record:
             records.write(figures)
 

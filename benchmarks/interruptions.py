@@ -158,7 +158,8 @@ def main() -> None:
                 print(f"{recipe} {tuner}: {result}", flush=True)
         print(table(results))
         if wanted.record:
-            records.write({"settings": dataclasses.asdict(wanted), "results": results})
+            settings = {"trials": wanted.trials, "epochs": wanted.epochs, "seed": wanted.seed}
+            records.write_parts({name: {**settings, **found} for name, found in results.items()})
 
 
 if __name__ == "__main__":

@@ -7,30 +7,41 @@ import pathlib
 import statistics
 import sys
 import time
-from collections.abc import Sequence
 
 from recipes.common import files, shelf
 from recipes.common.errors import InputError
 
 
-def write(figures: dict, source_kind: str = "real", keep: Sequence[str] = ()) -> None:
+def write(figures: dict, source_kind: str = "real") -> None:
     """Write the record of the benchmark that runs: recipes/results, named like its module.
 
     Args:
         figures: What was measured.
         source_kind: As in `datasets.splits.Source`; nothing is recorded of a stand-in.
-        keep: Figures that stay as they were on record where they were not measured this time.
 
     Raises:
         InputError: If the data are a stand-in.
     """
     check_real(source_kind)
+    files.write_json(_file(), {"command": _command(), **figures, **origin()})
+
+
+def write_parts(parts: dict[str, dict]) -> None:
+    """Write parts of a record, each with its command, machine and date; the others stay."""
+    file = _file()
+    earlier = json.loads(file.read_text()) if file.exists() else {}
+    told = {"command": _command(), **origin()}
+    measured = {name: {**told, **figures} for name, figures in parts.items()}
+    files.write_json(file, {**earlier, **measured})
+
+
+def _file() -> pathlib.Path:
+    return shelf.FOLDER / "results" / f"{pathlib.Path(sys.argv[0]).stem}.json"
+
+
+def _command() -> str:
     name = pathlib.Path(sys.argv[0]).stem
-    command = " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]])
-    file = shelf.FOLDER / "results" / f"{name}.json"
-    earlier = json.loads(file.read_text()) if keep and file.exists() else {}
-    kept = {key: earlier[key] for key in keep if key in earlier}
-    files.write_json(file, {"command": command, **kept, **figures, **origin()})
+    return " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]])
 
 
 def check_real(source_kind: str, subject: str = "") -> None:

@@ -54,6 +54,10 @@ class Measure:
     """Searches of each function."""
     trials: configs.Count = 60
     """Trials of breast_cancer."""
+    epochs: configs.Count = 5
+    """Epochs of a trial at most."""
+    rounds: configs.Count = 3
+    """Searches of breast_cancer by each, in alternation."""
     record: bool = False
     """Write recipes/results/searches.json."""
 
@@ -212,7 +216,7 @@ def measure_proposals(num_seeds: int) -> dict:
     with _one_thread_each() as pool:
         jobs = [(kind, functions[name], seed, budget) for name, budget, kind, seed in tasks]
         found = dict(zip(tasks, _shown(pool.map(_best, jobs), len(jobs)), strict=True))
-    return {
+    best = {
         f"{name} {budget}": {
             kind: _summarise([found[name, budget, kind, seed] for seed in range(num_seeds)])
             for kind in ("stock", "ours")
@@ -220,6 +224,7 @@ def measure_proposals(num_seeds: int) -> dict:
         for name in functions
         for budget in BUDGETS
     }
+    return {"seeds": num_seeds, "best": best}
 
 
 def measure_seconds() -> dict:
@@ -306,10 +311,11 @@ class _StockModel(keras_tuner.HyperModel):
         return model.fit(*arguments, batch_size=batch_size, **named)
 
 
-def _run_ours(num_trials: int) -> dict:
+def _run_ours(num_trials: int, epochs: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "search"
-        table = tuning.search(RECIPE, tuner="random", trials=num_trials, out=out, quiet=True).trials
+        told = {"tuner": "random", "trials": num_trials, "epochs": epochs}
+        table = tuning.search(RECIPE, out=out, quiet=True, **told).trials
         files_of_trials = sorted((out / "trials").iterdir())
         points = [json.loads(file.read_text())["values"] for file in files_of_trials]
         seconds = files_of_trials[-1].stat().st_mtime - (out / "search.json").stat().st_mtime
@@ -322,8 +328,8 @@ def _run_ours(num_trials: int) -> dict:
     }
 
 
-def _run_stock(points: list[dict]) -> dict:
-    plan = plans.begin(Options(RECIPE))
+def _run_stock(points: list[dict], epochs: int) -> dict:
+    plan = plans.begin(Options(RECIPE, epochs=epochs))
     splits = trials.load_data(RECIPE, plan.defaults)
     train, validation = (
         (training.to_array(part.x), plan.problem.labels(part.y))
@@ -332,7 +338,7 @@ def _run_stock(points: list[dict]) -> dict:
     stopping = keras.callbacks.EarlyStopping(
         OBJECTIVE.name, patience=plan.defaults.patience, restore_best_weights=True
     )
-    told = {"validation_data": validation, "epochs": plan.defaults.epochs, "callbacks": [stopping]}
+    told = {"validation_data": validation, "epochs": epochs, "callbacks": [stopping]}
     with tempfile.TemporaryDirectory() as folder:
         oracle = _ListedOracle(objective=OBJECTIVE, max_trials=len(points), seed=1)
         oracle.points, oracle.verbose = points, 0
@@ -345,35 +351,46 @@ def _run_stock(points: list[dict]) -> dict:
     return {"seconds": seconds, "memory": tuner.memory, "best": best, "epochs": tuner.epochs}
 
 
-def measure_trials(num_trials: int) -> dict:
+def measure_trials(num_trials: int, epochs: int, rounds: int) -> dict:
     """Compare trials per hour and the growth of memory, on the same random points."""
     context = multiprocessing.get_context("spawn")
-    results = {}
-    for kind, run in {"ours": _run_ours, "stock": _run_stock}.items():
-        told = num_trials if kind == "ours" else results["ours"]["points"]
+    results = {"ours": [], "stock": []}
+    for kind, run in [("ours", _run_ours), ("stock", _run_stock)] * rounds:
+        told = num_trials if kind == "ours" else results["ours"][0]["points"]
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-            results[kind] = pool.submit(run, told).result()
-        print(f"trials: {kind} took {results[kind]['seconds']:.0f} s", flush=True)
+            results[kind].append(pool.submit(run, told, epochs).result())
+        print(f"trials: {kind} took {results[kind][-1]['seconds']:.0f} s", flush=True)
+    ratios = [
+        stock["seconds"] / ours["seconds"]
+        for stock, ours in zip(results["stock"], results["ours"], strict=True)
+    ]
     return {
         "trials": num_trials,
-        **{kind: _describe(result, num_trials) for kind, result in results.items()},
-        "ratio": round(results["stock"]["seconds"] / results["ours"]["seconds"], 2),
+        "epochs": epochs,
+        **{kind: _describe(of_kind, num_trials) for kind, of_kind in results.items()},
+        "ratio": round(statistics.median(ratios), 1),
+        "ratios": [round(ratio, 1) for ratio in ratios],
         "goal": GOALS["trials_per_hour"],
         "memory_goal": GOALS["memory_mb_per_trial"],
     }
 
 
-def _describe(result: dict, num_trials: int) -> dict:
-    settled = result["memory"][min(SETTLED, num_trials // 2) :]
-    growth = float(np.polyfit(range(len(settled)), settled, 1)[0]) if len(settled) > 1 else None
+def _describe(results: list[dict], num_trials: int) -> dict:
+    seconds = statistics.median(result["seconds"] for result in results)
     return {
-        "seconds": round(result["seconds"], 2),
-        "trials_per_hour": round(3600 * num_trials / result["seconds"]),
-        "epochs": result["epochs"],
-        "best_val_loss": round(result["best"], 6),
-        "memory_mb_per_trial": None if growth is None else round(growth, 3),
-        "memory_mb_at_end": result["memory"][-1],
+        "seconds": round(seconds, 2),
+        "trials_per_hour": round(3600 * num_trials / seconds),
+        "epochs": results[0]["epochs"],
+        "best_val_loss": round(results[0]["best"], 6),
+        "memory_mb_per_trial": round(statistics.median(map(_growth, results)), 3),
+        "memory_mb_at_end": results[0]["memory"][-1],
     }
+
+
+def _growth(result: dict) -> float:
+    """Megabytes a trial, by a line through what the process held once it had settled."""
+    settled = result["memory"][min(SETTLED, len(result["memory"]) // 2) :]
+    return float(np.polyfit(range(len(settled)), settled, 1)[0]) if len(settled) > 1 else 0.0
 
 
 def table(results: dict) -> str:
@@ -381,7 +398,7 @@ def table(results: dict) -> str:
     lines = []
     if found := results.get("proposals"):
         lines += ["| function, points | stock, mean (median) | ours |", "|---|---|---|"]
-        for name, best in found.items():
+        for name, best in found["best"].items():
             cells = (f"{best[k]['mean']:.4f} ({best[k]['median']:.4f})" for k in ("stock", "ours"))
             lines.append(f"| {name} | {' | '.join(cells)} |")
     if found := results.get("seconds"):
@@ -390,7 +407,11 @@ def table(results: dict) -> str:
         lines.append(f"| after 100 trials | {stock:.3f} | {ours:.4f} |")
         lines.append(f"| ratio | | **{found['ratio']}** (goal {found['goal']}) |")
     if found := results.get("trials"):
-        lines += ["", f"| {RECIPE}, {found['trials']} trials | stock | ours |", "|---|---|---|"]
+        lines += [
+            "",
+            f"| {RECIPE}, {found['trials']} trials of {found['epochs']} epochs | stock | ours |",
+            "|---|---|---|",
+        ]
         for name in found["ours"]:
             lines.append(f"| {name} | {found['stock'][name]} | {found['ours'][name]} |")
         lines.append(f"| ratio | | **{found['ratio']}** (goal {found['goal']}) |")
@@ -402,14 +423,14 @@ def main() -> None:
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.searches", __doc__, compare=Measure)
         measures = {
-            "trials": lambda: measure_trials(wanted.trials),
+            "trials": lambda: measure_trials(wanted.trials, wanted.epochs, wanted.rounds),
             "seconds": measure_seconds,
             "proposals": lambda: measure_proposals(wanted.seeds),
         }
         results = {part: measures[part]() for part in get_args(Part) if part in wanted.parts}
         print(table(results))
         if wanted.record:
-            records.write({"seeds": wanted.seeds, **results}, keep=get_args(Part))
+            records.write_parts(results)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ Keras at its first use, so that `--help`, a list of recipes or a wrong flag answ
 """
 
 import contextlib
+import difflib
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import logging
 import os
+import pathlib
 import sys
 import tempfile
 import types
@@ -37,7 +39,38 @@ def _explain_missing_packages() -> None:
     raise ModuleNotFoundError(line)
 
 
+def _program() -> str:
+    """Give the module that `python -m` was called with, while Python looks for it; "" later on."""
+    if sys.argv[:1] != ["-m"] or "-m" not in sys.orig_argv[:-1]:
+        return ""
+    return sys.orig_argv[sys.orig_argv.index("-m") + 1]
+
+
+def _explain_unknown_program(program: str) -> None:
+    """Say more than Python's own "No module named recipes.irs"."""
+    package, _, name = program.rpartition(".")
+    folder = pathlib.Path(__file__).parent.joinpath(*package.split(".")[1:])
+    there = [path.stem for path in folder.glob("[!_]*") if path.suffix in ("", ".py")]
+    if package not in ("recipes", "recipes.lessons") or name in there:
+        return
+    near = difflib.get_close_matches(name, there, n=1)
+    hint = f"did you mean {package}.{near[0]}?" if near else f"`python -m {package}` lists them"
+    print(f"error: there is no {program}; {hint}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _end_in_one_line(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
+    """Say no more than that of a Ctrl-C that came before a program had begun."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("stopped by Ctrl-C; nothing had begun", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 _explain_missing_packages()
+if _program().partition(".")[0] in ("recipes", "tuning"):
+    sys.excepthook = _end_in_one_line
+    _explain_unknown_program(_program())
 if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
     _log.warning("KERAS_BACKEND=%s is passed over for tensorflow", os.environ["KERAS_BACKEND"])
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the collection is written and tested for this one

@@ -16,6 +16,7 @@ copy and diff are commands of the collection; a copied project lacks them.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib.util
 import pathlib
 import sys
@@ -159,8 +160,12 @@ def main() -> None:
 def _describe_unknown(command: str) -> str:
     if command in shelf.recipe_names():
         return f"{command} is a recipe, not a command; python -m recipes.{command} runs it"
+    programs = {name: f"recipes.{name}" for name in shelf.recipe_names()}
+    programs |= {name: f"recipes {name}" for name in COMMANDS}
+    near = difflib.get_close_matches(command, programs, n=1)
+    meant = f"did you mean python -m {programs[near[0]]}? Expected" if near else "expected"
     return (
-        f"unknown command {command!r}, expected one of {', '.join(COMMANDS)}; `python -m recipes` "
+        f"unknown command {command!r}, {meant} one of {', '.join(COMMANDS)}; `python -m recipes` "
         "alone lists the recipes, and `python -m recipes.NAME` runs one"
     )
 

@@ -162,9 +162,9 @@ def test_silence_never_means_that_nothing_was_looked_at(model, x, part):
             "T4",
             "steps_per_epoch=num_rows // batch_size",
         ),
-        (X + 1j, NUMBERS, "D2", "numbers as complex64"),
+        (X + 1j, NUMBERS, "D2", "x = np.concatenate([x.real, x.imag], axis=-1)"),
         (X.astype(object), NUMBERS, "D2", "x = x.astype('float32')"),
-        (TABLE.astype({"b": str}), NUMBERS, "D2", "pd.to_numeric(x[name], errors='coerce')"),
+        (TABLE.astype({"b": str}), NUMBERS, "D2", "x['b'] = pd.to_numeric(x['b'], errors="),
         (TABLE.assign(b="red"), NUMBERS, "D2", "x column 'b' with values such as 'red'"),
         (TABLE.assign(b=None), NUMBERS, "D2", "nothing but missing values"),
         (TABLE.assign(b=pd.Timestamp("2020-1-1")), NUMBERS, "D2", "dates"),
@@ -425,6 +425,90 @@ def test_command_refuses_what_it_cannot_read(script, monkeypatch, capsys, model,
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert part in line
+
+
+AT_THE_TOP = """
+import keras
+import pandas as pd
+
+table = pd.read_csv("x.csv")
+model = keras.Sequential([keras.layers.Dense(1, "softmax")])
+model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+watch = keras.callbacks.EarlyStopping(monitor="val_acc", restore_best_weights=True)
+history = model.fit(table[["a", "b"]], table["y"], epochs=9, callbacks=[watch])
+open("trained", "w").close()
+"""
+
+
+def test_script_that_trains_at_its_top_is_judged_and_not_trained(script, monkeypatch, capsys):
+    script.write_text(AT_THE_TOP)
+    assert run(monkeypatch, script) == 2
+    printed = capsys.readouterr().out
+    assert printed.startswith("note: my_script.py was run up to its first fit, which was not begun")
+    assert [line[:8] for line in printed.splitlines() if line.startswith("error")] == [
+        "error H1",
+        "error T1",
+    ]
+    assert not (script.parent / "trained").exists()
+    assert keras.Model.fit.__name__ != "stop"  # all is as it was
+
+
+def test_the_only_model_of_a_script_is_found(script, monkeypatch, capsys):
+    script.write_text(AT_THE_TOP)
+    data = ("--data", script.parent / "x.csv", "--target", "y")
+    assert run(monkeypatch, script, *data) == 2
+    assert "error H1" in capsys.readouterr().out
+    script.write_text(AT_THE_TOP.partition("history")[0])
+    assert run(monkeypatch, script, *data) == 2
+    assert "error H1" in capsys.readouterr().out
+
+
+def test_script_without_a_model_is_told_what_to_do(script, monkeypatch, capsys):
+    for text, part in (
+        ("import keras", "no 'build_model' in it; put the lines that make"),
+        ("import sys; sys.exit(3)", "ended itself (exit code 3) before any fit; put the lines"),
+        ("import keras; keras.Sequential().fit(1, nb_epoch=1)", "argument 'nb_epoch' (line 1"),
+    ):
+        script.write_text(text)
+        assert run(monkeypatch, script) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert part in line
+
+
+TWO_OUTPUTS = """
+import keras
+
+def build_model():
+    inputs = keras.Input((2,))
+    heads = {"kind": keras.layers.Dense(1, "sigmoid")(inputs), "a": keras.layers.Dense(1)(inputs)}
+    model = keras.Model(inputs, heads)
+    model.compile("adam", {"kind": "binary_crossentropy", "a": "mse"})
+    return model
+"""
+
+
+@pytest.mark.parametrize("targets", [("kind", "size"), ("a", "kind")])
+def test_command_gives_each_output_its_column(script, monkeypatch, capsys, targets):
+    script.write_text(TWO_OUTPUTS)
+    table = pd.DataFrame(X[:, :2], columns=["x1", "x2"])
+    table["kind"] = mistakes.yes_or_no()
+    table[["size", "a"]] = np.stack([NUMBERS, NUMBERS], axis=1)
+    # As a spreadsheet and pandas write it, with row numbers.
+    table.to_csv(script.parent / "two.csv", sep=";")
+    flags = ("--data", script.parent / "two.csv", "--features", "x1", "x2", "--target", *targets)
+    assert run(monkeypatch, script, *flags) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("note: two.csv: the first column holds row numbers and is left out")
+    assert printed.endswith("0 errors, 0 warnings\n")
+
+
+def test_benchmark_prints_its_table(monkeypatch, capsys):
+    reports = {"H1": {"stock": "never", "ours": "before"}}
+    monkeypatch.setattr(benchmark, "measure_reports", lambda: reports)
+    monkeypatch.setattr(benchmark, "measure_cost", lambda name, rounds: {})
+    monkeypatch.setattr("sys.argv", ["checks"])
+    benchmark.main()
+    assert "| the check | 1 | 0 | 0 | 0 |" in capsys.readouterr().out
 
 
 def test_help_does_not_wait_for_tensorflow():

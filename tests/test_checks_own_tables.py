@@ -43,37 +43,37 @@ def few(count):
 
 # The table, the rule, and words of the finding.
 TRAPS = {
-    "equal": (lambda: read(alive=CLASS), "D14", "column 'alive'"),
-    "other words": (lambda: read(state=np.where(CLASS == "yes", "open", "shut")), "D14", "'state'"),
-    "numbers for the classes": (lambda: read(z=np.where(CLASS == "yes", 0.5, -2)), "D14", "'z'"),
-    "beyond a threshold": (lambda: read(z=np.where(CLASS == "yes", 5, 0) + X / 10), "D14", "'z'"),
-    "gaps": (lambda: read(boat=np.where(CLASS == "yes", DICE.random(ROWS), np.nan)), "D14", "boat"),
+    "equal": (lambda: read(alive=CLASS), "D16", "column 'alive'"),
+    "other words": (lambda: read(state=np.where(CLASS == "yes", "open", "shut")), "D16", "'state'"),
+    "numbers for the classes": (lambda: read(z=np.where(CLASS == "yes", 0.5, -2)), "D16", "'z'"),
+    "beyond a threshold": (lambda: read(z=np.where(CLASS == "yes", 5, 0) + X / 10), "D16", "'z'"),
+    "gaps": (lambda: read(boat=np.where(CLASS == "yes", DICE.random(ROWS), np.nan)), "D16", "boat"),
     "part of the classes": (
         lambda: read(np.array(["a", "b", "c"])[np.arange(ROWS) % 3], z=np.arange(ROWS) % 3 * 1.5),
-        "D14",
+        "D16",
         "'z'",
     ),
-    "target twice": (lambda: read(NUMBER, price=NUMBER), "D14", "'price'"),
-    "other currency": (lambda: read(NUMBER, price=NUMBER * 1.1 + 7), "D14", "--drop price"),
-    "other scale": (lambda: read(NUMBER, price=np.exp(-NUMBER)), "D14", "'price'"),
+    "target twice": (lambda: read(NUMBER, price=NUMBER), "D16", "'price'"),
+    "other currency": (lambda: read(NUMBER, price=NUMBER * 1.1 + 7), "D16", "--drop price"),
+    "other scale": (lambda: read(NUMBER, price=np.exp(-NUMBER)), "D16", "'price'"),
     "group": (
         lambda: read(np.arange(ROWS) % 30 / 7, z=np.arange(ROWS) % 30 * 7 % 30 + 0.5),
-        "D14",
+        "D16",
         "'z'",
     ),
-    "two columns": (lambda: read(**{"a b": CLASS, "c": CLASS}), "D14", "--drop 'a b' c"),
-    "numbered rows": (lambda: read(row=np.arange(ROWS) * 3 + 7), "D15", "column 'row'"),
-    "numbered from the end": (lambda: read(row=9000 - np.arange(ROWS) * 3), "D15", "'row'"),
-    "in order of time": (lambda: read(day=DAYS), "D16", "--time day"),
+    "two columns": (lambda: read(**{"a b": CLASS, "c": CLASS}), "D16", "--drop 'a b' c"),
+    "numbered rows": (lambda: read(row=np.arange(ROWS) * 3 + 7), "D17", "column 'row'"),
+    "numbered from the end": (lambda: read(row=9000 - np.arange(ROWS) * 3), "D17", "'row'"),
+    "in order of time": (lambda: read(day=DAYS), "D18", "--time day"),
     "change with time": (
         lambda: read(NUMBER + (order := DICE.permutation(ROWS)) / 30, day=DAYS[order]),
-        "D16",
+        "D18",
         "a target that changes with column 'day'",
     ),
-    "class of 4 rows": (lambda: read(few(4)), "D17", "4 of 'maybe' among 300 rows"),
+    "class of 4 rows": (lambda: read(few(4)), "D19", "4 of 'maybe' among 300 rows"),
     "more columns than rows": (
         lambda: read(**{f"z{n}": DICE.normal(size=ROWS) for n in range(200)}),
-        "D18",
+        "D20",
         "180 training rows with 201 columns",
     ),
 }
@@ -136,8 +136,8 @@ def test_the_check_before_training_tells_of_them(caplog):
     recipe = anatomy.bind(tabular, config)
     training.prepare(recipe, config, tabular.load_data(config))
     told = [record.getMessage()[:4] for record in caplog.records]
-    assert told == ["D14:"], "and D12 does not tell of it again"
-    with pytest.raises(InputError, match="D14"):
+    assert told == ["D16:"], "and D12 does not tell of it again"
+    with pytest.raises(InputError, match="D16"):
         training.prepare(recipe, config, tabular.load_data(config), strict=True)
 
 

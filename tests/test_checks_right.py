@@ -433,7 +433,7 @@ def with_a_training_step_of_its_own():
 @right
 def pandas_table():
     table = pd.DataFrame(X, columns=list("abcd"))
-    table["e"] = pd.array([1, 0, 2, 1] * (ROWS // 4), dtype="Int64")
+    table["e"] = np.array([1, 0, 2, 1] * (ROWS // 4), dtype="int8")
     inside = (layers.Dense(8, "relu"), layers.Dense(1, "sigmoid"))
     return compiled(stack(*inside, x=table), BINARY_LOSS), table, pd.Series(BINARY)
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -44,8 +45,15 @@ def run(*arguments, program=(), **variables):
         (("recipes.fmnist", "--data", "real", "--data-dir", "nowhere"), "nowhere"),
         (("recipes", "fly"), "unknown command 'fly', expected one of"),
         (("recipes", "fmnist"), "python -m recipes.fmnist runs it"),
+        (("recipes", "fmnst"), "did you mean python -m recipes.fmnist? Expected one of check"),
+        (("recipes", "predct"), "did you mean python -m recipes predict? Expected one of check"),
+        (("recipes.fmnst",), "there is no recipes.fmnst; did you mean recipes.fmnist?"),
+        (("recipes.fly",), "there is no recipes.fly; `python -m recipes` lists them"),
+        (("recipes.lessons.xr",), "did you mean recipes.lessons.xor?"),
+        (("recipes.lessons", "xor"), "python -m recipes.lessons.xor, with a dot, runs this lesson"),
+        (("recipes.lessons", "perzeptron"), "`python -m recipes.lessons.perceptron` runs one"),
         (("recipes", "predict", "nowhere", "x.csv"), "nowhere: not a run folder"),
-        (("recipes", "predict"), "RUN_DIR"),
+        (("recipes", "predict"), "missing: RUN_DIR (Folder that a recipe wrote), INPUT (A .csv"),
         (("benchmarks.recipes", "nothing"), "unknown recipe nothing"),
         (("benchmarks.recipes", "iris", "--seeds", "0"), "--seeds: received 0"),
     ],
@@ -196,6 +204,57 @@ def test_ctrl_c_while_tensorflow_loads_shows_none_of_its_notes(capfd):
         with pytest.raises(error):
             fail(error)
         assert capfd.readouterr().err == said
+
+
+def wrap(number):
+    """Python 3.11 makes a RuntimeError of whatever comes out of `__set_name__`."""
+
+    class Field:
+        def __set_name__(self, owner, name):
+            os.kill(os.getpid(), number)
+
+    type("Loading", (), {"field": Field()})
+
+
+def swallow(number):
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+    raise ImportError("To use Keras, you need to have `optree` installed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("disguise", [wrap, swallow])
+def test_ctrl_c_within_an_import_is_no_error(capsys, disguise, number):
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit, match="130"), command_line.errors_as_lines():
+        disguise(number)
+    assert capsys.readouterr().err == "stopped by Ctrl-C; nothing was saved\n"
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ImportError("a bug")])
+def test_without_ctrl_c_a_bug_keeps_its_traceback(error):
+    with pytest.raises(type(error), match="a bug"), command_line.errors_as_lines():
+        raise error
+
+
+def test_ctrl_c_that_is_passed_over_in_the_background_stays_so(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with command_line.errors_as_lines():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_before_a_program_has_begun_is_one_line(tmp_path):
+    # A recipe's first import after that of its package.
+    interrupted = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    (tmp_path / "datasets.py").write_text(interrupted)
+    done = run("recipes.iris", PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    assert done.stderr == "stopped by Ctrl-C; nothing had begun\n"
+    assert done.returncode == -signal.SIGINT
 
 
 @pytest.mark.parametrize("source", [b"def load(", "\xe9 = 1".encode("latin-1"), b"\0"])

@@ -113,6 +113,17 @@ def test_columns_may_stand_in_any_order_with_others_and_spaces(finished):
         pd.testing.assert_frame_equal(first, predictions.predict(folder, pathlib.Path(other)))
 
 
+def test_columns_may_be_named_as_scikit_learn_names_them(finished):
+    folder, loaded = finished["breast_cancer"]
+    rows = loaded.test.x.head(5)
+    spaced = rows.rename(columns=lambda name: name.replace("_", " ").capitalize())
+    both = spaced.assign(mean_radius=rows["mean_radius"])  # then the exact name counts
+    both["Mean radius"] = 0
+    first = predictions.predict(folder, write("in_order.csv", rows))
+    for other in (spaced, both):
+        pd.testing.assert_frame_equal(first, predictions.predict(folder, write("x.csv", other)))
+
+
 def test_truth_values_are_numbers(finished):
     folder, loaded = finished["breast_cancer"]
     rows = loaded.test.x.head(2).astype(object)
@@ -162,6 +173,11 @@ def bomb(side):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels)
 
 
+def objects():
+    np.save("objects.npy", np.array([{}, 1]), allow_pickle=True)
+    return pathlib.Path("objects.npy").read_bytes()
+
+
 def archive():
     np.savez("archive.npz", np.zeros((2, 8, 8)))
     return pathlib.Path("archive.npz").read_bytes()
@@ -172,6 +188,8 @@ def archive():
     [
         ("breast_cancer", "x.csv", "a,b\n1,2\n", "30 of 30 columns are missing: mean_radius"),
         ("breast_cancer", "x.csv", "", "the file is empty"),
+        ("breast_cancer", "x.csv", "1,2.5\n3,4\n", "first line holds numbers, expected the names"),
+        ("iris", "x.csv", "sepal length (mm)\n1\n", "the first line names sepal length"),
         ("breast_cancer", "x.csv", "a;b\n1,5;2\n", "stand between ';'; save it with commas"),
         ("breast_cancer", "x.csv", "n\xf6\n".encode("latin-1"), "not UTF-8 text"),
         ("breast_cancer", "x.txt", "1", "takes a table; give a .csv or .npy"),
@@ -181,7 +199,9 @@ def archive():
         ("breast_cancer", "x.npy", np.full((1, 30), 1e39), "30 missing, infinite or too large"),
         ("breast_cancer", "x.npy", np.array([["a"] * 30]), "expected numbers"),
         ("breast_cancer", "x.npy", "not an array", "cannot be read as a .npy array"),
-        ("breast_cancer", "x.npy", pickle.dumps([1]), "it holds Python objects"),
+        ("breast_cancer", "x.npy", "1,2,3", "no such array is in it; numpy.save writes one"),
+        ("breast_cancer", "x.npy", pickle.dumps([1]), "no such array is in it"),
+        ("breast_cancer", "x.npy", objects, "it holds Python objects"),
         ("digits", "x.npy", archive, r"an archive \(.npz\)"),
         ("digits", "x.npy", b"PK\x03\x04", "cannot be read as a .npy array"),
         ("digits", "x.npy", np.full((1, 8, 8), 0.5), "from 0.5 to 0.5, .* 0 to 16, and scales"),

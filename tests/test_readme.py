@@ -83,3 +83,14 @@ def test_figures_of_speed_are_those_of_the_records():
         for contestant in tutorial["contestants"].values()
     ]
     assert f"| {cells[0]} | {cells[1]} | {tutorial['ratio']['mean']:.1f} |" in readme
+
+
+def test_figures_of_searches_are_those_of_the_record():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    trials, proposal = (result("searches")[part] for part in ("trials", "seconds"))
+    seconds = [f"{trials[who]['seconds']:.1f} s" for who in ("stock", "ours")]
+    assert f"| {' | '.join(seconds)} | {trials['ratio']} |" in readme
+    memory = [f"{trials[who]['memory_mb_per_trial']:.2f}" for who in ("stock", "ours")]
+    assert f"| {' | '.join(memory)} |" in readme
+    seconds = [f"{proposal[who]['median']:.2g} s" for who in ("stock", "ours")]
+    assert f"| {' | '.join(seconds)} | {proposal['ratio']} |" in readme

@@ -1,5 +1,6 @@
 """A run from its data to its folder, and everything that can go wrong on the way."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -143,6 +144,23 @@ def test_ctrl_c_keeps_the_best_epoch_and_writes_the_folder(monkeypatch):
     assert pathlib.Path("run/metrics.json").is_file()
 
 
+def test_ctrl_c_that_ends_the_reader_as_well_loses_nothing(monkeypatch):
+    """As behind `| tee log`: the terminal sends Ctrl-C to both."""
+    reading, writing = os.pipe()
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            os.close(reading)
+            raise KeyboardInterrupt
+
+    made = runs.callbacks.make
+    monkeypatch.setattr(runs.callbacks, "make", lambda *a, **k: [*made(*a, **k), Interrupt()])
+    with os.fdopen(writing, "w") as output, contextlib.redirect_stdout(output):
+        metrics = start(breast_cancer, shown={"quiet": False})
+        reports.print_run(breast_cancer.PROBLEM, metrics)
+    assert pathlib.Path("run/metrics.json").is_file()
+
+
 def interrupted_baselines(monkeypatch, *signals):
     """Let signals come while the baselines are fitted, which is after the training."""
     score = runs.baselines.score
@@ -186,6 +204,15 @@ def test_nan_loss_stops_with_the_likely_causes():
     with pytest.raises(RunError, match="the loss became NaN in epoch 1; likely causes: a learning"):
         start(diabetes, learning_rate=1e30, optimizer="sgd")
     assert not list(pathlib.Path().glob("run*"))
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_nan_loss_is_said_once(capfd, engine):
+    shown = {"quiet": False, "engine": engine}
+    with pytest.raises(RunError):
+        start(diabetes, learning_rate=1e30, optimizer="sgd", epochs=5, shown=shown)
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[1:]] == ["epoch 1/5"]
 
 
 def test_nan_in_the_validation_loss_of_the_best_epoch_is_no_result():
@@ -311,6 +338,35 @@ def test_a_line_for_each_epoch_where_nobody_watches(capsys):
     assert "val_loss" in lines[1]
     assert lines[3:] == ["fitting the baselines, writing run"]
     assert json.loads(pathlib.Path("run/metrics.json").read_text())["engine"] == "keras"
+
+
+def test_lines_of_a_long_training_are_few(capsys):
+    metrics = start(iris, epochs=60, patience=15, learning_rate=0.3, shown={"quiet": False})
+    lines = [n for n in capsys.readouterr().out.splitlines() if n.startswith("epoch ")]
+    shown = [int(line.split()[1].partition("/")[0]) for line in lines]
+    last = metrics["epochs_run"]
+    assert 15 < last < 60, "it is to stop early, at an epoch that no rhythm would name"
+    assert shown == sorted({1, *range(6, last, 6), last})
+
+
+def test_a_slow_training_prints_every_line(capsys, monkeypatch):
+    monkeypatch.setattr(runs.callbacks, "SECONDS_BETWEEN_LINES", 0.0)
+    start(breast_cancer, epochs=30, shown={"quiet": False})
+    assert capsys.readouterr().out.count("epoch ") == 30
+
+
+def test_baselines_that_take_long_are_announced(capsys, monkeypatch):
+    monkeypatch.setattr(runs.baselines, "MANY_NUMBERS", 455 * 30 - 1)
+    start(breast_cancer, shown={"quiet": False})
+    said = "fitting the baselines (a linear model on 455 rows, which may take up to a minute), "
+    assert said in capsys.readouterr().out
+
+
+def test_a_refit_is_said_in_the_result(capsys):
+    for refit in (True, False):
+        reports.print_run(iris.PROBLEM, start(iris, f"run-{refit}", refit=refit))
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("trained anew on training and validation rows" in said) == refit
 
 
 @pytest.mark.parametrize(

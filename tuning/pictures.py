@@ -36,6 +36,7 @@ def draw(path: pathlib.Path, plan: plans.Plan, trials: list[records.Trial]) -> N
     free = [p for p in plan.space.space if not spaces.is_fixed(p)]
     ok = [trial for trial in trials if trial.is_ok]
     rows = -(-len(free) // COLUMNS)
+    columns = -(-len(free) // rows)  # 2 and 2 rather than 3 and 1
     figure = Figure(figsize=(11, 7 + 2.8 * rows), layout="constrained")
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=[3, 2.8 * rows + 0.4, 4])
     settings = plan.settings
@@ -44,7 +45,7 @@ def draw(path: pathlib.Path, plan: plans.Plan, trials: list[records.Trial]) -> N
     weights = find_importance(free, ok)
     note = "" if weights is None else ", and its importance"
     middle.suptitle(f"score against each hyperparameter{note}")
-    panels = middle.subplots(rows, min(COLUMNS, len(free)), squeeze=False).flat
+    panels = middle.subplots(rows, columns, squeeze=False).flat
     for number, axes in enumerate(panels):
         if number < len(free):
             weight = None if weights is None else weights[number]
@@ -71,7 +72,7 @@ def _draw_course(axes: Axes, plan: plans.Plan, trials: list[records.Trial]) -> N
         axes.plot(failed, [low] * len(failed), "x", color=VERMILION, label="failed")
     axes.set_xlabel("trial (0: the recipe's defaults)")
     axes.set_ylabel(f"val_{plan.settings.monitor}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _limit(axes, plan, scores)
     axes.legend()
 
@@ -148,7 +149,10 @@ def _draw_parallel(figure, plan: plans.Plan, free: list, ok: list[records.Trial]
     axes.set_xlim(-0.1, len(free) - 0.75)
     axes.set_yticks([])
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), frameon=False)
-    bar = figure.colorbar(colours, ax=axes, label=f"rank by val_{settings.monitor} (1: best)")
+    label = f"rank by val_{settings.monitor} (1: best)"
+    bar = figure.colorbar(
+        colours, ax=axes, label=label, ticks=MaxNLocator(integer=True, min_n_ticks=1)
+    )
     bar.ax.invert_yaxis()
 
 

@@ -6,6 +6,7 @@ of 0.9 to a model that has learned nothing.
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -53,6 +54,14 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()
     }
+
+
+def describe_time(splits) -> str:
+    """Say that the baselines will take a while, where they will."""
+    rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
+    if rows * math.prod(np.shape(splits.train.x)[1:]) <= MANY_NUMBERS:
+        return ""
+    return f" (a linear model on {rows:,} rows, which may take up to a minute)"
 
 
 def _flat(x, x_test) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from recipes.common.problems import Problem
 # A checkpoint file costs about as much as a fast epoch. Written no more often than this, a crash
 # loses seconds of work at most and training is not slowed.
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+SECONDS_BETWEEN_LINES = 10.0  # a training that says nothing for longer looks as if it hung
 
 _log = logging.getLogger(__name__)
 
@@ -68,18 +69,53 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self._failed = True
 
 
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends training at a loss that is no number, without a word: `training.fit` has the words.
+
+    Keras's own `TerminateOnNaN` prints a line that names a batch and no cause.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Look at the epoch's loss: one batch that is NaN makes it NaN."""
+        if not math.isfinite(float((logs or {}).get("loss", 0))):
+            self.model.stop_training = True
+
+
 class EpochLines(keras.callbacks.Callback):
-    """Prints one line for each epoch, for output that goes to a file or a pipe."""
+    """Prints a line for an epoch, for output that goes to a file or a pipe.
+
+    Args:
+        lines: How many to print at most, at even distances, beside the first and the last; None
+            prints one for each epoch. After a while without any there is one all the same.
+    """
+
+    def __init__(self, lines: int | None = None):
+        super().__init__()
+        self._lines = lines
+        self._last_printed = -math.inf
 
     def on_epoch_begin(self, epoch, logs=None):
         """Note the time."""
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Print the epoch's scores."""
+        """Print the epoch's scores where a line is due."""
+        if not self._is_due(epoch + 1):
+            return
+        self._last_printed = time.monotonic()
         scores = ", ".join(f"{name} {float(score):.4g}" for name, score in (logs or {}).items())
         seconds = time.perf_counter() - self._start
         print(f"epoch {epoch + 1}/{self.params['epochs']}: {scores}, {seconds:.1f} s", flush=True)
+
+    def _is_due(self, epoch: int) -> bool:
+        epochs = self.params["epochs"]
+        return (
+            self._lines is None
+            or epoch in (1, epochs)
+            or epoch % math.ceil(epochs / self._lines) == 0
+            or self.model.stop_training
+            or time.monotonic() - self._last_printed > SECONDS_BETWEEN_LINES
+        )
 
 
 def make(
@@ -105,7 +141,7 @@ def make(
     """
     best = {"monitor": f"val_{problem.monitor}", "mode": problem.direction}
     # History first, so that Ctrl-C in a later callback loses no epoch.
-    made = [keras.callbacks.History(), keras.callbacks.TerminateOnNaN()]
+    made = [keras.callbacks.History(), StopAtNaN()]
     if validated:
         stopping = keras.callbacks.EarlyStopping(
             **best, patience=config.patience, restore_best_weights=True

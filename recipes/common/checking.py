@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-import types
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from recipes.common import configs, shelf
+from recipes.common import configs, scripts, shelf
 from recipes.common.errors import InputError
 
 if TYPE_CHECKING:  # TensorFlow loads with it
     import keras
+    import pandas as pd
 
     from recipes.common.checks import Findings
+
+
+def _several(metavar: str, default: str) -> object:
+    """Say in --help what a flag takes, and what holds where it is not given."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +30,13 @@ class Check:
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """FILE.py:FUNCTION that returns a compiled model, build_model where none is named (the file is
-    run); or a recipe's name."""
+    run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
     data: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Training rows: a .csv table, or an .npz file with the arrays x and y."""
-    target: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
+    target: Annotated[tuple[str, ...], _several("COLUMN", "none")] = ()
     """Column or columns of the table to predict."""
-    features: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
-    """Columns to learn from, in the order that the model takes; all others where none are given."""
+    features: Annotated[tuple[str, ...], _several("COLUMN", "all others")] = ()
+    """Columns to learn from, in the order that the model takes."""
     validation: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Validation rows, in the same form."""
     test: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -42,7 +47,7 @@ class Check:
     """Epochs that it will be trained for."""
     batch_size: configs.Count | None = None
     """Rows of one update."""
-    ignore: Annotated[tuple[str, ...], tyro.conf.arg(metavar="RULE")] = ()
+    ignore: Annotated[tuple[str, ...], _several("RULE", "none")] = ()
     """Rules to leave out, such as D3."""
     strict: bool = False
     """Count warnings as errors."""
@@ -92,14 +97,18 @@ def _check_recipe(arguments: Check) -> Findings:
 
 
 def _check_script(arguments: Check) -> Findings:
-    model, program = _build(arguments.model)
+    path, function = scripts.split(arguments.model)
+    module, fit = scripts.run(path)
     from recipes.common import checks
 
-    parts = [
-        None if path is None else _read(path, arguments)
-        for path in (arguments.data, arguments.validation, arguments.test)
-    ]
-    train, validation, test = (part and (_for_inputs(model, part[0]), part[1]) for part in parts)
+    program = path.read_text(encoding="utf-8")
+    wanted = {"ignore": arguments.ignore, "strict": arguments.strict, "program": program}
+    if fit and not function and not arguments.data:
+        print(f"note: {path.name} was run up to its first fit, which was not begun")
+        return checks.check(**fit, **wanted)
+    model = scripts.find(module, function, path, fit)
+    files = (arguments.data, arguments.validation, arguments.test)
+    train, validation, test = (_part(path, model, arguments) for path in files)
     x, y = train or (None, None)
     return checks.check(
         model,
@@ -107,57 +116,24 @@ def _check_script(arguments: Check) -> Findings:
         y,
         validation,
         test_data=test,
-        ignore=arguments.ignore,
-        strict=arguments.strict,
         validation_split=arguments.validation_split,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
-        program=program,
+        **wanted,
     )
 
 
-def _build(named: str) -> tuple[keras.Model, str]:
-    """Import a file and call its function; give the model and the file's text."""
-    from recipes.common import source_files
-
-    file, _, function = named.rpartition(":")
-    if function.endswith(".py"):
-        file, function = named, "build_model"
-    path = pathlib.Path(file).expanduser()
-    if path.suffix != ".py" or not function:
-        raise InputError(
-            f"{named}: expected FILE.py:FUNCTION, such as train.py:build_model, or a recipe: "
-            + ", ".join(shelf.recipe_names())
-        )
-    model = _find(source_files.import_file(path), function, path)
-    import keras
-
-    if not isinstance(model, keras.Model):
-        raise InputError(
-            f"{path}: {function}() returned {type(model).__name__}, expected a compiled keras.Model"
-        )
-    return model, path.read_text(encoding="utf-8")
-
-
-def _find(module: types.ModuleType, function: str, path: pathlib.Path) -> object:
-    """Give what a function of the module returns, or what has that name in it."""
-    from recipes.common import source_files
-
-    found = getattr(module, function, None)
-    if found is None:
-        there = [n for n, v in vars(module).items() if isinstance(v, types.FunctionType)]
-        raise InputError(f"{path}: no {function!r} in it; there is {', '.join(there) or 'nothing'}")
-    try:
-        return found() if isinstance(found, types.FunctionType) else found
-    except Exception as error:  # whatever the user's function raises
-        text = source_files.describe(error, path.resolve())
-        raise InputError(f"{path}: {function}() raised {text}") from error
+def _part(path: pathlib.Path | None, model: keras.Model, arguments: Check) -> tuple | None:
+    """Read one part of the data as the model takes it; None where no file is given."""
+    if path is None:
+        return None
+    x, y = _read(path, arguments)
+    return _for_inputs(model, x), _for_outputs(model, y)
 
 
 def _read(path: pathlib.Path, arguments: Check) -> tuple:
     """Read the rows of a file as (x, y)."""
     import numpy as np
-    import pandas as pd
 
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -165,7 +141,7 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 return arrays["x"], arrays["y"]
-        table = pd.read_csv(path)
+        table = _read_table(path)
     except Exception as error:  # NumPy and pandas have many; whatever it is, it is about the file
         raise InputError(
             f"{path}: cannot be read ({error}); give a .csv table, or an .npz file with x and y"
@@ -179,7 +155,36 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
         )
     y = table[list(arguments.target)]
     x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
-    return x, (y.iloc[:, 0] if y.shape[1] == 1 else y).to_numpy()
+    return x, y
+
+
+def _read_table(path: pathlib.Path) -> pd.DataFrame:
+    """Read a table whatever parts its columns, without the row numbers that pandas writes."""
+    import pandas as pd
+
+    table = pd.read_csv(path)
+    for sign in ";\t|":
+        if table.shape[1] == 1 and sign in table.columns[0]:
+            table = pd.read_csv(path, sep=sign)
+    first = table.columns[0]
+    if first == "Unnamed: 0" and table[first].equals(pd.Series(range(len(table)))):
+        print(f"note: {path.name}: the first column holds row numbers and is left out")
+        return table.drop(columns=first)
+    return table
+
+
+def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
+    """Give targets as the model takes them: an array, or one for each of several outputs."""
+    if not hasattr(y, "columns"):
+        return y
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) > 1 and len(names) == y.shape[1]:
+        if isinstance(model.output, dict):
+            names = sorted(model.output)
+        # By name, and those of other names in the order of the outputs.
+        others = iter([name for name in y.columns if name not in names])
+        return {name: y[name if name in y.columns else next(others)].to_numpy() for name in names}
+    return (y.iloc[:, 0] if y.shape[1] == 1 else y).to_numpy()
 
 
 def _for_inputs(model: keras.Model, x) -> object:

@@ -41,6 +41,7 @@ _WORDINGS = {
         r"\2: received \1, expected one of \3"
     ),
     r"^Missing value for argument '(.*)'\. Expected 1 values": r"\1: the value is missing",
+    r"^Missing from .*?: (.*)\(required\)$": lambda found: _missing(found[1]),
 }
 
 
@@ -226,6 +227,12 @@ def _in_one_line(box: str) -> str:
     for pattern, wording in _WORDINGS.items():
         line = re.sub(pattern, wording, line)
     return line + hint
+
+
+def _missing(described: str) -> str:
+    """Name the arguments that are missing, each with what it is in brackets."""
+    each = (one.strip().rstrip(".").partition(" ") for one in described.split("(required)"))
+    return f"missing: {', '.join(f'{name} ({what})' for name, _, what in each)}"
 
 
 def _flag(name: str) -> str:

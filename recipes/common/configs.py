@@ -65,7 +65,7 @@ class Config:
     patience: Count = 10
     """Epochs without a better validation score after which training stops."""
     refit: bool = False
-    """Train anew on training and validation rows once the best number of epochs is known."""
+    """Whether the best model is trained anew, for as many epochs, on the validation rows too."""
     seed: Seed = 0
     """Decides the split, the initial weights and the order of the rows."""
 

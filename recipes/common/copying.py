@@ -313,7 +313,7 @@ def result_of(recipe: str) -> str:
     """Say what a recipe reached; nothing where it has not been measured."""
     if shelf.record(recipe) is None:
         return ""
-    return f"the recipe {recipe} reached {shelf.describe_result(recipe)}"
+    return f"{recipe} reached {shelf.describe_result(recipe)}"
 
 
 def _without_docstring_rules(settings: str) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import logging
 import pathlib
+import re
 import warnings
 
 import numpy as np
@@ -76,8 +77,9 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.Data
     """Read a file, or a folder of images.
 
     Args:
-        path: A .csv with the columns that the model was trained on, in any order, others being
-            passed over; a .npy array of one or several inputs; a .png image; or a folder of them.
+        path: A .csv whose first line names the columns that the model was trained on, in any order
+            and with spaces or underscores, others being passed over; a .npy array of one or several
+            inputs; a .png image; or a folder of them.
         inputs: What the model takes.
 
     Returns:
@@ -123,7 +125,7 @@ def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:
     lines = _read_lines(path)
     if not lines:
         raise InputError(f"{path}: the file is empty")
-    header = [name.strip() for name in lines[0][1]]
+    header = _as_trained([name.strip() for name in lines[0][1]], columns)
     _check_header(path, header, columns)
     if len(lines) == 1:
         raise InputError(f"{path}: a header and no rows; add a line for each input")
@@ -155,11 +157,26 @@ def _read_lines(path: pathlib.Path) -> list[tuple[int, list[str]]]:
         raise InputError(f"{path}: cannot be read as a CSV table ({error})") from error
 
 
+def _as_trained(header: list[str], columns: tuple[str, ...]) -> list[str]:
+    """Give a column that is written in another way, `Mean radius`, the model's name for it."""
+    wanted = {_words(name): name for name in columns if name not in header}
+    return [name if name in columns else wanted.get(_words(name), name) for name in header]
+
+
+def _words(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name).casefold()
+
+
 def _check_header(path: pathlib.Path, header: list[str], columns: tuple[str, ...]) -> None:
     missing = [name for name in columns if name not in header]
     mark = next((mark for mark in (";", "\t") if mark in header[0]), None)
     if mark and len(missing) == len(columns):
         raise InputError(f"{path}: its values stand between {mark!r}; save it with commas")
+    if missing and np.isfinite(_to_numbers(header)).all():
+        raise InputError(
+            f"{path}: the first line holds numbers, expected the names of the columns: "
+            f"{_some(columns)} (all are in the run's schema.json)"
+        )
     if missing:
         raise InputError(
             f"{path}: {len(missing)} of {len(columns)} columns are missing: {_some(missing)}; "
@@ -187,7 +204,9 @@ def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
         with path.open("rb") as file:
             x = np.load(file, allow_pickle=False)
     except Exception as error:  # NumPy has many; whatever it is, it is about the file
-        reason = "it holds Python objects" if "allow_pickle" in str(error) else error
+        reason = "it holds Python objects" if "Object arrays" in str(error) else error
+        if "pickled" in str(error):  # NumPy takes all that is no array for a pickle
+            reason = "no such array is in it; numpy.save writes one"
         raise InputError(f"{path}: cannot be read as a .npy array ({reason})") from error
     if not isinstance(x, np.ndarray):
         raise InputError(f"{path}: an archive (.npz); save one array of it by numpy.save")

@@ -11,12 +11,37 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so."""
-    before = _handle(signal.default_int_handler, signal.SIGTERM)
+    """Let SIGTERM raise KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so.
+
+    Either raises KeyboardInterrupt at the end of the block even where it came out of an import as
+    another error: Python wraps it into a RuntimeError there, and Keras finds a package missing.
+    """
+    came: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    # Where Ctrl-C is passed over, as in a shell's background, it stays so.
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = _handle(interrupt, signal.SIGTERM, *[signal.SIGINT] * heard)
     try:
         yield
+    except Exception as error:
+        if came and _is_disguised(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         _restore(before)
+
+
+def _is_disguised(error: BaseException | None) -> bool:
+    """Tell whether an error came of a KeyboardInterrupt; a reader that went with it is another."""
+    if isinstance(error, (ImportError, OSError)):
+        return isinstance(error, ImportError)
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @contextlib.contextmanager
@@ -27,15 +52,24 @@ def held_back(line: str) -> Iterator[None]:
         line: Says what is being finished.
     """
 
-    def say(*_: object) -> None:
+    def finish(*_: object) -> None:
         _restore(before)
-        os.write(2, f"\n{line}\n".encode())  # a handler may come in the middle of a `print`
+        say(line)
 
-    before = _handle(say, signal.SIGINT, signal.SIGTERM)
+    before = _handle(finish, signal.SIGINT, signal.SIGTERM)
     try:
         yield
     finally:
         _restore(before)
+
+
+def say(line: str) -> None:
+    """Write a line to stderr, where a handler may: in the middle of a `print`.
+
+    Behind `2>&1 | tee log` nobody reads it, since the same Ctrl-C has ended `tee`.
+    """
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{line}\n".encode())
 
 
 def _handle(handler: Callable, *numbers: int) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import typing
 import warnings
 
 import numpy as np
@@ -11,6 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from recipes.common import thresholds
 from recipes.common.problems import Problem, direction
+
+if typing.TYPE_CHECKING:  # it loads TensorFlow
+    from recipes.common import training
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -27,16 +31,19 @@ def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
         figure.savefig(path, dpi=dots_per_inch)
 
 
-def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch: int) -> None:
+def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained) -> None:
     """Draw loss and headline metric for each epoch, training against validation, if there is one.
 
     Args:
         path: PNG file to write.
         problem: Names the headline metric.
-        history: Lists of equal length, one value for each epoch.
-        best_epoch: Counted from 1; marked by a line.
+        trained: Its history is drawn, its best epoch marked by a line.
     """
+    history, best_epoch = trained.history, trained.best_epoch
     figure = Figure(figsize=(10, 4), layout="constrained")
+    if trained.refitted and "val_loss" in history:
+        anew = "the saved model was trained anew, on training and validation rows together"
+        figure.suptitle(f"{anew}, to epoch {best_epoch}", fontsize=10)
     for axes, name in zip(figure.subplots(1, 2), ("loss", problem.headline), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)
         # A single epoch is a point, not a line.
@@ -47,9 +54,10 @@ def draw_curves(path: pathlib.Path, problem: Problem, history: dict, best_epoch:
             axes.plot(epochs, validation, "--", color=ORANGE, marker=marker, label="validation")
         axes.axvline(best_epoch, color="0.6", linewidth=1, label=f"best epoch: {best_epoch}")
         axes.set_xlabel("epoch")
+        axes.set_xlim(0.5, 0.5 + 1.02 * len(epochs))  # there is no epoch 0 to have a tick
         unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
         axes.set_ylabel(_NAMES.get(name, name) + unit)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
     _save(figure, path, 120)
 
@@ -180,21 +188,25 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
     groups = (("first test images", np.arange(min(_NUM_SAMPLES, len(x)))),) + (
         (("the surest mistakes", surest_wrong),) if len(wrong) else ()
     )
-    figure = Figure(figsize=(11, 5.2 * len(groups)), layout="constrained")
-    for part, (title, rows) in zip(
-        np.atleast_1d(figure.subfigures(len(groups), 1)), groups, strict=True
-    ):
+    heights = [-(-len(rows) // 5) for _, rows in groups]
+    figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=heights))
+    for part, (title, rows), height in zip(parts, groups, heights, strict=True):
         part.suptitle(title)
-        for axes, row in zip(part.subplots(3, 5).flat, rows, strict=False):
-            name = problem.class_names[decided[row]]
-            right = decided[row] == y[row]
+        panels = part.subplots(height, 5, squeeze=False).flat
+        for axes, row in zip(panels, rows, strict=False):
+            share = probabilities[row, decided[row]]
             axes.imshow(np.squeeze(x[row]), cmap="gray")
-            axes.set_title(
-                f"{name} ({100 * probabilities[row, decided[row]]:.0f} %)"
-                + ("" if right else f"\ntrue: {problem.class_names[y[row]]}"),
-                color=BLUE if right else VERMILION,
-                fontsize=9,
-            )
+            _name_sample(axes, problem.class_names, decided[row], y[row], share)
         for axes in part.axes:
             axes.set_axis_off()
     _save(figure, path, 100)
+
+
+def _name_sample(axes, class_names: tuple[str, ...], decided: int, true: int, share: float) -> None:
+    """Write what an image was taken for: two lines always, so that its row stands with the rest."""
+    said = f"{class_names[decided]} ({100 * share:.0f} %)"
+    if decided == true:
+        axes.set_title(f"\n{said}", color=BLUE, fontsize=9)
+    else:
+        axes.set_title(f"{said}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)

@@ -78,13 +78,21 @@ def print_run(problem: Problem, metrics: dict) -> None:
         print(f"The network does not beat the {winner.replace('_', ' ')} here.")
     for line in _describe_table(problem, metrics):
         print(line)
-    parts = {"train": "training"}
-    rows = ", ".join(f"{count:,} {parts.get(part, part)}" for part, count in data["rows"].items())
-    print(
-        f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "
-        f"of {metrics['epochs_run']} ({metrics['stopped_by']}) · {metrics['train_seconds']:.1f} s"
-    )
+    print(_describe_training(metrics))
     print(f"Everything is in {metrics['folder']}")
+
+
+def _describe_training(metrics: dict) -> str:
+    """Say in one line what was trained on what, and for how long."""
+    counts, parts = metrics["data"]["rows"], {"train": "training"}
+    rows = ", ".join(f"{count:,} {parts.get(part, part)}" for part, count in counts.items())
+    anew = metrics["refitted"] and "validation" in counts  # else there was no other training
+    return (
+        f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "
+        f"of {metrics['epochs_run']} ({metrics['stopped_by']})"
+        f"{', trained anew on training and validation rows' * anew}"
+        f" · {metrics['train_seconds']:.1f} s of training"
+    )
 
 
 def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:

@@ -37,6 +37,8 @@ from recipes.common.configs import Config
 from recipes.common.errors import RunError
 from recipes.common.problems import Problem
 
+NUM_LINES = 10  # of a training's progress, where no bar can be drawn
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,11 +58,6 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
         RunError: If training or writing fails.
     """
     name = name_of(recipe)
-
-    def say(line: str) -> None:
-        if not options.quiet:
-            print(line, flush=True)
-
     folder = options.out or files.next_folder(pathlib.Path("runs"), name)
     with contextlib.ExitStack() as from_then_on, files.whole_folder(folder) as partial:
         splits = anatomy.load_data(recipe, config)
@@ -68,15 +65,18 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
             print(stand_in_warning(splits.source), flush=True)
         if not options.quiet:
             describe_table(recipe.PROBLEM, splits, config)
-        say(f"training on {len(splits.train):,} rows, {config.epochs:,} epochs at most")
+            rows = f"{len(splits.train):,} rows"
+            print(f"training on {rows}, {config.epochs:,} epochs at most", flush=True)
         trained = _train(recipe, config, splits, options, partial)
         _warn_of_what_came_out(recipe, splits, trained)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
         if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
-            say(f"\n{kept}")
+            interrupts.say(kept)
         else:
             from_then_on.enter_context(interrupts.held_back(kept))
-            say(f"fitting the baselines, writing {folder}")
+        if not options.quiet:
+            time = baselines.describe_time(splits)
+            terminal.print_if_read(f"fitting the baselines{time}, writing {folder}")
         with files.faults_named(folder):
             metrics = write(
                 partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine
@@ -103,7 +103,7 @@ def _train(recipe, config, splits, options, partial) -> training.Trained:
     )
     bar = terminal.is_watched() and not options.quiet
     if not bar and not options.quiet:
-        called.append(callbacks.EpochLines())
+        called.append(callbacks.EpochLines(NUM_LINES))
     try:
         return training.train(
             recipe,
@@ -236,7 +236,7 @@ def write(
         found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
         metrics["importance"] = found
         pictures.draw_importance(folder / "importance.png", problem, found)
-    pictures.draw_curves(folder / "curves.png", problem, trained.history, trained.best_epoch)
+    pictures.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
     files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
     return metrics

@@ -61,12 +61,16 @@ def record(name: str) -> dict | None:
 
 
 def describe_result(name: str) -> str:
-    """Say a recipe's measured result in a few words: test metric, mean ± std, how measured."""
+    """Say a recipe's measured result in a few words: metric, mean ± std, how, seconds, machine."""
     found = record(name)
     if found is None:
         return "not measured"
     scores = found["test"][found["headline"]]
-    return f"{found['headline']} {_figure(scores)} ({found['protocol']})"
+    seconds, cores = found["train_seconds"]["mean"], found["machine"]["cores"]
+    return (
+        f"{found['headline']} {_figure(scores)} ({found['protocol']}), "
+        f"{seconds:.{0 if seconds >= 10 else 1}f} s on {cores} cores"
+    )
 
 
 def readme_table() -> str:

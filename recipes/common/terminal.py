@@ -55,6 +55,14 @@ def forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def print_if_read(line: str) -> None:
+    """Print a line, or nothing from now on where the reader has gone: there is work to be kept."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        forget_output()
+
+
 def print_table(table: Table) -> None:
     """Print a table, wider than the terminal rather than with numbers cut off.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import html
 import importlib
 import pathlib
@@ -112,15 +113,22 @@ def main() -> None:
         elif arguments[0] in ("-h", "--help"):
             print((__doc__ or "python -m recipes.lessons all").strip())
         elif arguments[0] != "all":
-            raise InputError(
-                f"unknown command {arguments[0]!r}; there is `all`, and "
-                "`python -m recipes.lessons.NAME` runs one lesson"
-            )
+            raise InputError(_describe_unknown(arguments[0]))
         else:
             prog = "python -m recipes.lessons all"
             (options,) = command_line.parse(prog, __doc__, arguments[1:], lessons=Options)
             folder = run_all(options)
             print(f"Open {folder / 'index.html'}")
+
+
+def _describe_unknown(command: str) -> str:
+    if command in lessons.ORDER:
+        return f"python -m recipes.lessons.{command}, with a dot, runs this lesson"
+    near = difflib.get_close_matches(command, lessons.ORDER, n=1)
+    return (
+        f"unknown command {command!r}; there is `all`, and "
+        f"`python -m recipes.lessons.{near[0] if near else 'NAME'}` runs one lesson"
+    )
 
 
 if __name__ == "__main__":

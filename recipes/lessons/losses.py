@@ -7,16 +7,12 @@ Watch: at 1 % for the truth, cross-entropy is 4.6 and rising, the squared error 
 Change: CLIP; without it a certain mistake costs log(0), and every weight becomes NaN.
 """
 
-from __future__ import annotations
-
-import sys
-
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from keras import losses as k
 
-from recipes.common import lesson
-from recipes.common.pictures import BLUE, GREEN, ORANGE
+from recipes.common import lesson, sketches
+from recipes.lessons.activations import sigmoid
 
 CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1
 
@@ -48,74 +44,54 @@ def sparse_categorical_crossentropy(t: np.ndarray, y: np.ndarray) -> float:
     return categorical_crossentropy(np.eye(y.shape[1])[t], y)
 
 
-def by_keras(seed: int) -> dict[str, tuple[float, float]]:
-    """Each loss on the same random rows: (ours, Keras's)."""
-    import keras
-
+def against_keras(seed: int) -> pd.DataFrame:
+    """Hold each loss against Keras's on the same random rows, some of them sure and wrong."""
     rng = np.random.default_rng(seed)
-    numbers, guesses = rng.normal(size=(50, 1)), rng.normal(size=(50, 1))
+    numbers, guesses = rng.normal(size=(2, 50, 1))
     truth, chance = rng.integers(0, 2, (50, 1)), rng.uniform(size=(50, 1))
     classes, shares = rng.integers(0, 4, 50), rng.dirichlet(np.ones(4), 50)
-    chance[:3], shares[:2] = truth[:3] == 0, np.eye(4)[(classes[:2] + 1) % 4]  # sure and wrong
-    one_hot = np.eye(4)[classes]
-    k, double = keras.losses, {"dtype": "float64"}
-    summed = k.MeanSquaredError(reduction="sum", dtype="float64")
-    return {
-        "SSE": (sse(numbers, guesses), float(summed(numbers, guesses))),
-        "MSE": (mse(numbers, guesses), float(k.MeanSquaredError(**double)(numbers, guesses))),
-        "binary cross-entropy": (
-            binary_crossentropy(truth, chance),
-            float(k.BinaryCrossentropy(**double)(truth, chance))),
-        "categorical cross-entropy": (
-            categorical_crossentropy(one_hot, shares),
-            float(k.CategoricalCrossentropy(**double)(one_hot, shares))),
-        "sparse categorical cross-entropy": (
-            sparse_categorical_crossentropy(classes, shares),
-            float(k.SparseCategoricalCrossentropy(**double)(classes, shares))),
-    }  # fmt: skip
+    chance[:3], shares[:2] = truth[:3] == 0, np.eye(4)[(classes[:2] + 1) % 4]
+    cases = (
+        (sse, lambda t, y: len(t) * k.mean_squared_error(t, y), numbers, guesses),
+        (mse, k.mean_squared_error, numbers, guesses),
+        (binary_crossentropy, k.binary_crossentropy, truth, chance),
+        (categorical_crossentropy, k.categorical_crossentropy, np.eye(4)[classes], shares),
+        (sparse_categorical_crossentropy, k.sparse_categorical_crossentropy, classes, shares),
+    )
+    rows = [(ours.__name__, ours(t, y), np.mean(theirs(t, y))) for ours, theirs, t, y in cases]
+    table = pd.DataFrame(rows, columns=["loss", "ours", "Keras's"])
+    return table.assign(apart=(table.ours / table["Keras's"] - 1).abs())
 
 
 def study(seed: int = 0) -> lesson.Shown:
-    """Hold each loss against Keras's, three of the rows sure and wrong."""
-    table = pd.DataFrame(
-        [{"loss": name, "ours": ours, "Keras's": theirs, "apart": abs(ours / theirs - 1)}
-         for name, (ours, theirs) in by_keras(seed).items()]
-    )  # fmt: skip
-    one = np.array([1.0])
-    costs = {p: binary_crossentropy(one, np.array([p])) for p in (0.99, 0.5, 0.01)}
+    """Hold each loss against Keras's, and price confident mistakes."""
+    cost = {p: binary_crossentropy(np.ones(1), np.array([p])) for p in (0.99, 0.5, 0.01)}
     return lesson.Shown(
-        table,
+        against_keras(seed),
         draw(),
-        (
-            "The log (로그) of a probability (확률) is negative: the minus (마이너스) makes a loss "
-            "(손실) of it.",
-            f"Cross-entropy (교차 엔트로피) costs {costs[0.99]:.2f} where the truth was given "
-            f"99 %, {costs[0.5]:.2f} at 50 % and {costs[0.01]:.2f} at 1 %: a confident "
-            "mistake (확신한 오답) hurts most.",
-            "Behind a sigmoid (시그모이드) its gradient (기울기) is y - t, which stays near 1 for "
-            "a confident mistake; that of the squared error (제곱 오차) fades to 0 there.",
-        ),
+        "The log (로그) of a probability (확률) is negative: the minus (마이너스) makes a loss "
+        "(손실) of it.",
+        f"Cross-entropy (교차 엔트로피) costs {cost[0.99]:.2f} where the truth was given 99 %, "
+        f"{cost[0.5]:.2f} at 50 % and {cost[0.01]:.2f} at 1 %: a confident mistake (확신한 오답) "
+        "hurts most.",
+        "Behind a sigmoid (시그모이드) its gradient (기울기) is y - t, which stays near 1 for a "
+        "confident mistake; that of the squared error (제곱 오차) fades to 0 there.",
     )
 
 
-def draw() -> Figure:
+def draw():
     """Draw the cost of each probability, and the gradient behind a sigmoid."""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    left, right = sketches.panels(2)
     y = np.linspace(0.002, 1, 500)
-    left.plot(y, -np.log(y), color=BLUE, label="cross-entropy, -log y")
-    left.plot(y, (1 - y) ** 2, "--", color=ORANGE, label="squared error, (1 - y)²")
-    left.set(xlabel="probability y given to the truth", ylabel="loss")
-    z = np.linspace(-8, 8, 400)
-    y = 0.5 * (1 + np.tanh(z / 2))
-    right.plot(z, y - 1, color=BLUE, label="cross-entropy: y - t")
-    right.plot(z, 2 * (y - 1) * y * (1 - y), "--", color=ORANGE, label="squared error")
-    right.axhline(0, color=GREEN, linewidth=0.8)
-    right.set(xlabel="z, the input of the sigmoid (truth t = 1)", ylabel="gradient by z")
-    for axes in (left, right):
-        axes.legend()
-    return figure
+    lines = {"cross-entropy: -log y": -np.log(y), "squared error: (1 - y)²": (1 - y) ** 2}
+    sketches.draw_lines(left, lines, y, xlabel="probability y given to the truth", ylabel="loss")
+    z = np.linspace(-8, 8, 500)
+    y = sigmoid(z)
+    lines = {"cross-entropy: y - t": y - 1, "squared error": 2 * (y - 1) * y * (1 - y)}
+    sketches.draw_lines(right, lines, z, xlabel="z, the input of the sigmoid (truth t = 1)",
+                      ylabel="gradient by z")  # fmt: skip
+    return left.figure
 
 
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

@@ -4,35 +4,22 @@ Idea: all five step against the gradient. Momentum keeps part of the last direct
 RMSprop divide by the size of past gradients, for ever or fading; Adam does both.
 Watch: the map of final losses. Each optimizer has its own range of good learning rates: too small
 is slow, too big overshoots, and with plain SGD diverges.
-Change: RATES, MOMENTUM; take the normalisation out of `load_line` and watch the range shrink.
+Change: RATES, MOMENTUM; take the normalisation out of `descend_line` and watch the range shrink.
 """
 
-from __future__ import annotations
+import itertools
 
-import sys
-
-import keras
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from datasets import diabetes, fashion_mnist
-from recipes.common import configs, fused, lesson, optimizers, problems
-from recipes.common.pictures import BLUE, GREEN, VERMILION
+from datasets import fashion_mnist
+from recipes import fmnist
+from recipes.common import configs, fused, lesson, optimizers, sketches
+from recipes.lessons import linear_regression
 
-DATA = "auto"
 NAMES = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
 RATES = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 NUM_SEEDS, NUM_IMAGES, LINE_STEPS = 3, 4000, 300
-PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True)
-
-
-def load_line() -> tuple[np.ndarray, np.ndarray]:
-    """The diabetes data, everything normalised, with a column of ones: x (rows, 11), y (rows,)."""
-    train = diabetes.load(seed=0).train
-    x = train.x.to_numpy("float64")
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    return np.column_stack([x, np.ones(len(x))]), (train.y - train.y.mean()) / train.y.std()
 
 
 def step(name: str, rate: float, gradient: np.ndarray, memory: dict, count: int) -> np.ndarray:
@@ -54,10 +41,12 @@ def step(name: str, rate: float, gradient: np.ndarray, memory: dict, count: int)
     return -rate * correction * memory["mean"] / (np.sqrt(memory["squares"]) + 1e-7)
 
 
-def descend_line(name: str, rate: float) -> np.ndarray:
-    """Fit the line by full-batch steps; give the loss before each, infinite once it overflows."""
-    x, y = load_line()
-    w, memory, losses = np.zeros(x.shape[1]), {}, np.full(LINE_STEPS, np.inf)
+def descend_line(name: str, rate: float, seed: int) -> np.ndarray:
+    """Fit a line from random weights; give the loss before each step, infinite beyond bounds."""
+    x, y = linear_regression.load(linear_regression.INPUTS["10 inputs"])
+    y = (y - y.mean()) / y.std()
+    w, memory = np.random.default_rng(seed).normal(0, 0.5, x.shape[1]), {}
+    losses = np.full(LINE_STEPS, np.inf)
     for count in range(1, LINE_STEPS + 1):
         error = x @ w - y
         losses[count - 1] = np.mean(error**2)
@@ -67,86 +56,52 @@ def descend_line(name: str, rate: float) -> np.ndarray:
     return losses
 
 
-def train_images(images, name: str, rate: float, seed: int) -> float:
+def train_network(images, name: str, rate: float, seed: int) -> float:
     """Train a small network for two epochs; give the training loss of the second."""
-    keras.utils.set_random_seed(seed)
-    inputs = keras.Input(fashion_mnist.IMAGE_SHAPE)
-    hidden = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
-    hidden = keras.layers.Dense(32, "relu", kernel_initializer="he_normal")(hidden)
-    model = keras.Model(inputs, PROBLEM.outputs(hidden))
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
-    PROBLEM.compile(model, optimizer)
+    model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
     history = fused.fit(model, images.x, images.y, batch_size=32, epochs=2, verbose=0).history
     return history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Map the final loss of every optimizer and learning rate, on both problems."""
-    images = fashion_mnist.load(DATA, seed=seed).train.take(np.arange(NUM_IMAGES))
-    line = {name: [descend_line(name, rate)[-1] for rate in RATES] for name in NAMES}
-    network = {
-        name: [[train_images(images, name, rate, NUM_SEEDS * seed + i) for i in range(NUM_SEEDS)]
-               for rate in RATES]
-        for name in NAMES
-    }  # fmt: skip
-    rows = []
-    for name in NAMES:
-        means = np.mean(network[name], axis=1)
-        best = int(np.nanargmin(np.where(np.isfinite(means), means, np.inf)))
-        on_line = int(np.argmin(line[name]))
-        rows.append({"optimizer": name, "best rate, line": RATES[on_line],
-                     "loss, line": line[name][on_line], "best rate, network": RATES[best],
-                     "loss, network": means[best],
-                     "± std": np.std(network[name][best])})  # fmt: skip
-    table = pd.DataFrame(rows)
-    winner = table.loc[table["loss, network"].idxmin()]
+    images = fashion_mnist.load(seed=seed).train.take(np.arange(NUM_IMAGES))
+    runs = list(itertools.product(NAMES, RATES, range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))))
+    losses = [(descend_line(*run)[-1], train_network(images, *run)) for run in runs]
+    final = np.reshape(np.transpose(losses), (2, len(NAMES), len(RATES), NUM_SEEDS))
+    table = pd.DataFrame({"optimizer": NAMES})
+    for kind, losses in zip(("line", "network"), final, strict=True):
+        best = np.nanargmin(losses.mean(axis=2), axis=1)
+        lowest = losses[np.arange(len(NAMES)), best]
+        table[f"best rate, {kind}"] = np.take(RATES, best)
+        table[f"loss, {kind}"], table[f"± {kind}"] = lowest.mean(axis=1), lowest.std(axis=1)
+    name, *_, rate, loss, spread = table.loc[table["loss, network"].idxmin()]
+    sgd, rates = final[0, 0].mean(axis=1), table["best rate, network"]
     return lesson.Shown(
         table,
-        draw(line, {name: np.mean(losses, axis=1) for name, losses in network.items()}),
-        (
-            f"On the network {winner.optimizer} with a learning rate (학습률) of "
-            f"{winner['best rate, network']:g} ends lowest, at {winner['loss, network']:.3f} ± "
-            f"{winner['± std']:.3f}.",
-            "Too small a rate has hardly moved after the same steps; too big a rate overshoots "
-            "(발산), which for SGD (확률적 경사 하강법) means that the loss leaves all bounds.",
-            "Adam (아담) and RMSprop want smaller rates than SGD on the network: they divide by "
-            "the size of the gradient (기울기).",
-        ),
+        draw(final.mean(axis=3)),
+        f"The best optimizer (옵티마이저) of the network is {name} with a learning rate (학습률) "
+        f"of {rate:g}: it ends at a loss (손실) of {loss:.3f} ± {spread:.3f}.",
+        f"On the line SGD (확률적 경사 하강법) ends at {sgd[1]:.2f} with {RATES[1]}, too small, at "
+        f"{sgd[3]:.2f} with {RATES[3]}; {RATES[4]:g} overshoots (오버슈팅) and diverges (발산).",
+        f"On the network RMSprop and Adam (아담) want smaller rates than SGD, {rates[3]:g} and "
+        f"{rates[4]:g} against {rates[0]:g}: they divide by the size of the gradient (기울기).",
     )
 
 
-def draw(line: dict, network: dict) -> Figure:
+def draw(final: np.ndarray):
     """Draw both maps, and three learning rates of SGD as curves."""
-    figure = Figure(figsize=(15, 4.4), layout="constrained")
-    panels = figure.subplots(1, 3)
-    for axes, losses, title in zip(
-        panels, (line, network), ("linear regression", "Fashion-MNIST, 2 epochs"), strict=False
-    ):
-        draw_map(axes, np.array([losses[name] for name in NAMES]), title)
-    for rate, colour, label in ((0.001, BLUE, "too small"), (0.1, GREEN, "right"),
-                                (1.0, VERMILION, "too big")):  # fmt: skip
-        losses = descend_line("sgd", rate)
-        panels[2].plot(losses[np.isfinite(losses)], color=colour, label=f"{label}: {rate:g}")
-    panels[2].set(title="SGD on linear regression", xlabel="step", ylabel="loss (MSE)",
-                  yscale="log", ylim=(0.3, 1e3), xscale="log")  # fmt: skip
-    panels[2].legend(title="learning rate")
-    return figure
-
-
-def draw_map(axes, losses: np.ndarray, title: str) -> None:
-    """Draw one map: colour and number are the final loss, a cross marks what is far off."""
-    shown = np.where(np.isfinite(losses) & (losses < 3 * np.median(losses)), losses, np.nan)
-    axes.imshow(np.log(shown), cmap="viridis_r", aspect="auto")
-    best = np.unravel_index(np.nanargmin(shown), shown.shape)
-    for (row, column), loss in np.ndenumerate(losses):
-        text = "✗" if np.isnan(shown[row, column]) else f"{loss:.2f}"
-        weight = "bold" if (row, column) == best else "normal"
-        box = {"facecolor": "white", "alpha": 0.6, "edgecolor": "none", "pad": 1}
-        axes.text(column, row, text, ha="center", va="center", weight=weight, bbox=box)
-    axes.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
-    axes.set_yticks(range(len(NAMES)), NAMES)
-    axes.set(title=f"{title}: final loss (✗ far off or diverged)", xlabel="learning rate")
+    panels = sketches.panels(3, size=(15, 4.4))
+    for axes, losses, kind in zip(panels, final, ("line", "network"), strict=False):
+        sketches.draw_map(axes, losses, NAMES, RATES, limit=5, xlabel="learning rate",
+                        title=f"final loss of the {kind} (✗: above 5, diverging)")  # fmt: skip
+    rates = {"too small: 0.001": 0.001, "right: 0.1": 0.1, "too big: 1": 1}
+    curves = {label: descend_line("sgd", rate, seed=0) for label, rate in rates.items()}
+    sketches.draw_lines(panels[2], curves, title="SGD on the line, three learning rates",
+                      xlabel="step", xscale="log", ylabel="loss (MSE)", yscale="log")  # fmt: skip
+    return panels[0].figure
 
 
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

@@ -7,105 +7,37 @@ Watch: the effect of each remedy on test accuracy and test loss, over 10 seeds, 
 Change: NUM_ROWS (ten times as many, and the remedies are worth less), DROPOUT, WEIGHT_DECAY.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
-import sys
 
 import keras
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from datasets import fashion_mnist
-from recipes.common import fused, lesson, problems, training
-from recipes.common.pictures import BLUE, ORANGE
+from datasets import fashion_mnist, splits
+from recipes import fmnist
+from recipes.common import lesson, sketches
 
-DATA = "auto"
 NUM_ROWS = {"train": 1000, "validation": 500, "test": 2000}
-NUM_SEEDS = 10
-EPOCHS, BATCH_SIZE = 30, 50
-UNITS, DROPOUT, WEIGHT_DECAY = 128, 0.5, 1.0
-REMEDIES = ("weight decay", "dropout", "early stopping")
-PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True)
+NUM_SEEDS, EPOCHS, BATCH_SIZE = 10, 30, 50
+UNITS, DROPOUT, WEIGHT_DECAY = (128, 128), 0.5, 1.0
+REMEDIES = ["weight decay", "dropout", "early stopping"]
 
 
-def build(weight_decay: bool, dropout: bool) -> keras.Model:
-    """Two hidden layers, with or without each remedy."""
-    inputs = keras.Input(fashion_mnist.IMAGE_SHAPE)
-    hidden = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
-    for _ in range(2):
-        hidden = keras.layers.Dense(UNITS, "relu", kernel_initializer="he_normal")(hidden)
-        hidden = keras.layers.Dropout(DROPOUT)(hidden) if dropout else hidden
-    optimizer = keras.optimizers.AdamW(0.001, weight_decay=WEIGHT_DECAY if weight_decay else 0.0)
-    return PROBLEM.compile(keras.Model(inputs, PROBLEM.outputs(hidden)), optimizer)
-
-
-def run(data, weight_decay: bool, dropout: bool, seed: int) -> tuple[dict, dict]:
-    """Train once; give the history, and test scores of the last and of the best epoch.
+def run(data: splits.Splits, weight_decay: bool, dropout: bool, seed: int) -> tuple[dict, dict]:
+    """Train on rows drawn by the seed; give the history, and scores of the last and best epoch.
 
     Early stopping needs no run of its own: it is the same run, read at its best epoch.
     """
-    keras.utils.set_random_seed(seed)
-    model, last = build(weight_decay, dropout), []
-    keep_last = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: last.__setitem__(slice(None), model.get_weights())
-    )
-    best = keras.callbacks.EarlyStopping("val_loss", patience=EPOCHS, restore_best_weights=True)
-    history = fused.fit(
-        model, data.train.x, data.train.y, BATCH_SIZE, EPOCHS,
-        (data.validation.x, data.validation.y), [keep_last, best], verbose=0,
-    ).history  # fmt: skip
-    scores = {}
-    for early_stopping in (True, False):  # the fit leaves the best epoch's weights
-        if not early_stopping:
-            model.set_weights(last)
-        outputs = training.predict(model, data.test.x)
-        scores[early_stopping] = training.measure(PROBLEM, data.test.y, outputs)
-    return history, scores
-
-
-def study(seed: int = 0) -> lesson.Shown:
-    """Train with every combination of the remedies, and compare."""
-    loaded = fashion_mnist.load(DATA, seed=seed)
-    rows, curves = [], {}
-    for number in range(NUM_SEEDS):
-        rng = np.random.default_rng((seed, number))
-        data = dataclasses.replace(
-            loaded,
-            **{
-                part: getattr(loaded, part).take(rng.permutation(len(getattr(loaded, part)))[:rows])
-                for part, rows in NUM_ROWS.items()
-            },
-        )
-        for pair in itertools.product((False, True), repeat=2):
-            history, scores = run(data, *pair, seed=NUM_SEEDS * seed + number)
-            curves.setdefault(pair, []).append(history)
-            rows += [
-                {"seed": number, **dict(zip(REMEDIES, (*pair, stopped), strict=True)), **score}
-                for stopped, score in scores.items()
-            ]
-    results = pd.DataFrame(rows)
-    table = pd.DataFrame([effect(results, remedy) for remedy in REMEDIES])
-    means = results.groupby(list(REMEDIES))[["accuracy", "loss"]].mean()
-    nothing, everything = means.loc[(False,) * 3], means.loc[(True,) * 3]
-    gain = table.set_index("remedy")
-    most = gain.loss.idxmin()
-    return lesson.Shown(
-        table,
-        draw(curves),
-        (
-            f"Without a remedy the test loss (테스트 손실) ends at {nothing.loss:.2f}: overfitting "
-            f"(과적합); with all three, weight decay (가중치 감쇠), dropout (드롭아웃) and early "
-            f"stopping (조기 종료), at {everything.loss:.2f}.",
-            f"On test loss {most} does most by itself, {gain.loss[most]:+.2f}; early stopping "
-            f"makes {gain.loss['early stopping']:+.2f} by bringing back the epoch before the "
-            "validation loss (검증 손실) turned.",
-            f"On accuracy (정확도) the remedies together move little, from {nothing.accuracy:.3f} "
-            f"to {everything.accuracy:.3f}: overfitting shows in confidence (확신) first.",
-        ),
-    )
+    rng, parts = np.random.default_rng(seed), {}
+    for name, num_rows in NUM_ROWS.items():
+        part = getattr(data, name)
+        parts[name] = part.take(rng.permutation(len(part))[:num_rows])
+    data = dataclasses.replace(data, **parts)
+    optimizer = keras.optimizers.AdamW(0.001, weight_decay=WEIGHT_DECAY if weight_decay else 0.0)
+    model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, UNITS, optimizer, seed,
+                           dropout=DROPOUT if dropout else 0.0)  # fmt: skip
+    return lesson.train_to_the_end(model, fmnist.PROBLEM, data, BATCH_SIZE, EPOCHS)
 
 
 def effect(results: pd.DataFrame, remedy: str) -> dict:
@@ -120,26 +52,47 @@ def effect(results: pd.DataFrame, remedy: str) -> dict:
     return row
 
 
-def draw(curves: dict[tuple, list[dict]]) -> Figure:
-    """Draw training and validation loss of each pair of remedies, all seeds."""
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
-    for axes, (pair, histories) in zip(
-        figure.subplots(1, 4, sharey=True), curves.items(), strict=True
-    ):
-        epochs = np.arange(1, EPOCHS + 1)
-        for key, colour, style in (("loss", BLUE, "-"), ("val_loss", ORANGE, "--")):
-            lines = np.array([history[key] for history in histories])
-            name = "validation" if key == "val_loss" else "training"
-            axes.plot(epochs, lines.mean(axis=0), style, color=colour, label=name)
-            axes.fill_between(epochs, lines.min(0), lines.max(0), color=colour, alpha=0.2)
+def study(seed: int = 0) -> lesson.Shown:
+    """Train with every combination of the remedies, and compare."""
+    data, rows, curves = fashion_mnist.load(seed=seed), [], {}
+    for number in range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1)):
+        for pair in itertools.product((False, True), repeat=2):
+            history, scores = run(data, *pair, number)
+            curves.setdefault(pair, []).append(history)
+            rows += [(number, *pair, epoch == "best", score["accuracy"], score["loss"])
+                     for epoch, score in scores.items()]  # fmt: skip
+    results = pd.DataFrame(rows, columns=["seed", *REMEDIES, "accuracy", "loss"])
+    table = pd.DataFrame([effect(results, remedy) for remedy in REMEDIES])
+    means = results.groupby(REMEDIES)[["accuracy", "loss"]].mean()
+    effects = [f"{row.loss:+.3f} ± {row['± loss']:.3f}" for _, row in table.iterrows()]
+    nothing, everything = means.loc[False, False, False], means.loc[True, True, True]
+    return lesson.Shown(
+        table,
+        draw(curves),
+        f"Without a remedy the test loss (테스트 손실) ends at {nothing.loss:.2f}: overfitting "
+        f"(과적합); with weight decay (가중치 감쇠), dropout (드롭아웃) and early stopping (조기 "
+        f"종료) together at {everything.loss:.2f}.",
+        f"On average they change it by {effects[0]}, {effects[1]} and {effects[2]}; early stopping "
+        "by going back to the epoch (에포크) of the lowest validation loss (검증 손실).",
+        f"Accuracy (정확도) goes from {nothing.accuracy:.3f} to {everything.accuracy:.3f} with all "
+        "three: they cure wrong confidence (확신) rather than wrong answers.",
+    )
+
+
+def draw(curves: dict[tuple, list[dict]]):
+    """Draw training and validation loss of each pair of remedies, mean and range of the seeds."""
+    panels = sketches.panels(4, size=(12, 3.8), sharey=True)
+    for axes, (pair, histories) in zip(panels, curves.items(), strict=True):
         used = [name for name, on in zip(REMEDIES, pair, strict=False) if on]
-        axes.set(title=" + ".join(used) or "no remedy", xlabel="epoch", ylim=(0, 1.6))
-        best = np.mean([np.argmin(history["val_loss"]) + 1 for history in histories])
+        lines = {name: [history[key] for history in histories]
+                 for name, key in (("training", "loss"), ("validation", "val_loss"))}  # fmt: skip
+        best = np.mean(np.argmin(lines["validation"], axis=1)) + 1
         axes.axvline(best, color="0.5", linewidth=1, label=f"best epoch: {best:.0f}")
-        axes.legend(fontsize=8)
-    figure.axes[0].set_ylabel("loss (cross-entropy)")
-    return figure
+        sketches.draw_lines(axes, lines, title=" + ".join(used) or "no remedy", xlabel="epoch",
+                          ylim=(0, 1.6))  # fmt: skip
+    panels[0].set_ylabel("loss (cross-entropy)")
+    return panels[0].figure
 
 
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

@@ -7,20 +7,15 @@ Watch: how close to the best each comes within 16 trials, over 20 seeds.
 Change: NARROW (1 makes both matter alike), the number of trials, the number of random starts.
 """
 
-from __future__ import annotations
-
-import sys
-
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from recipes.common import lesson
-from recipes.common.pictures import BLUE, GREEN, ORANGE
+from recipes.common import lesson, sketches
+from recipes.common.pictures import BLUE
 
-NUM_TRIALS, NUM_SEEDS, NUM_STARTS = 16, 20, 6
+NUM_TRIALS, NUM_SEEDS, NUM_STARTS, CANDIDATES = 16, 20, 6, 2000
 NARROW = 6.0
-CANDIDATES = 2000
+GRID = np.array([[x, y] for y in (1, 3, 5, 7) for x in (1, 3, 5, 7)]) / 8  # the middles of cells
 
 
 def score(points: np.ndarray, peak: np.ndarray) -> np.ndarray:
@@ -29,99 +24,76 @@ def score(points: np.ndarray, peak: np.ndarray) -> np.ndarray:
     return 0.95 - 0.4 * (1 - np.exp(-((NARROW * away[..., 0]) ** 2) - 0.3 * away[..., 1] ** 2))
 
 
-def grid(rng: np.random.Generator, peak: np.ndarray) -> np.ndarray:
-    """4 x 4 points in the middles of equal cells; the same for every seed."""
-    side = (np.arange(4) + 0.5) / 4
-    return np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-
-
-def random(rng: np.random.Generator, peak: np.ndarray) -> np.ndarray:
-    """Points drawn evenly from the square."""
-    return rng.random((NUM_TRIALS, 2))
-
-
 def bayesian(rng: np.random.Generator, peak: np.ndarray) -> np.ndarray:
     """Random points first; then where a Gaussian process's mean + 2 deviations is highest.
 
     Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting" (GP-UCB).
     """
     points = rng.random((NUM_STARTS, 2))
-    for _ in range(NUM_TRIALS - NUM_STARTS):
-        mean, deviation = predict(
-            points, score(points, peak), candidates := rng.random((CANDIDATES, 2))
-        )
+    while len(points) < NUM_TRIALS:
+        candidates = rng.random((CANDIDATES, 2))
+        mean, deviation = predict(points, score(points, peak), candidates)
         points = np.vstack([points, candidates[np.argmax(mean + 2 * deviation)]])
     return points
 
 
+def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """How alike points a (m, 2) and b (n, 2) are expected to score, (m, n): 1 at distance 0."""
+    return np.exp(-0.5 * (((a[:, None] - b[None]) / (0.15, 0.6)) ** 2).sum(axis=-1))
+
+
 def predict(points: np.ndarray, scores: np.ndarray, at: np.ndarray) -> tuple:
-    """Mean and standard deviation of a Gaussian process (kernel exp(-d²/2l²)) at new points."""
-
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.exp(-0.5 * (((a[:, None] - b[None]) / (0.15, 0.6)) ** 2).sum(axis=-1))
-
-    centre, spread = scores.mean(), scores.std() + 1e-9
-    inverse = np.linalg.inv(kernel(points, points) + 1e-6 * np.eye(len(points)))
+    """Mean and standard deviation of a Gaussian process at new points."""
     between = kernel(at, points)
-    mean = between @ inverse @ ((scores - centre) / spread)
-    variance = 1 - np.einsum("ij,jk,ik->i", between, inverse, between)
-    return centre + spread * mean, spread * np.sqrt(np.maximum(variance, 0))
-
-
-METHODS = {"grid": grid, "random": random, "Bayesian": bayesian}
+    weights = between @ np.linalg.inv(kernel(points, points) + 1e-6 * np.eye(len(points)))
+    mean = scores.mean() + weights @ (scores - scores.mean())
+    variance = 1 - (weights * between).sum(axis=1)
+    return mean, scores.std() * np.sqrt(np.maximum(variance, 0))
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Search maps whose peaks lie in different places, with each method."""
-    best = {name: [] for name in METHODS}
-    first = {}
+    found, first = {}, {}
     for number in range(NUM_SEEDS):
         rng = np.random.default_rng((seed, number))
         peak = rng.uniform(0.1, 0.9, 2)
-        for name, method in METHODS.items():
-            points = method(rng, peak)
-            best[name].append(score(points, peak).max())
+        drawn = rng.random((NUM_TRIALS, 2))
+        searches = {"grid": GRID, "random": drawn, "Bayesian": bayesian(rng, peak)}
+        for name, points in searches.items():
+            found.setdefault(name, []).append(score(points, peak).max())
             first.setdefault(name, (points, peak))
-    rows = [
-        {"search": name, "trials": NUM_TRIALS, "best accuracy": np.mean(found),
-         "± std": np.std(found), "worst of the seeds": np.min(found)}
-        for name, found in best.items()
-    ]  # fmt: skip
-    table = pd.DataFrame(rows)
-    mean = table.set_index("search")["best accuracy"]
+    best = pd.DataFrame(found)
+    table = best.agg(["mean", "std", "min"]).T.reset_index()
+    table.columns = ["search", "best accuracy", "± std", "worst of the seeds"]
     return lesson.Shown(
         table,
         draw(first),
-        (
-            f"With {NUM_TRIALS} trials (시도), grid search (그리드 탐색) finds {mean['grid']:.3f} "
-            f"on average, random search (랜덤 탐색) {mean['random']:.3f}, Bayesian optimisation "
-            f"(베이지안 최적화) {mean['Bayesian']:.3f}; the peak is 0.95.",
-            "A grid (그리드) spends its trials on a hyperparameter (하이퍼파라미터) that hardly "
-            "matters: of the one that does it sees four values only.",
-            "The surrogate model (대리 모델) pays once it has seen the ridge; before that, "
-            "Bayesian search is random search.",
-        ),
+        f"With {NUM_TRIALS} trials (시행), grid search (그리드 탐색) finds {best.grid.mean():.3f}, "
+        f"random search (랜덤 탐색) {best.random.mean():.3f}, Bayesian optimisation (베이지안 "
+        f"최적화) {best.Bayesian.mean():.3f} on average; the peak is 0.95.",
+        "A grid (그리드) spends its trials on a hyperparameter (하이퍼파라미터) that hardly "
+        "matters: of the one that does it sees four values only.",
+        "The surrogate model (대리 모델) pays once it has seen the ridge; before that, "
+        "Bayesian search is random search.",
     )
 
 
-def draw(first: dict[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Draw the points of each method on the first map, numbered in their order."""
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    axis = np.linspace(0, 1, 150)
-    square = np.stack(np.meshgrid(axis, axis), axis=-1)
-    for axes, (name, (points, peak)), colour in zip(
-        figure.subplots(1, 3), first.items(), (ORANGE, BLUE, GREEN), strict=True
-    ):
-        shades = axes.contourf(axis, axis, score(square, peak), 12, cmap="Greys", alpha=0.8)
-        axes.scatter(*points.T, s=130, color=colour, edgecolor="white", zorder=2, clip_on=False)
-        for number, point in enumerate(points, start=1):
-            axes.annotate(number, point, ha="center", va="center", fontsize=7, color="white")
-        axes.plot(*peak, "*", color="red", markersize=14, zorder=1)
+def draw(first: dict[str, tuple[np.ndarray, np.ndarray]]):
+    """Draw the points of each method on the first map, coloured by their order."""
+    panels = sketches.panels(3, size=(14, 4.6))
+    for axes, (name, (points, peak)) in zip(panels, first.items(), strict=True):
+        shades = sketches.shade(
+            axes, lambda at, peak=peak: score(at, peak), 0, 1, 12, cmap="Greys_r"
+        )
+        dots = axes.scatter(*points.T, s=70, c=np.arange(1, NUM_TRIALS + 1), cmap="plasma",
+                            edgecolor="white", clip_on=False, zorder=2)  # fmt: skip
+        axes.plot(*peak, "+", color=BLUE, markersize=22, markeredgewidth=2, zorder=3)
         axes.set(title=f"{name}: best {score(points, peak).max():.3f}", aspect="equal",
                  xlabel="hyperparameter that matters", ylabel="one that hardly does")  # fmt: skip
-    figure.colorbar(shades, ax=figure.axes, label="accuracy (star: the peak)")
-    return figure
+    axes.figure.colorbar(shades, ax=list(panels), label="accuracy (+: the peak)", shrink=0.75)
+    axes.figure.colorbar(dots, ax=list(panels), label="trial", ticks=[1, 6, 11, 16], shrink=0.75)
+    return axes.figure
 
 
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

@@ -7,112 +7,86 @@ Watch: only ReLU with He keeps the variance of what goes into each activation wi
 Change: WIDTH (narrow layers stray further), or He's 2 to 1.9 or 2.1.
 """
 
-from __future__ import annotations
-
-import sys
-
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from recipes.common import lesson
-from recipes.common.pictures import BLUE, GREEN, ORANGE, VERMILION
+from recipes.common import lesson, sketches
 from recipes.lessons import activations
 
-WIDTH, ROWS, NUM_SEEDS = 512, 32, 10
-DEPTH = 50
-SHOWN_DEPTHS = (2, 5, 10, 20, 50)
-SCALES = {"Xavier": np.sqrt(2 / (WIDTH + WIDTH)), "He": np.sqrt(2 / WIDTH)}
+WIDTH, ROWS, NUM_SEEDS, DEPTH = 512, 32, 10, 50
+SCALES = {"Xavier": (2 / (WIDTH + WIDTH)) ** 0.5, "He": (2 / WIDTH) ** 0.5}
 PAIRS = [(name, scale) for name in ("sigmoid", "ReLU") for scale in SCALES]
 
 
-def signal_and_gradient(activation: str, scale: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def signal_and_gradient(activation: str, scale: str, seed: int) -> np.ndarray:
     """Send random rows up through DEPTH layers and a random gradient down again.
 
-    Args:
-        activation: A name in `activations.FUNCTIONS`.
-        scale: A name in SCALES.
-        seed: Decides rows, weights and gradient.
-
     Returns:
-        For each layer, (DEPTH,): the variance of its weighted sums z, which go into the activation,
-        as a share of the first layer's (the quantity of Glorot and Bengio 2010 and He et al. 2015);
-        and the size of the gradient by z, as a share of the last layer's.
+        (2, DEPTH): for each layer the variance of its weighted sums z, as a share of the first
+        layer's (as Glorot and Bengio 2010 and He et al. 2015 look at it), and the size of the
+        gradient by z, as a share of the last layer's.
     """
     function, derivative = activations.FUNCTIONS[activation]
     rng = np.random.default_rng(seed)
-    weights = rng.normal(0, SCALES[scale], (DEPTH, WIDTH, WIDTH)).astype("float32")
-    output, variances, slopes = rng.normal(size=(ROWS, WIDTH)).astype("float32"), [], []
+    weights = SCALES[scale] * rng.standard_normal((DEPTH, WIDTH, WIDTH), "float32")
+    output, variances, slopes = rng.standard_normal((ROWS, WIDTH), "float32"), [], []
     for layer in weights:
         z = output @ layer
-        output = function(z).astype("float32")
+        output = function(z)
         variances.append(z.var(dtype="float64"))
         slopes.append(derivative(z).astype("float32"))
-    gradient, sizes = rng.normal(size=(ROWS, WIDTH)).astype("float32"), []
+    gradient, sizes = rng.standard_normal((ROWS, WIDTH), "float32"), []
     for layer, slope in zip(weights[::-1], slopes[::-1], strict=True):
         gradient = gradient * slope
         sizes.append(np.sqrt(np.mean(np.square(gradient, dtype="float64"))))
         gradient = gradient @ layer.T
-    return np.array(variances) / variances[0], np.array(sizes[::-1]) / sizes[0]
+    return np.array([np.array(variances) / variances[0], np.array(sizes[::-1]) / sizes[0]])
 
 
 def measure(seed: int) -> dict[tuple[str, str], np.ndarray]:
-    """Give, for each pair, variances and gradients of each seed, (2, NUM_SEEDS, DEPTH)."""
+    """Give `signal_and_gradient` of each pair for every seed, (2, NUM_SEEDS, DEPTH)."""
+    seeds = range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))
     return {
-        pair: np.stack(
-            [signal_and_gradient(*pair, NUM_SEEDS * seed + i) for i in range(NUM_SEEDS)], axis=1
-        )
-        for pair in PAIRS
+        pair: np.stack([signal_and_gradient(*pair, one) for one in seeds], axis=1) for pair in PAIRS
     }
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Measure every pair of activation and initialisation over several seeds."""
-    measured = measure(seed)
-    rows = []
+    measured, rows = measure(seed), []
     for (activation, scale), (variances, gradients) in measured.items():
         mean = variances.mean(axis=0)
         row = {"activation": activation, "weights": scale}
         # The gradient at the first layer of a network of so many layers.
-        row |= {f"gradient, {d} layers": gradients[:, DEPTH - d].mean() for d in SHOWN_DEPTHS}
+        row |= {f"gradient, {d} layers": gradients[:, -d].mean() for d in (2, 5, 10, 20, 50)}
         row |= {"variance at 50": mean[-1], "± std": variances[:, -1].std()}
-        row |= {"within [0.5, 2]": bool((mean >= 0.5).all() and (mean <= 2).all())}
-        rows.append(row)
+        rows.append(row | {"within [0.5, 2]": mean.min() >= 0.5 and mean.max() <= 2})
     table = pd.DataFrame(rows)
     kept = table[table["within [0.5, 2]"]]
-    lost = table.set_index(["activation", "weights"])["gradient, 50 layers"]["sigmoid", "Xavier"]
     return lesson.Shown(
         table,
         draw(measured),
-        (
-            f"With sigmoid (시그모이드) and Xavier weights (사비에르 초기화) a gradient (기울기) "
-            f"shrinks to {lost:.0e} over 50 layers: it has vanished (기울기 소실).",
-            f"{' and '.join(kept.activation + ' with ' + kept.weights)} (렐루, He 초기화) alone "
-            f"keeps the variance (분산) within [0.5, 2]; at layer 50 it is "
-            f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f} of the first.",
-            "ReLU with Xavier's smaller weights halves the variance at every layer (층), since "
-            "ReLU loses the negative half.",
-        ),
+        f"With sigmoid (시그모이드) and Xavier weights (사비에르 초기화) a gradient (기울기) is "
+        f"{table['gradient, 50 layers'][0]:.0e} after 50 layers: it has vanished (기울기 소실).",
+        f"{' and '.join(kept.activation + ' with ' + kept.weights)} (렐루, He 초기화) alone keeps "
+        f"the variance (분산) within [0.5, 2]; at layer 50 it is "
+        f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f} of the first.",
+        "ReLU with Xavier's smaller weights halves the variance at every layer (층), since "
+        "ReLU loses the negative half.",
     )
 
 
-def draw(measured: dict[tuple[str, str], np.ndarray]) -> Figure:
+def draw(measured: dict[tuple[str, str], np.ndarray]):
     """Draw variance and gradient of each layer on a log scale, with the range of the seeds."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    layers = np.arange(1, DEPTH + 1)
-    labels = ("variance of z / layer 1's", "size of the gradient / layer 50's")
-    for kind, (axes, label) in enumerate(zip(figure.subplots(1, 2), labels, strict=True)):
-        for (pair, both), colour, style in zip(
-            measured.items(), (BLUE, GREEN, ORANGE, VERMILION), ("-", "--", "-.", "-"), strict=True
-        ):
-            seeds = np.maximum(both[kind], 1e-40)
-            axes.plot(layers, seeds.mean(axis=0), style, color=colour, label=", ".join(pair))
-            axes.fill_between(layers, seeds.min(0), seeds.max(0), color=colour, alpha=0.2)
-        axes.set(xlabel="layer", ylabel=label, yscale="log", ylim=(1e-20, 1e2))
-        axes.legend(fontsize=9)
-    figure.axes[0].axhspan(0.5, 2, color="0.85", zorder=0)
-    return figure
+    panels = sketches.panels(2)
+    titles = ("variance of z / layer 1's", "size of the gradient / layer 50's")
+    for kind, (axes, title) in enumerate(zip(panels, titles, strict=True)):
+        lines = {", ".join(pair): np.maximum(both[kind], 1e-40) for pair, both in measured.items()}
+        sketches.draw_lines(axes, lines, xlabel="layer", ylabel=title, yscale="log",
+                          ylim=(1e-20, 1e2))  # fmt: skip
+    panels[0].axhspan(0.5, 2, color="0.85", zorder=0)
+    return panels[0].figure
 
 
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

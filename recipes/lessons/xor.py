@@ -6,23 +6,18 @@ Watch: how many of 100 starts succeed, for 2 and for more hidden units, sigmoid 
 Change: STEPS, the learning rate, the number of hidden units.
 """
 
-from __future__ import annotations
-
-import sys
+import itertools
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from recipes.common import lesson
-from recipes.common.pictures import BLUE, VERMILION
+from recipes.common import lesson, sketches
+from recipes.lessons.activations import sigmoid
 from recipes.lessons.perceptron import INPUTS, fire
 
 NAND, OR, AND = np.array([-2, -2, 3]), np.array([2, 2, -1]), np.array([2, 2, -3])
 TARGETS = np.array([0, 1, 1, 0])
-NUM_SEEDS = 100
-STEPS = 5000
-LEARNING_RATE = 0.5
+NUM_SEEDS, STEPS, LEARNING_RATE = 100, 5000, 0.5
 HIDDEN_UNITS = (2, 3, 4, 8)
 
 
@@ -31,19 +26,13 @@ def by_hand(x: np.ndarray) -> np.ndarray:
     return fire(AND, np.stack([fire(NAND, x), fire(OR, x)], axis=-1))
 
 
-def sigmoid(z: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-z)), written so that no exponential overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * z))
-
-
 class Networks:
     """NUM_SEEDS networks 2-H-1 at once; every array's first axis is the network."""
 
-    def __init__(self, hidden: int, activation: str, seed: int):
+    def __init__(self, activation: str, hidden: int, seed: int):
         rng = np.random.default_rng(seed)
-        # Xavier for sigmoid, He for ReLU.
-        scale = np.sqrt(2 / (2 + hidden)) if activation == "sigmoid" else np.sqrt(2 / 2)
-        self.relu = activation == "relu"
+        self.relu = activation == "ReLU"
+        scale = np.sqrt(2 / 2) if self.relu else np.sqrt(2 / (2 + hidden))  # He, Xavier
         self.w1 = rng.normal(0, scale, (NUM_SEEDS, 2, hidden))
         self.b1 = np.zeros((NUM_SEEDS, 1, hidden))
         self.w2 = rng.normal(0, np.sqrt(2 / (hidden + 1)), (NUM_SEEDS, hidden, 1))
@@ -72,51 +61,39 @@ class Networks:
         return ((self.forward(INPUTS)[1][..., 0] > 0.5) == TARGETS).all(axis=1)
 
 
-def draw(trained: Networks) -> Figure:
-    """Draw the hand-made XOR and the plane that a learned network bends."""
-    axis = np.linspace(-0.4, 1.4, 120)
-    grid = np.stack(np.meshgrid(axis, axis), axis=-1)
-    winner = int(np.argmax(trained.solved()))
-    learned = trained.forward(grid.reshape(-1, 2))[1][winner].reshape(120, 120)
-    figure = Figure(figsize=(10.5, 4.8), layout="constrained")
-    titles = ("by hand: AND(NAND, OR)", "learned: probability of 1")
-    for axes, plane, title in zip(
-        figure.subplots(1, 2), (by_hand(grid), learned), titles, strict=True
-    ):
-        shades = axes.contourf(axis, axis, plane, np.linspace(0, 1, 11), cmap="cividis")
-        for value, colour, marker in ((0, VERMILION, "X"), (1, BLUE, "o")):
-            points = INPUTS[value == TARGETS].T
-            axes.scatter(*points, color=colour, marker=marker, s=130, edgecolor="white")
-        axes.set(title=title, xlabel="input A", ylabel="input B", aspect="equal")
-    figure.colorbar(shades, ax=figure.axes, label="output (o: 1, x: 0 wanted)")
-    return figure
-
-
 def study(seed: int = 0) -> lesson.Shown:
-    """Compute XOR by hand, then learn it from 100 starts for each size and activation."""
-    rows, drawn = [], None
-    for activation in ("sigmoid", "relu"):
-        for hidden in HIDDEN_UNITS:
-            networks = Networks(hidden, activation, seed)
-            networks.learn()
-            rows.append({"activation": activation, "hidden units": hidden,
-                         "solved of 100": int(networks.solved().sum())})  # fmt: skip
-            drawn = networks if (activation, hidden) == ("sigmoid", 4) else drawn
-    table = pd.DataFrame(rows)
-    share = table.set_index(["activation", "hidden units"])["solved of 100"]
+    """Compute XOR by hand, then learn it from 100 starts for each activation and size."""
+    trained = {}
+    for pair in itertools.product(("sigmoid", "ReLU"), HIDDEN_UNITS):
+        trained[pair] = Networks(*pair, seed)
+        trained[pair].learn()
+    n = {pair: networks.solved().sum() for pair, networks in trained.items()}
+    columns = ["activation", "hidden units", f"solved of {NUM_SEEDS}"]
     return lesson.Shown(
-        table,
-        draw(drawn),
-        (
-            "Two layers (층) of perceptrons compute XOR exactly: NAND and OR feed AND.",
-            f"Learned by backpropagation (오차 역전파), 2 hidden units (은닉 유닛) solve it from "
-            f"{share['sigmoid', 2]} of 100 starts with sigmoid (시그모이드) and {share['relu', 2]} "
-            "with ReLU (렐루); the others end in a local minimum (지역 최솟값) or a dead unit.",
-            f"With 8 hidden units it is {share['sigmoid', 8]} and {share['relu', 8]}: more units "
-            "than needed make a good start likely.",
-        ),
+        pd.DataFrame([(*pair, count) for pair, count in n.items()], columns=columns),
+        draw(trained["sigmoid", 4]),
+        "Two layers (층) of perceptrons (퍼셉트론) compute XOR exactly: NAND and OR feed AND.",
+        f"Learned by backpropagation (오차 역전파), 2 hidden units (은닉 유닛) solve it from "
+        f"{n['sigmoid', 2]} of {NUM_SEEDS} starts with sigmoid (시그모이드), {n['ReLU', 2]} with "
+        "ReLU (렐루); the others end in a local minimum (지역 최솟값) or a dead unit (죽은 유닛).",
+        f"With 8 hidden units it is {n['sigmoid', 8]} and {n['ReLU', 8]}: more units than needed "
+        "make a good start (초깃값) likely.",
     )
 
 
+def draw(networks: Networks):
+    """Draw the hand-made XOR and the plane that the first successful network bends."""
+    winner = networks.solved().argmax()
+    planes = (by_hand, lambda x: networks.forward(x)[1][winner])
+    titles = ("by hand: AND(NAND, OR)", "learned with 4 hidden units")
+    panels = sketches.panels(2, size=(10.5, 4.8))
+    for axes, plane, title in zip(panels, planes, titles, strict=True):
+        shades = sketches.shade(axes, plane, -0.4, 1.4, np.linspace(0, 1, 11), cmap="cividis")
+        sketches.draw_classes(axes, INPUTS, TARGETS, size=130)
+        axes.set(title=title, xlabel="input A", ylabel="input B", aspect="equal")
+    axes.figure.colorbar(shades, ax=list(panels), label="output (o: 1, x: 0 wanted)")
+    return axes.figure
+
+
 if __name__ == "__main__":
-    lesson.main(sys.modules[__name__])
+    lesson.main(study)

@@ -13,7 +13,6 @@ from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.heads import Head
 from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
-from recipes.common.checks.targets import show
 
 RULES, rule = rule_list()
 
@@ -72,7 +71,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
         yield say(
             level,
             f"class_weight {received}",
-            f"a weight for each of the classes {show(np.array(classes))}, as integers"
+            f"a weight for each of the classes {', '.join(map(str, classes[:6]))}, as integers"
             if classes
             else "one class a row; sample_weight weighs rows of any kind",
             f"class_weight={_balanced(counts)}" if classes else "sample_weight=...",
@@ -98,9 +97,10 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
         else:
             single = head.y.is_flat and bool((train == train.flat[0]).all())
         if single:
+            each = head.y.show(np.ravel(train[0]))
             yield say(
                 "warning" if head.uses(NUMERIC) else "error",
-                f"{head.label}{head.y.rows} training targets, each {show(np.ravel(train[0]))}",
+                f"{head.label}{head.y.rows} training targets, each {each}",
                 "targets that differ",
                 "np.unique(y, return_counts=True) shows what there is; load or split the rows anew",
             )

@@ -13,6 +13,8 @@ from recipes.common.checks import reading
 from recipes.common.checks.reading import Leaf
 
 NUMBERS_OF_SAMPLE = 1_000_000
+# Bytes in so many columns are the pixels of pictures.
+PIXELS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +67,22 @@ def is_numeric(values: pd.Series | np.ndarray) -> bool:
     return pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
 
 
+def not_joined(leaf: Leaf) -> list[str]:
+    """Describe the columns of numbers that make objects of a whole table; none where all is well.
+
+    These are truth values beside numbers, and the types that pandas has beside those of NumPy.
+    """
+    if not isinstance(leaf, pd.DataFrame | pd.Series):
+        return []
+    table = leaf.to_frame() if isinstance(leaf, pd.Series) else leaf
+    # Of columns that are no numbers a rule of its own tells.
+    named = [(name, cells.dtype) for name, cells in table.items() if is_numeric(cells)]
+    own = [one for one in named if not isinstance(one[1], np.dtype)]
+    truth = [one for one in named if one[1] == "bool"]
+    odd = own or (truth if len(truth) < len(named) else [])
+    return [f"{name!r} of type {dtype}" for name, dtype in odd]
+
+
 def numbers(values: pd.Series | np.ndarray) -> np.ndarray:
     """Give a numeric column as an array; missing values become NaN."""
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.api.extensions.ExtensionDtype):
@@ -98,4 +116,6 @@ def _are_images(leaf: Leaf) -> bool:
     """Tell pictures, which have rows and columns of pixels, from tables and sequences."""
     if leaf.ndim == 3:
         return leaf.shape[1] == leaf.shape[2] > 4 or leaf.dtype == "uint8"
+    if leaf.ndim == 2 and isinstance(leaf, np.ndarray) and leaf.dtype == "uint8":
+        return leaf.shape[1] >= PIXELS
     return leaf.ndim > 3

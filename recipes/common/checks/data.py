@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from recipes.common.checks import columns, reading, running
+from recipes.common.checks import columns, conversions, reading, running
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 
@@ -32,7 +32,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
         counts = [
             bad
             for part, label, leaf in _leaves(facts, axis)
-            for bad in _count_bad(part + label, leaf)
+            for bad in _count_bad(part + label, leaf, of_text=axis == "y")
         ]
         if not counts or (axis == "x" and _copes(facts)):
             continue
@@ -55,18 +55,43 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
     Thread: tensorflow/tensorflow#28367, pandas-dev/pandas#61916
     """
     for axis in ("x", "y"):
-        # By what to do about it; a column that is so in several parts is named once.
-        found: dict[str, dict[str, str]] = {}
+        # By kind; a column that is so in several parts is named once.
+        found: dict[str, dict[str, tuple]] = {}
         for part, label, leaf in _leaves(facts, axis):
             if axis == "x" and facts.takes_text(label):
                 continue
-            for column, cells in columns.each(leaf):
-                if not columns.is_numeric(cells):
-                    fix, example = _advise(axis, cells)
-                    named = f"{part}{label}{column} with {example}"
-                    found.setdefault(fix, {}).setdefault(label + column, named)
-        for fix, received in found.items():
-            yield say("error", _some(list(received.values())), "numbers", fix)
+            for name, cells in conversions.as_columns(leaf):
+                kind, example = conversions.kind(cells)
+                column = "" if name is None else f" column {name!r}"
+                received = f"{part}{label}{column} with {conversions.show(kind, example)}"
+                found.setdefault(kind, {}).setdefault(label + column, (received, leaf, name))
+        for kind, same in found.items():
+            received, arrays, names = zip(*same.values(), strict=True)
+            fix = conversions.fix(axis, arrays[0], kind, list(dict.fromkeys(names)))
+            yield say("error", _some(list(received)), "numbers", fix)
+
+
+@rule("D14")
+def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
+    """A table whose columns NumPy cannot join to one array of numbers.
+
+    Why: a column of True and False beside numbers, or one of pandas' own types such as Int64, makes
+        objects of the whole table; `fit` stops with "Unsupported object type" or "Invalid dtype".
+    Fix: `x = x.astype("float32")`; `dtype="float32"` in `pd.get_dummies`.
+    Thread: tensorflow/tensorflow#36623, rstudio/keras3#925
+    """
+    told = set()
+    for axis in ("x", "y"):
+        for part, label, leaf in _leaves(facts, axis):
+            if label in told or not (names := columns.not_joined(leaf)):
+                continue
+            told.add(label)
+            yield say(
+                "error",
+                f"{part}{label} with {_some(names)}, which make objects of the table",
+                "one type of number in all columns, of NumPy's own types",
+                f"{label} = {label}.astype('float32')",
+            )
 
 
 @rule("D7")
@@ -93,17 +118,14 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
     else:
         for label, wanted, leaf in facts.inputs:
             if received := _misfit(label, wanted, leaf):
+                expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
+                fix = "x = {name of an input: array, ...}"
                 shape = wanted.shape[1:] if wanted is not None else ()
-                yield say(
-                    "error",
-                    received,
-                    f"(rows, {', '.join(map(str, shape))}), as the model takes it"
-                    if wanted is not None
-                    else f"{len(facts.model.inputs)} array(s), one for each input of the model",
-                    "x = {name of an input: array, ...}"
-                    if leaf is None
-                    else _shape_fix(leaf, shape),
-                )
+                if wanted is not None:
+                    expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
+                if leaf is not None:
+                    fix = _shape_fix(leaf, shape)
+                yield say("error", received, expected, fix)
 
 
 @rule("D8")
@@ -118,6 +140,10 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
     for name, part in facts.parts:
         arrays = [*part.x_leaves, *part.y_leaves]
         counts = {name + label: reading.count(leaf) for label, leaf in arrays}
+        nested = part.y is None or isinstance(part.y, dict | list | tuple)
+        if len(facts.heads) > 1 and not nested:
+            yield _one_array_for_several(facts, name, part, say)
+            continue
         for output in _without_targets(facts, part):
             yield say(
                 "error", f"no {name}y{output}", "targets for each loss", "give y as well as x"
@@ -147,6 +173,19 @@ def _without_targets(facts: Facts, part: reading.Part) -> list[str]:
     return [f" for the output {head.name!r}" if not head.alone else "" for head in lacking]
 
 
+def _one_array_for_several(facts: Facts, name: str, part: reading.Part, say) -> Finding:
+    names = [head.name for head in facts.heads]
+    by_name = isinstance(part.y, pd.DataFrame) and set(names) <= set(part.y.columns)
+    return say(
+        "error",
+        f"{name}y as one {'table' if by_name else 'array'} for {len(names)} outputs",
+        "targets for each output by its name",
+        f"y = {{name: y[name] for name in {names}}}"
+        if by_name
+        else f"y = {{{', '.join(f'{one!r}: ...' for one in names)}}}",
+    )
+
+
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:
     """Give the arrays of x or y of all parts, with the words for the part and for the array."""
     for name, part in facts.parts:
@@ -158,10 +197,13 @@ def _some(things: list[str]) -> str:
     return ", ".join(things[:6]) + (f", … ({len(things)} in all)" if len(things) > 6 else "")
 
 
-def _count_bad(where: str, leaf: reading.Leaf) -> Iterator[str]:
-    """Count what is no number that float32 can hold, column by column."""
+def _count_bad(where: str, leaf: reading.Leaf, of_text: bool) -> Iterator[str]:
+    """Count what is no number that float32 can hold, column by column; of text what is missing."""
     for column, cells in columns.each(leaf):
         if not columns.is_numeric(cells) or not cells.size:
+            missing = int(pd.isna(np.asarray(cells)).sum()) if of_text and cells.size else 0
+            if missing:
+                yield f"{missing} NaN in {where}{column}"
             continue
         numbers = columns.numbers(cells)
         if numbers.dtype.kind != "f":
@@ -201,6 +243,8 @@ def _fill(facts: Facts, only_missing: bool) -> str:
     """Say how to get rid of missing, or also of infinite and too large, inputs."""
     if any(isinstance(leaf, pd.DataFrame) for _, leaf in facts.train.x_leaves):
         first = "" if only_missing else "x = x.replace([np.inf, -np.inf], np.nan); "
+        if any(columns.not_joined(leaf) for _, leaf in facts.train.x_leaves):
+            first = f"x = x.astype('float32'); {first}"  # pandas' own truth values have no median
         return f"{first}x = x.fillna(x.median(numeric_only=True)), with the training rows' median"
     if only_missing:
         return "x = np.where(np.isnan(x), np.nanmedian(x, axis=0), x), or drop those rows"
@@ -208,40 +252,10 @@ def _fill(facts: Facts, only_missing: bool) -> str:
 
 
 def _drop(facts: Facts, only_missing: bool) -> str:
-    return "keep = np.isfinite(y); x, y = x[keep], y[keep]: a row without target teaches nothing"
-
-
-def _advise(axis: str, cells: pd.Series | np.ndarray) -> tuple[str, str]:
-    """Say what to do about a column that is not numeric, and give an example of what is in it."""
-    flat = np.asarray(cells, dtype=object).ravel()
-    known = [cell for cell in flat[:1000] if np.ndim(cell) or not pd.isna(cell)]
-    if not known:
-        return "leave the column out: it holds nothing", "nothing but missing values"
-    example = f"values such as {known[0]!r}"
-    if cells.dtype.kind == "M":
-        since = "(x[name] - x[name].min()).dt.days, or .dt.year"
-        return f"x[name] = {since}" if isinstance(cells, pd.Series) else "days or years", "dates"
-    if isinstance(known[0], np.ndarray | list | tuple | dict):
-        return "np.stack(list(x)), or keras.utils.pad_sequences for rows of different length", (
-            f"a {type(known[0]).__name__} in each cell"
-        )
-    if _are_numbers(known):
-        kind = "numbers as text" if isinstance(known[0], str) else f"numbers as {cells.dtype}"
-        if isinstance(cells, pd.Series):
-            return (
-                "x[name] = pd.to_numeric(x[name], errors='coerce')",
-                f"{kind}, such as {known[0]!r}",
-            )
-        return f"{axis} = {axis}.astype('float32')", f"{kind}, such as {known[0]!r}"
-    if axis == "y":
-        return "classes, y = np.unique(y, return_inverse=True)", example
-    return "x = pd.get_dummies(x), or leave the column out", example
-
-
-def _are_numbers(cells: list) -> bool:
-    """Tell whether nearly all of some cells can be read as numbers."""
-    as_numbers = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce")
-    return as_numbers.notna().mean() > 0.9
+    known = "pd.notna(y)" if only_missing else "np.isfinite(y)"
+    wide = any(leaf.ndim > 1 for _, leaf in facts.train.y_leaves)
+    keep = f"{known}.all(axis=1)" if wide else known
+    return f"keep = {keep}; x, y = x[keep], y[keep]: a row without target teaches nothing"
 
 
 def _misfit(label: str, wanted, leaf: reading.Leaf | None) -> str | None:
@@ -264,16 +278,6 @@ def _accepts(wanted: tuple, given: tuple) -> bool:
     )
 
 
-def _shape_advice(wanted, leaf: reading.Leaf | None) -> tuple[str, str]:
-    """Say what an input of the model takes, and how to bring its array to that."""
-    if wanted is None:
-        return "one array for each input of the model", "x = {name of an input: array, ...}"
-    expected = f"(rows, {', '.join(map(str, wanted.shape[1:]))}), as the model takes it"
-    if leaf is None:
-        return expected, "x = {name of an input: array, ...}"
-    return expected, _shape_fix(leaf, wanted.shape[1:])
-
-
 def _shape_fix(leaf: reading.Leaf, wanted: tuple | None) -> str:
     shape = tuple(leaf.shape[1:])
     if wanted and len(wanted) == 1 and len(shape) > 1 and wanted[0] == np.prod(shape):
@@ -283,4 +287,7 @@ def _shape_fix(leaf: reading.Leaf, wanted: tuple | None) -> str:
         return (
             "x = x[..., None]" if channels == 1 else f"x = np.repeat(x[..., None], {channels}, -1)"
         )
-    return f"keras.Input({shape}) as the model's input"
+    fewer = ""
+    if isinstance(leaf, pd.DataFrame) and wanted and len(wanted) == 1 and wanted[0] < shape[0]:
+        fewer = f", or x = x[[...]] with the {wanted[0]} columns that it takes"
+    return f"keras.Input({shape}) as the model's input{fewer}"

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
+import numpy as np
+
 from recipes.common.checks.losses import Loss
 from recipes.common.checks.targets import Targets
 
+_METRICS = {
+    name.lower(): kind for name, kind in vars(keras.metrics).items() if isinstance(kind, type)
+}
 # Fewer rows than this do not show what their values stand for.
 FEW_ROWS = 10
 
@@ -73,6 +79,26 @@ class Head:
         return len(y) == len(output) and all(mine in (its, None) for its, mine in pairs)
 
     @property
+    def has_one_value(self) -> bool:
+        """Whether the targets have one value for each row, or for each place of it."""
+        rank = len(self.y.shape)
+        column = rank == len(self.shape) + 1 and self.y.shape[-1] == 1
+        return column or rank == len(self.shape) or self.y.is_flat
+
+    @property
+    def has_axes_left(self) -> bool:
+        """Whether the outputs have an axis more than the targets have: time, or a picture's."""
+        if not self.y.rows or len(self.shape) < 2 or len(self.y.shape) > len(self.shape):
+            return False
+        first = self.y.shape[1:2]
+        return not first or self.shape[0] not in (None, first[0])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Distinct values of the targets without a class that the loss leaves out."""
+        return self.y.labels[self.y.labels != self.loss.ignored_class]
+
+    @property
     def has_label_for_each_unit(self) -> bool:
         """Whether the targets have a column for each of several units."""
         wide = self.y.is_number and len(self.y.shape) == len(self.shape) + 1
@@ -93,6 +119,19 @@ def _align(longer: tuple, shorter: tuple) -> tuple[tuple, tuple]:
     if len(shorter) == 1:
         return longer, (*shorter, 1)
     return longer[:-1], shorter
+
+
+def metric_class(metric: object) -> type | None:
+    """Give Keras's own class of a metric, or of a name or function that stands for it; else None.
+
+    No metric is made: that would change the names of those that the user makes afterwards.
+    """
+    if isinstance(metric, str):
+        name = metric
+    else:
+        kind = metric if hasattr(metric, "__name__") else type(metric)
+        name = kind.__name__ if kind.__module__.startswith("keras.") else ""
+    return _METRICS.get(name.replace("_", "").lower())
 
 
 def metric_name(metric: object) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recipes.common.checks import activations
+from recipes.common.checks import activations, remedies
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.heads import Head
 from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
-from recipes.common.checks.targets import show
 
 RULES, rule = rule_list(lambda facts: facts.heads)
 
@@ -31,8 +30,10 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
     """
     classes = _count_classes(head)
     if head.units == 1 and head.uses(SPARSE | CATEGORICAL):
-        if head.activation not in ("softmax", "sigmoid"):  # these have a rule of their own
-            yield say("error", f"1 output unit with {head.loss.name}", *_one_unit(head))
+        own_rule = head.activation in ("softmax", "sigmoid") or _are_numbers(head)
+        if not own_rule:
+            expected = "one unit for each class, or the binary loss for two classes"
+            yield say("error", f"1 output unit with {head.loss.name}", expected, remedies.fix(head))
     elif classes and classes != head.units:
         missing = classes < head.units and head.uses(SPARSE)
         yield say(
@@ -54,7 +55,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     """
     if not _has_class_numbers(head) or head.units == 1:
         return
-    labels = _labels(head)
+    labels = head.labels
     level = None
     if labels[0] < 0 or labels[-1] >= head.units:
         level = "error" if not _is_too_narrow(head) else None
@@ -63,7 +64,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     if level:
         yield say(
             level,
-            f"labels {show(labels)}",
+            f"labels {head.y.show(labels)}",
             f"0 to {len(labels) - 1}, one for each of {len(labels)} classes",
             "classes, y = np.unique(y, return_inverse=True)",
         )
@@ -78,15 +79,14 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
     Fix: `loss="sparse_categorical_crossentropy"`.
     Thread: keras-team/keras#193, tensorflow/tensorflow#52060
     """
-    rank = len(head.y.shape)
-    integers = rank == len(head.shape) or (rank == len(head.shape) + 1 and head.y.shape[-1] == 1)
-    if head.uses(CATEGORICAL) and head.y.is_number and integers and (head.units or 0) > 1:
-        logits = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+    if not head.uses(CATEGORICAL) or not head.y.is_number or (head.units or 0) < 2:
+        return
+    if head.has_one_value and not _are_numbers(head):
         yield say(
             "error",
             f"integer labels of shape {head.y.shape} with {head.loss.name}",
             "one-hot labels, or the sparse loss",
-            f"loss={logits if head.from_logits else repr('sparse_categorical_crossentropy')}",
+            remedies.fix(head),
         )
 
 
@@ -99,15 +99,15 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
     Fix: `loss="categorical_crossentropy"`, or `y = y.argmax(axis=-1)`.
     Thread: keras-team/keras#7339, tensorflow/tensorflow#28441
     """
-    several = head.y.is_rows_of_0_and_1 and head.y.positives.max() > 1
+    several = remedies.kind(head) == "multilabel"
     if head.uses(SPARSE) and head.has_label_for_each_unit and not several:
-        logits = "keras.losses.CategoricalCrossentropy(from_logits=True)"
+        numbers = _are_numbers(head)
         yield say(
             "error",
-            f"one-hot labels of shape {head.y.shape} with {head.loss.name}",
+            f"{'targets' if numbers else 'one-hot labels'} of shape {head.y.shape} with "
+            f"{head.loss.name}",
             "class numbers, one for each row, or the categorical loss",
-            f"loss={logits if head.from_logits else repr('categorical_crossentropy')}, "
-            "or y = y.argmax(axis=-1)",
+            remedies.fix(head) + ("" if numbers else ", or y = y.argmax(axis=-1)"),
         )
 
 
@@ -121,12 +121,15 @@ def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
         label.
     Thread: keras-team/keras#17388, tensorflow/tensorflow#31749
     """
-    if head.uses(BINARY) and head.y.is_number and not head.fits:
+    if head.uses(BINARY) and head.y.is_number and not head.fits and not head.has_axes_left:
+        two_columns = head.units == 1 and head.y.is_one_hot and head.y.shape[-1] == 2
         yield say(
             "error",
             f"labels of shape {head.y.shape} and outputs of shape {head.shown_shape}",
             "the same number of columns",
-            _binary_fix(head),
+            "y = y[:, 1], which is 1 for the second of the two classes"
+            if two_columns
+            else remedies.fix(head),
         )
 
 
@@ -141,16 +144,19 @@ def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
     """
     if not head.uses(CROSS_ENTROPY) or not head.has_label_for_each_unit:
         return
-    if head.activation != "softmax" and head.uses(BINARY):
+    if (head.activation != "softmax" or head.units == 1) and head.uses(BINARY):
         return
     positives = head.y.positives if head.y.is_rows_of_0_and_1 else np.zeros(1)
     if positives.max() > 1:  # rows of zeros alone are padding
         yield say(
             "error",
             f"rows with {int(positives.min())} to {int(positives.max())} classes at once "
-            f"(multi-label) and {head.loss.name} after {head.activation or 'the output'}",
+            f"(multi-label) and {head.loss.name} after "
+            + {"linear": "a linear output", None: "the output"}.get(
+                head.activation, f"{head.activation}"
+            ),
             "one yes/no for each class",
-            f"Dense({head.units}, activation='sigmoid') with loss='binary_crossentropy'",
+            remedies.fix(head),
         )
 
 
@@ -167,16 +173,14 @@ def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
         return
     low, high = head.y.range
     if low < 0 or high > 1:
-        labels = head.y.labels
-        fix = f"y = (y == {high:g}).astype(int)"
-        if not head.y.are_integers:
-            fix = f"loss='mse' with Dense({head.units}) if these are numbers to predict"
-        elif len(labels) > 2:
-            fix = (
-                f"Dense({len(labels)}, activation='softmax') with "
-                "loss='sparse_categorical_crossentropy' for that many classes"
-            )
-        yield say("error", f"binary labels {show(labels)}", "0 and 1", fix)
+        fix = remedies.fix(head)
+        if remedies.are_bytes(head):
+            fix = "y = y / 255"
+        elif _are_numbers(head):
+            fix += ", if these are numbers to predict"
+        elif len(head.y.labels) == 2:
+            fix = f"y = (y == {high:g}).astype(int)"
+        yield say("error", f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
 
 
 @rule("H12")
@@ -188,22 +192,18 @@ def regression_with_activation(head: Head, say) -> Iterator[Finding]:
     Fix: `Dense(1)` without activation.
     Thread: keras-team/keras#3753, keras-team/keras#108
     """
-    if not head.uses(NUMERIC) or not head.y.is_number or head.rescaled:
-        return
-    if head.activation not in activations.REACH:
-        return
-    low, high = activations.REACH[head.activation]
-    sample = head.y.sample[np.isfinite(head.y.sample)]
-    unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
-    outside = head.y.range[0] < low or head.y.range[1] > high
-    if outside or head.activation in ("relu", "relu6"):
+    if _is_held_back(head):
+        low, high = activations.REACH[head.activation]
+        sample = head.y.sample[np.isfinite(head.y.sample)]
+        unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
+        outside = head.y.range[0] < low or head.y.range[1] > high
         share = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
         yield say(
             "error" if outside else "warning",
             f"a {head.activation} output"
             + (f", which cannot reach {share} of the targets" if outside else ""),
             "a linear output for a regression",
-            _regression_fix(head),
+            _number_fix(head),
         )
 
 
@@ -216,12 +216,12 @@ def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
     Fix: as many output units as target columns.
     Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
     """
-    if head.uses(NUMERIC) and head.y.is_number and not head.fits:
+    if head.uses(NUMERIC) and head.y.is_number and not head.fits and not head.has_axes_left:
         yield say(
             "error",
             f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
             "the same number of columns",
-            _regression_fix(head),
+            _number_fix(head),
         )
 
 
@@ -234,32 +234,67 @@ def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
     Fix: `loss="mse"` with a linear output for numbers; softmax and the sparse loss for classes.
     Thread: keras-team/keras#11786
     """
-    if head.uses(SPARSE) and head.y.is_number and not head.y.are_integers:
+    if head.uses(SPARSE | CATEGORICAL) and head.y.is_number and _are_numbers(head):
         broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
-        yield say(
-            "error",
-            f"targets such as {show(broken[:3])} with {head.loss.name}, which cuts off decimals",
-            "class numbers; or a regression, where these are numbers to predict",
-            "loss='mse' with Dense(1)",
-        )
-    elif head.uses(NUMERIC) and head.fits and head.are_classes:
+        cut = ", which cuts off decimals" if head.uses(SPARSE) and broken.size else ""
+        if head.has_one_value or head.uses(CATEGORICAL):  # else told by another rule
+            yield say(
+                "error",
+                f"targets such as {head.y.show((broken if cut else head.y.labels)[:3])} with "
+                f"{head.loss.name}{cut}",
+                "classes; or a regression, where these are numbers to predict",
+                remedies.fix(head),
+            )
+    elif head.uses(NUMERIC) and head.fits and head.are_classes and not _is_held_back(head):
         yield say(
             "warning",
-            f"class numbers {show(head.y.labels)} as targets of a regression ({head.loss.name})",
+            f"class numbers {head.y.show(head.y.labels)} as targets of a regression "
+            f"({head.loss.name})",
             "a classification, if these are classes",
-            _class_fix(head),
+            remedies.fix(head),
+        )
+
+
+@rule("H17")
+def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
+    """An output for each step or pixel where there is one target for each row.
+
+    Why: without `Flatten`, or with `return_sequences=True` in the last LSTM, the model predicts
+        once for each step; a regression loss broadcasts the target silently, others stop inside
+        the loss.
+    Fix: `keras.layers.Flatten()` before the output layer; no `return_sequences=True` in the last
+        recurrent layer.
+    Thread: keras-team/keras#6351
+    """
+    if head.uses(CROSS_ENTROPY | NUMERIC) and head.y.is_number and head.has_axes_left:
+        yield say(
+            "error",
+            f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
+            "one prediction for each row",
+            "keras.layers.Flatten() before the output layer; after an LSTM or GRU "
+            "return_sequences=False in it",
         )
 
 
 def _has_class_numbers(head: Head) -> bool:
-    """Whether each row, or each place of it, has one whole number for the sparse loss."""
-    rank = len(head.y.shape)
-    fits = rank == len(head.shape) or (rank == len(head.shape) + 1 and head.y.shape[-1] == 1)
-    return head.uses(SPARSE) and head.y.are_integers and fits and bool(_labels(head).size)
+    """Whether each row, or each place of it, has one whole number that stands for a class."""
+    if not head.uses(SPARSE | CATEGORICAL) or not head.has_one_value or _are_numbers(head):
+        return False
+    return head.y.are_integers and bool(head.labels.size)
 
 
-def _labels(head: Head) -> np.ndarray:
-    return head.y.labels[head.y.labels != head.loss.ignored_class]
+def _are_numbers(head: Head) -> bool:
+    """Whether the targets are numbers to predict rather than classes."""
+    return remedies.kind(head) == "regression"
+
+
+def _is_held_back(head: Head) -> bool:
+    """Whether the output's activation does not reach all targets of a regression, or may die."""
+    if not head.uses(NUMERIC) or not head.y.is_number or head.rescaled:
+        return False
+    low, high = activations.REACH.get(head.activation, (-np.inf, np.inf))
+    outside = head.y.range[0] < low or head.y.range[1] > high
+    return outside or head.activation in ("relu", "relu6")
 
 
 def _count_classes(head: Head) -> int | None:
@@ -268,7 +303,7 @@ def _count_classes(head: Head) -> int | None:
         return head.y.shape[-1] if head.y.shape[-1] > 1 else None
     if not _has_class_numbers(head):
         return None
-    labels = _labels(head)
+    labels = head.labels
     if labels[0] < 0:
         return None
     if labels[-1] >= head.units:
@@ -279,51 +314,19 @@ def _count_classes(head: Head) -> int | None:
 
 def _is_too_narrow(head: Head) -> bool:
     """Whether there are more classes than units, rather than labels that begin at 1."""
-    labels = _labels(head)
+    labels = head.labels
     return labels[0] >= 0 and len(labels) > head.units
 
 
 def _is_surely_absent(head: Head) -> bool:
     """Whether some classes have no row although there are rows enough to show them by chance."""
-    seen = len(_labels(head))
+    seen = len(head.labels)
     if seen == head.units or head.units > MANY_CLASSES or len(head.shape) > 1:
         return False
     return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
 
 
-def _one_unit(head: Head) -> tuple[str, str]:
-    """What is expected, and the fix, for one unit with a loss over several classes."""
-    if head.y.is_number and len(head.y.labels) > 2:
-        fix = f"Dense({len(head.y.labels)}, activation='softmax')"
-    else:
-        fix = "Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
-    return "one unit for each class, or the binary loss for two classes", fix
-
-
-def _binary_fix(head: Head) -> str:
-    if head.y.is_flat and head.y.are_class_numbers and len(head.y.labels) == head.units > 2:
-        return (
-            f"Dense({head.units}, activation='softmax') with loss='sparse_categorical_crossentropy'"
-        )
-    if head.units == 1 and head.y.is_one_hot and head.y.shape[-1] == 2:
-        return "y = y[:, 1], which is 1 for the second of the two classes"
-    if head.units == 1 and head.y.is_one_hot:
-        return (
-            f"Dense({head.y.shape[-1]}, activation='softmax') with loss='categorical_crossentropy'"
-        )
-    return f"Dense({1 if head.y.is_flat else head.y.shape[-1]}, activation='sigmoid')"
-
-
-def _regression_fix(head: Head) -> str:
-    if head.are_classes:
-        return _class_fix(head) + ", if these are classes"
-    return f"Dense({1 if head.y.is_flat else head.y.shape[-1]})"
-
-
-def _class_fix(head: Head) -> str:
-    if len(head.y.labels) == 2:
-        return "Dense(1, activation='sigmoid') with loss='binary_crossentropy'"
-    return (
-        f"Dense({len(head.y.labels)}, activation='softmax') with "
-        "loss='sparse_categorical_crossentropy'"
-    )
+def _number_fix(head: Head) -> str:
+    if remedies.are_bytes(head):
+        return "y = y / 255"
+    return remedies.fix(head) + ("" if _are_numbers(head) else ", if these are classes")

@@ -49,11 +49,6 @@ class Loss:
     function: Callable[[object, object], object] | None = None
     by_short_name: bool = False
 
-    @property
-    def class_name(self) -> str:
-        """Keras's class of it: MeanSquaredError for mean_squared_error."""
-        return next(key for key, name in _CLASSES.items() if name == self.name)
-
 
 def describe(given: object, y: np.ndarray | None, output_shape: tuple) -> Loss:
     """Describe the loss that a model was compiled with.

@@ -55,7 +55,7 @@ class Table:
         return cls(x, y, columns, splits.source.class_names)
 
 
-@rule("D14")
+@rule("D16")
 def target_in_a_column(table: Table, say) -> Iterator[Finding]:
     """A column that gives the target away: equal to it, or another way of writing it.
 
@@ -77,7 +77,7 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D15")
+@rule("D17")
 def rows_numbered(table: Table, say) -> Iterator[Finding]:
     """A column that numbers the rows.
 
@@ -97,7 +97,7 @@ def rows_numbered(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D16")
+@rule("D18")
 def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
     """Rows that follow one another in time, split at random.
 
@@ -123,7 +123,7 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
             return
 
 
-@rule("D17")
+@rule("D19")
 def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
     """A class of few rows.
 
@@ -145,7 +145,7 @@ def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D18")
+@rule("D20")
 def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
     """More columns than rows to learn from.
 

@@ -72,14 +72,21 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
 def no_gradient(step: Step, say) -> Iterator[Finding]:
     """Gradients that are zero or not finite at the first step.
 
-    Why: with a gradient of zero in every weight nothing can change; with NaN everything becomes
-        NaN.
+    Why: with a gradient of zero in every weight, or no weight to train, nothing can change; with
+        NaN everything becomes NaN.
     Fix: a linear output, leaky ReLU, a loss made of operations that have a gradient (no argmax or
         rounding), scaled inputs.
     Thread: keras-team/keras#3687
     """
     there = [gradient for gradient in step.gradients if gradient is not None]
-    if step.gradients and not any(np.any(gradient) for gradient in there):
+    if not step.gradients:
+        yield say(
+            "error",
+            "a model without a weight to train",
+            "at least one layer whose weights are trained",
+            "trainable = True for the model, or for its last layers, before compile",
+        )
+    elif not any(np.any(gradient) for gradient in there):
         yield say(
             "error",
             "a gradient of zero for every weight at the first step",

@@ -39,6 +39,8 @@ def twins(train: Part, other: Part) -> tuple[int, float]:
     if not alike.size:
         return 0, 0.0
     alike = alike[(first[alike] == second[places[alike]]).all(axis=1)]
+    if first.shape[1] > 1:  # a dark picture or a night without sun is nobody's copy
+        alike = alike[(first[alike] != first[alike, :1]).any(axis=1)]
     found = np.isin(other_keys, keys[alike])
     ordered = np.sort(keys)
     same = np.concatenate([[False], ordered[1:] == ordered[:-1], [False]])

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from recipes.common.checks import columns, reading
+from recipes.common.checks import columns, reading, remedies
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.losses import NUMERIC, RELATIVE
@@ -62,9 +62,9 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
                 f"deviation {deviation[worst]:.4g}",
                 "values around 0 to 1, and no layer of the model makes them so",
                 "keras.layers.Rescaling(1 / 255) as the first layer"
-                if summary.are_images
-                else "normalise = keras.layers.Normalization(); normalise.adapt(x) as the first "
-                "layer",
+                if summary.are_images or _are_flat_pixels(summary)
+                else "normalise = keras.layers.Normalization(); normalise.adapt(np.array(x)) as "
+                "the first layer",
             )
 
 
@@ -82,11 +82,16 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
             ratio = _ratio_of_scales(train, other)
             if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
                 times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+                # Rows that `fit` itself sets aside were scaled with the others.
+                in_order = bool(facts.settings.validation_split)
                 yield say(
-                    "error",
+                    "warning" if in_order else "error",
                     f"{name}{label} whose values are {times} those of training",
                     "one scale for all parts, taken from the training rows",
-                    "x_other = scaler.transform(x_other) with the scaler of the training rows",
+                    "shuffle the rows before the split; where they follow time, learn the "
+                    "differences, x = np.diff(x, axis=0)"
+                    if in_order
+                    else "x_other = scaler.transform(x_other) with the scaler of the training rows",
                 )
 
 
@@ -111,8 +116,10 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
                 "warning",
                 f"{head.label}targets with mean {mean:.4g} and standard deviation {deviation:.4g}",
                 "targets around 0 to 1, near where a network begins",
-                "to_unit = keras.layers.Normalization(invert=True); to_unit.adapt(y) as the last "
-                "layer, with y of shape (rows, 1)",
+                "y = y / 255"
+                if remedies.are_bytes(head)
+                else "to_unit = keras.layers.Normalization(invert=True); "
+                "to_unit.adapt(np.reshape(y, (len(y), -1))) as the last layer",
             )
 
 
@@ -160,6 +167,32 @@ def normalization_not_adapted(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
+@rule("D15")
+def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
+    """Numbers of words that an Embedding layer has no row for.
+
+    Why: a number of `input_dim` or more stops training in the middle on a CPU and is read as zeros
+        on a GPU, and so is one below 0; of scaled numbers only the whole part counts, which is 0.
+    Fix: `keras.layers.Embedding(input_dim=x.max() + 1, ...)`, and no scaling of words by number.
+    Thread: keras-team/keras#11819, tensorflow/tensorflow#38619
+    """
+    for label, leaf, size in _words(facts):
+        low, high = leaf.min(), leaf.max()
+        sample = reading.take(leaf, reading.spread(len(leaf)))
+        if (sample % 1 != 0).any():
+            fix = "leave the numbers of the words as they were, without scaling"
+            yield say("error", f"{label} with fractions for an Embedding", "whole numbers", fix)
+        elif low < 0 or high >= size:
+            yield say(
+                "error",
+                f"{label} with values {low:g} to {high:g} for an Embedding of {size}",
+                f"whole numbers from 0 to {size - 1}",
+                f"keras.layers.Embedding(input_dim={int(high) + 1}, ...)"
+                if low >= 0
+                else "x = x - x.min() for all parts, with the minimum of the training rows",
+            )
+
+
 def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
     """Give the Normalization layers that have neither been adapted nor been told their numbers."""
     return [
@@ -171,6 +204,25 @@ def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
         and not np.any(layer.adapt_mean.numpy())
         and np.all(layer.adapt_variance.numpy() == 1)
     ]
+
+
+def _words(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Give each array of numbers that goes into an Embedding as it is, and that layer's size."""
+    for layer in facts.operations:
+        if not isinstance(layer, keras.layers.Embedding):
+            continue
+        taken = [one for node in layer._inbound_nodes for one in node.arguments.keras_tensors]
+        for label, tensor, leaf in facts.inputs:
+            given = isinstance(leaf, np.ndarray) and leaf.size and columns.is_numeric(leaf)
+            if given and any(one is tensor for one in taken):
+                yield label, leaf, layer.input_dim
+
+
+def _are_flat_pixels(summary: columns.Summary) -> bool:
+    """Tell flattened pictures of bytes, whatever their type is now, from other wide tables."""
+    values = summary.values
+    wide = values.shape[1] >= columns.PIXELS and values.max() <= remedies.BYTE
+    return wide and _are_raw_pixels(summary) and bool((values % 1 == 0).all())
 
 
 def _starts_with_weights(facts: Facts) -> bool:

@@ -12,7 +12,7 @@ import keras
 from recipes.common.checks import programs
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
-from recipes.common.checks.heads import metric_name
+from recipes.common.checks.heads import metric_class, metric_name
 
 RULES, rule = rule_list()
 
@@ -243,9 +243,8 @@ def _direction(metric: object) -> str | None:
         if metric.lower() in ("accuracy", "acc"):
             return "max"
         try:
-            metric = keras.metrics.get(metric)
-            metric = metric() if isinstance(metric, type) else metric
-        except (ValueError, TypeError):
+            metric = metric_class(metric)(name=metric)
+        except TypeError:  # no such metric, or one that wants more than a name
             return None
     return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
 

@@ -12,7 +12,6 @@ from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.heads import Head
 from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
-from recipes.common.checks.targets import show
 
 RULES, rule = rule_list()
 
@@ -45,7 +44,7 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
             for where, classes in _missing_classes(head):
                 yield say(
                     "error",
-                    f"{head.label}no row of class {show(classes)} in the {where} part",
+                    f"{head.label}no row of class {head.y.show(classes)} in the {where} part",
                     "every class in both parts",
                     fix,
                 )
@@ -55,7 +54,7 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
                 f"{head.label}targets in order of size, of which the last "
                 f"{facts.settings.validation_split:.0%} are set aside",
                 "validation targets of the same range as those of training",
-                fix,
+                f"{fix}; rows that follow time stay in order, ignore=['S1']",
             )
 
 
@@ -80,7 +79,7 @@ def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
                 "error",
                 f"{count} of {part.rows} {name}rows that are training rows too",
                 "rows that training has not seen",
-                "x.drop_duplicates() before the split, and oversampling after it",
+                _part_rows(facts, count == part.rows),
             )
 
 
@@ -147,6 +146,19 @@ def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
             "a fifth of the rows, or 100 of them",
             "validation_split=0.2, or cross-validation where there are few rows",
         )
+
+
+def _part_rows(facts: Facts, all_of_them: bool) -> str:
+    """Say how to keep the rows of two parts apart: cut elsewhere, or drop the copies first."""
+    if facts.train.batches is not None:
+        return "validation = dataset.take(n); train = dataset.skip(n), without shuffling anew"
+    if all_of_them:
+        return "x_train, y_train = x[:n], y[:n]; x_validation, y_validation = x[n:], y[n:]"
+    if isinstance(facts.train.x, pd.DataFrame):
+        keep = "keep = ~x.duplicated()"
+    else:
+        keep = "_, keep = np.unique(x, axis=0, return_index=True)"
+    return f"{keep}; x, y = x[keep], y[keep] before the split, and oversampling after it"
 
 
 def _are_measured(facts: Facts) -> bool:

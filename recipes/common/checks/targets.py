@@ -15,20 +15,24 @@ NUMBERS_OF_SAMPLE = 200_000
 
 
 class Targets:
-    """The targets of one output, in all parts of the data.
+    """The targets of one output, in all parts of the data; text as what it will have to become.
+
+    Text that names classes comes as their numbers, and numbers as text as numbers: a rule about
+    text tells of it, and the other rules look at what its fix makes.
 
     Attributes:
         parts: Training, validation and test targets as arrays; those that are there.
         validation: The validation targets; None without a validation part.
+        names: The text that each number stands for; empty where there was no text.
     """
 
     def __init__(self, train, validation=None, test=None):
-        self.train = _to_array(train)
-        self.validation = None if validation is None else _to_array(validation)
-        others = (self.validation, None if test is None else _to_array(test))
+        given = [_to_array(part) for part in (train, validation, test)]
+        (self.train, *others), self.names = _without_text(given)
+        self.validation = None if validation is None else others[0]
         self.parts = (
             self.train,
-            *(y for y in others if y is not None and y.shape[1:] == self.shape[1:]),
+            *(y for y in others if y.ndim and y.size and y.shape[1:] == self.shape[1:]),
         )
 
     @property
@@ -104,11 +108,10 @@ class Targets:
         """Whether each row has a single 1."""
         return self.is_rows_of_0_and_1 and bool((self.positives == 1).all())
 
-
-def show(values: np.ndarray) -> str:
-    """Write the first few of some values."""
-    shown = [f"{value:g}" for value in values[:6]]
-    return ", ".join(shown) + (f", … ({len(values)} values)" if len(values) > 6 else "")
+    def show(self, values: np.ndarray) -> str:
+        """Write the first few of some values, as the text that they stand for where there is."""
+        named = [repr(self.names[int(v)]) if self.names else f"{v:g}" for v in values[:6]]
+        return ", ".join(named) + (f", … ({len(values)} values)" if len(values) > 6 else "")
 
 
 def _to_array(y) -> np.ndarray:
@@ -119,6 +122,25 @@ def _to_array(y) -> np.ndarray:
     if isinstance(y, pd.DataFrame | pd.Series) and _is_nullable(y):
         return y.to_numpy(dtype="float64", na_value=np.nan)
     return np.asarray(y)
+
+
+def _without_text(parts: list[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+    """Give text in one column as numbers, those it spells or one for each text, and the texts."""
+    flat = [part.size == len(part) for part in parts]
+    if not reading.is_text(parts[0]) or not parts[0].size or not all(flat):
+        return parts, []
+    cells = pd.Series(np.concatenate([part.astype(object).ravel() for part in parts]))
+    kind = pd.api.types.infer_dtype(cells, skipna=True)
+    if kind in ("date", "datetime", "timedelta", "period", "bytes", "mixed", "complex", "empty"):
+        return parts, []
+    known = cells.notna()
+    numbers, names = pd.to_numeric(cells, errors="coerce").astype("float64"), []
+    if numbers[known].isna().any():
+        numbers[known], names = pd.factorize(cells[known].astype(str), sort=True)
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    pieces = np.split(numbers.to_numpy(), ends)
+    shaped = [piece.reshape(part.shape) for piece, part in zip(pieces, parts, strict=True)]
+    return shaped, list(names)
 
 
 def _is_nullable(y: pd.DataFrame | pd.Series) -> bool:

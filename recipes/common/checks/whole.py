@@ -31,7 +31,7 @@ def not_judged(facts: Facts, say) -> Iterator[Finding]:
             "warning",
             f"data that are not judged: {facts.train.fault or 'there are none'}",
             "arrays, tables or a finite data set",
-            "check(model, x, y) with some rows as arrays",
+            "check(model, x, y) with some rows as arrays; --data x.csv --target y in the command",
         )
     if facts.fault and facts.train.x is None:
         yield say(
