@@ -50,6 +50,8 @@ class Config(configs.TableConfig):
     """Share of the weights, times the learning rate, that each step takes away."""
     bins: configs.Count = 64
     """Pieces of the piecewise linear encoding of each number."""
+    embedding_units: configs.Count = 16
+    """Numbers that each number becomes."""
     members: configs.Count = 8
     """Networks in one, whose mean is the prediction."""
     most_words: configs.Count = 100
@@ -85,6 +87,7 @@ def build_model(config: Config) -> keras.Model:
         problem,
         *described,
         bins=config.bins,
+        embedding_units=config.embedding_units,
         members=config.members,
         hidden_units=config.hidden_units,
         dropout=config.dropout,

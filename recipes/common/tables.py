@@ -86,6 +86,7 @@ def network(
     most_words: int,
     *,
     bins: int,
+    embedding_units: int,
     members: int,
     hidden_units: tuple[int, ...],
     dropout: float,
@@ -98,6 +99,7 @@ def network(
         num_words: Words in each category.
         most_words: Of a category that have a column of their own.
         bins: Pieces of the piecewise linear encoding of each number.
+        embedding_units: Numbers that each number becomes.
         members: Of the ensemble.
         hidden_units: Of each hidden layer.
         dropout: Share of each hidden layer's outputs that is zeroed in training.
@@ -108,8 +110,8 @@ def network(
     inputs = keras.Input((2 * num_numbers + len(num_words),))
     parts = []
     if num_numbers:
-        pieces = piecewise_linear(inputs[:, :num_numbers], num_numbers, bins)
-        parts += [inputs[:, : 2 * num_numbers], pieces]
+        parts.append(embedding(inputs[:, :num_numbers], num_numbers, bins, embedding_units))
+        parts.append(inputs[:, num_numbers : 2 * num_numbers])
     if num_words:
         parts.append(one_hot(inputs[:, 2 * num_numbers :], num_words, most_words))
     hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
@@ -147,22 +149,41 @@ def one_hot(numbers: keras.KerasTensor, num_words: list[int], most_words: int) -
     return keras.ops.cast(keras.ops.equal(of_each, [float(word) for word in words]), "float32")
 
 
-def piecewise_linear(numbers: keras.KerasTensor, num_numbers: int, bins: int) -> keras.KerasTensor:
-    """Encode each number by how far it has come through each of its bins, 0 to 1.
+def embedding(
+    numbers: keras.KerasTensor, num_numbers: int, bins: int, units: int
+) -> keras.KerasTensor:
+    """Let each number become several, each a straight line and learned bends at the bins' edges.
 
     Source: Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular
-    deep learning", equation 1, over quantiles; cut off at both ends. `adapt` sets the bins.
+    deep learning", equation 1 (how far a number has come through each of its bins, 0 to 1, over
+    quantiles; here cut off at both ends); the line beside it, with bends of 0 at first, is from
+    their later code. `adapt` sets the bins.
 
     Args:
         numbers: Shape (rows, numbers).
         num_numbers: How many they are.
         bins: Of each number.
+        units: That each number becomes.
 
     Returns:
-        Shape (rows, numbers * bins).
+        Shape (rows, numbers * units).
     """
-    place = keras.layers.Dense(num_numbers * bins, trainable=False, name="bins")
-    return keras.layers.ReLU(max_value=1.0)(place(numbers))
+    uniform = keras.initializers.RandomUniform
+    place = keras.layers.EinsumDense(
+        "bn,np->bnp", (num_numbers, bins), bias_axes="np", trainable=False, name="bins"
+    )
+    bends = keras.layers.EinsumDense(
+        "bnp,npu->bnu", (num_numbers, units), kernel_initializer="zeros", name="bends"
+    )
+    line = keras.layers.EinsumDense(
+        *("bn,nu->bnu", (num_numbers, units)),
+        bias_axes="nu",
+        kernel_initializer=uniform(-1, 1),
+        bias_initializer=uniform(-1, 1),
+        name="line",
+    )
+    pieces = keras.layers.ReLU(max_value=1.0)(place(numbers))
+    return keras.layers.Flatten()(keras.layers.Add()([line(numbers), bends(pieces)]))
 
 
 def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
@@ -228,17 +249,13 @@ def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None
     layer.adapt(np.stack([median - deviation, median + deviation]).astype("float32"))
 
 
-def _adapt_bins(layer: keras.layers.Dense, scaled: np.ndarray) -> None:
+def _adapt_bins(layer: keras.layers.EinsumDense, scaled: np.ndarray) -> None:
     """Put each number's bins between its quantiles; bins of no width stay 0."""
-    num_numbers = scaled.shape[1]
-    bins = layer.units // num_numbers
+    bins = layer.kernel.shape[1]
     edges = np.quantile(scaled, np.linspace(0, 1, bins + 1), axis=0).T
     widths = np.diff(edges, axis=1)
     slopes = np.where(widths > 1e-6, 1 / np.maximum(widths, 1e-6), 0.0)
-    kernel = np.zeros((num_numbers, num_numbers, bins))
-    kernel[np.arange(num_numbers), np.arange(num_numbers)] = slopes
-    bias = -edges[:, :-1] * slopes
-    layer.set_weights([kernel.reshape(num_numbers, -1), bias.reshape(-1)])
+    layer.set_weights([slopes, -edges[:, :-1] * slopes])
 
 
 def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
