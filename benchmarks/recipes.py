@@ -59,7 +59,7 @@ def measure(name: str, num_seeds: int) -> dict:
         rows = sum(len(part) for part in (splits.train, splits.validation, splits.test))
         folded = rows < FEW_ROWS
         parts = list(splits.folds(NUM_FOLDS, seed=seed)) if folded else [splits]
-        results.append([_train(recipe, config, part) for part in parts])
+        results.append([train_and_test(recipe, config, part) for part in parts])
         print(f"{name} seed {seed}: {_mean(results[-1], 'test')}", flush=True)
     return {
         "recipe": name,
@@ -79,7 +79,8 @@ def measure(name: str, num_seeds: int) -> dict:
     }
 
 
-def _train(recipe: types.ModuleType, config, splits) -> dict:
+def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
+    """Train once; give the test scores, those of the baselines, and what it cost."""
     trained = training.train(recipe, config, splits)
     outputs = training.predict(trained.model, splits.test.x)
     return {

@@ -35,12 +35,12 @@ IGNORED_CHECKS = ("D1", "D9", "S2", "S4", "T6")
 class Config(configs.TableConfig):
     """Settings of this recipe; each is a flag of the same name."""
 
-    epochs: configs.Count = 40
+    epochs: configs.Count = 80
     batch_size: configs.Count = 256
     optimizer: configs.Optimizer = "adamw"
-    learning_rate: configs.Positive = 0.002
+    learning_rate: configs.Positive = 0.004
     schedule: configs.Schedule = "cosine"
-    patience: configs.Count = 12
+    patience: configs.Count = 20
     refit: bool = True
     hidden_units: configs.Units = (256, 256)
     """Units of each hidden layer."""
@@ -101,7 +101,7 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
     return Config(
         hidden_units=(hp.Choice("hidden_units", [64, 128, 256], default=256),) * 2,
         dropout=hp.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
-        learning_rate=hp.Choice("learning_rate", [0.0005, 0.001, 0.002, 0.004], default=0.002),
+        learning_rate=hp.Choice("learning_rate", [0.0005, 0.001, 0.002, 0.004], default=0.004),
         weight_decay=hp.Choice("weight_decay", [0.0, 0.01, 0.1, 1.0], default=0.01),
         bins=hp.Choice("bins", [8, 16, 32, 64], default=64),
     )

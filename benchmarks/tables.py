@@ -1,0 +1,104 @@
+"""Hold the table recipe against its baselines on a table of yours, on the same splits.
+
+The baselines (majority or mean, a linear model, scikit-learn's HistGradientBoosting by default)
+learn from training and validation rows; the network picks its epoch by the latter and is then
+trained anew on both. Without --folds each seed splits the rows anew, a fifth of them for testing.
+
+Run: python -m benchmarks.tables --csv housing.csv --target median_house_value --record
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+
+import benchmarks.recipes as of_recipes
+from benchmarks import records
+from recipes import tabular
+from recipes.common import anatomy, command_line, configs, problems
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What to compare on the table, and how often."""
+
+    seeds: configs.Count = 5
+    """Seeds 0, 1, … of splits and trainings."""
+    folds: int = 0
+    """Folds for each seed; 0 for one split a seed."""
+    record: bool = False
+    """Add it to recipes/results/tables.json, under the name of the file."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
+
+
+def measure(table: configs.TableOptions, wanted: Measure) -> dict:
+    """Train on each split.
+
+    Args:
+        table: The file, its target, and what is told of its columns.
+        wanted: How often.
+
+    Returns:
+        Of the headline metric: each model's mean and std over the splits, and the network's
+        differences to each baseline, split by split; seconds of a training.
+    """
+    results = []
+    for seed in range(wanted.seeds):
+        config = dataclasses.replace(tabular.Config(), **table.told(), seed=seed)
+        recipe = anatomy.bind(tabular, config)
+        splits = recipe.load_data(config)
+        parts = splits.folds(wanted.folds, seed=seed) if wanted.folds else [splits]
+        for part in parts:
+            found = of_recipes.train_and_test(recipe, config, part)
+            scores = {"network": found["test"], **found["baselines"]}
+            headline = recipe.PROBLEM.headline
+            results.append({name: score[headline] for name, score in scores.items()})
+            results[-1]["seconds"] = found["cost"]["train_seconds"]
+            print(seed, results[-1], flush=True)
+    return {"metric": headline, **_summarise(headline, results)}
+
+
+def _summarise(metric: str, results: list[dict]) -> dict:
+    gathered = {name: [result[name] for result in results] for name in results[0]}
+    sign = 1 if problems.direction(metric) == "max" else -1
+    seconds, network = gathered.pop("seconds"), gathered["network"]
+    better = {
+        name: [sign * (one - other) for one, other in zip(network, scores, strict=True)]
+        for name, scores in gathered.items()
+        if name != "network"
+    }
+    return {
+        "scores": {name: records.mean_and_std(scores) for name, scores in gathered.items()},
+        "better_than": {name: records.mean_and_std(values) for name, values in better.items()},
+        "seconds_of_a_training": records.median_and_range(seconds),
+    }
+
+
+def describe(result: dict) -> str:
+    """Write the result as a Markdown table."""
+    lines = [f"| model | {result['metric']} | network better by |", "|---|---|---|"]
+    for name, scores in result["scores"].items():
+        better = result["better_than"].get(name)
+        gain = f"{better['mean']:.4f} ± {better['std']:.4f}" if better else ""
+        lines.append(f"| {name} | {scores['mean']:.4f} ± {scores['std']:.4f} | {gain} |")
+    seconds = statistics.fmean(result["seconds_of_a_training"]["each"])
+    return "\n".join([*lines, f"{seconds:.0f} s a training"])
+
+
+def main() -> None:
+    """Compare on one table, print the scores, and add them to the record where asked."""
+    with command_line.errors_as_lines():
+        table, wanted = command_line.parse(
+            "python -m benchmarks.tables", __doc__, table=configs.TableOptions, measure=Measure
+        )
+        result = measure(table, wanted)
+        print(describe(result))
+        if wanted.record:
+            told = {"seeds": wanted.seeds, "folds": wanted.folds}
+            records.write_parts({table.csv.stem: {**told, **result}})
+
+
+if __name__ == "__main__":
+    main()
