@@ -38,7 +38,7 @@ class Config(configs.TableConfig):
     epochs: configs.Count = 80
     batch_size: configs.Count = 256
     optimizer: configs.Optimizer = "adamw"
-    learning_rate: configs.Positive = 0.004
+    learning_rate: configs.Positive = 0.006
     schedule: configs.Schedule = "cosine"
     patience: configs.Count = 20
     refit: bool = True
@@ -101,7 +101,7 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
     return Config(
         hidden_units=(hp.Choice("hidden_units", [64, 128, 256], default=256),) * 2,
         dropout=hp.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
-        learning_rate=hp.Choice("learning_rate", [0.0005, 0.001, 0.002, 0.004], default=0.004),
+        learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.006, 0.01], default=0.006),
         weight_decay=hp.Choice("weight_decay", [0.0, 0.01, 0.1, 1.0], default=0.01),
         bins=hp.Choice("bins", [8, 16, 32, 64], default=64),
     )

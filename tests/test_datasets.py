@@ -713,7 +713,9 @@ def test_bad_download_never_becomes_a_cache_entry(miniature, server, monkeypatch
     assert files_below(miniature.cache.parents[1]) == []
 
 
-@pytest.mark.parametrize("content", [b"", HTML, b"\0" * 500, gzip.compress(b"\0\0\x08\x01", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", HTML, b"\0" * 500, gzip.compress(b"\0\0\x08\x01", mtime=0)]
+)
 def test_download_with_wrong_content_never_becomes_a_cache_entry(miniature, server, content):
     wrong = dict.fromkeys(miniature.contents, content)
     miniature.publish(base_url=server.serve(wrong))
