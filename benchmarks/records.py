@@ -40,8 +40,10 @@ def _file() -> pathlib.Path:
 
 
 def _command() -> str:
+    """Give the command that runs, without the folders of a file that it reads."""
     name = pathlib.Path(sys.argv[0]).stem
-    return " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]])
+    words = (pathlib.Path(word).name if "/" in word else word for word in sys.argv[1:])
+    return " ".join([f"python -m benchmarks.{name}", *words])
 
 
 def check_real(source_kind: str, subject: str = "") -> None:
