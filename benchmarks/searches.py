@@ -36,7 +36,6 @@ from tuning import oracles, plans, spaces, trials
 from tuning.options import Options
 
 RECIPE = "breast_cancer"
-BUDGETS = (30, 60)
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 GOALS = {"proposal_seconds": 20, "trials_per_hour": 8, "memory_mb_per_trial": 1}
 Part = Literal["trials", "seconds", "proposals"]
@@ -52,6 +51,8 @@ class Measure:
     """Comparisons to make."""
     seeds: configs.Count = 20
     """Searches of each function."""
+    budgets: tuple[configs.Count, ...] = (30, 60)
+    """Points that such a search may try."""
     trials: configs.Count = 60
     """Trials of breast_cancer."""
     epochs: configs.Count = 5
@@ -209,10 +210,10 @@ def _best(task: tuple) -> float:
     return min(_run_oracle(kind, function, seed, budget)[0])
 
 
-def measure_proposals(num_seeds: int) -> dict:
+def measure_proposals(num_seeds: int, budgets: tuple[int, ...]) -> dict:
     """Compare the best values found."""
     functions = {**FUNCTIONS, RECIPE: _measured()}
-    tasks = list(itertools.product(functions, BUDGETS, ("stock", "ours"), range(num_seeds)))
+    tasks = list(itertools.product(functions, budgets, ("stock", "ours"), range(num_seeds)))
     with _one_thread_each() as pool:
         jobs = [(kind, functions[name], seed, budget) for name, budget, kind, seed in tasks]
         found = dict(zip(tasks, _shown(pool.map(_best, jobs), len(jobs)), strict=True))
@@ -222,7 +223,7 @@ def measure_proposals(num_seeds: int) -> dict:
             for kind in ("stock", "ours")
         }
         for name in functions
-        for budget in BUDGETS
+        for budget in budgets
     }
     return {"seeds": num_seeds, "best": best}
 
@@ -425,7 +426,7 @@ def main() -> None:
         measures = {
             "trials": lambda: measure_trials(wanted.trials, wanted.epochs, wanted.rounds),
             "seconds": measure_seconds,
-            "proposals": lambda: measure_proposals(wanted.seeds),
+            "proposals": lambda: measure_proposals(wanted.seeds, wanted.budgets),
         }
         results = {part: measures[part]() for part in get_args(Part) if part in wanted.parts}
         print(table(results))
