@@ -148,7 +148,7 @@ FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
 
 def _measured() -> tuple[Callable, Callable]:
     """Train every point of breast_cancer's space once; searches then look the losses up."""
-    plan = plans.begin(Options(RECIPE, epochs=30))
+    plan = plans.begin(Options(recipe=RECIPE, epochs=30))
     with trials.light_collection():
         losses = {
             spaces.key(point): trials.run(plan.make_task(number, point))[0].score
@@ -330,7 +330,7 @@ def _run_ours(num_trials: int, epochs: int) -> dict:
 
 
 def _run_stock(points: list[dict], epochs: int) -> dict:
-    plan = plans.begin(Options(RECIPE, epochs=epochs))
+    plan = plans.begin(Options(recipe=RECIPE, epochs=epochs))
     splits = trials.load_data(RECIPE, plan.defaults)
     train, validation = (
         (training.to_array(part.x), plan.problem.labels(part.y))
