@@ -1,6 +1,16 @@
 """What every test starts from."""
 
+import signal
+
 import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard():
+    """As in a terminal: what a shell begins in its background passes Ctrl-C over."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ def no_refit(monkeypatch):
 
 
 def plan_of(**told):
-    return plans.begin(Options(str(OWN), **told))
+    return plans.begin(Options(recipe=str(OWN), **told))
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -156,7 +156,7 @@ def test_tensorboard_gets_a_log_of_each_trial(finished):
 
 
 def test_a_trial_gives_the_same_scores_by_itself(finished):
-    plan = plans.begin(Options(str(OWN), epochs=2))
+    plan = plans.begin(Options(recipe=str(OWN), epochs=2))
     row = finished.trials.iloc[2]
     values = {p.name: row[p.name].item() for p in plan.space.space}
     alone, model = trials.run(plan.make_task(2, values))
@@ -175,7 +175,7 @@ def test_folds_and_repeats_are_scored_one_by_one(no_refit):
     adapt, adapted_to = training.adapt, []
 
     def watched(model, problem, x, y):
-        adapted_to.append(x.mean())
+        adapted_to.append(float(np.mean(x.to_numpy())))
         adapt(model, problem, x, y)
 
     no_refit.setattr(training, "adapt", watched)
