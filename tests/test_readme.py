@@ -94,3 +94,13 @@ def test_figures_of_searches_are_those_of_the_record():
     assert f"| {' | '.join(memory)} |" in readme
     seconds = [f"{proposal[who]['median']:.2g} s" for who in ("stock", "ours")]
     assert f"| {' | '.join(seconds)} | {proposal['ratio']} |" in readme
+
+
+def test_figures_of_tables_are_those_of_the_record():
+    scores = result("tables")["housing"]["scores"]
+    network, boosting = (
+        f"{scores[name]['mean']:.0f} ± {scores[name]['std']:.0f}"
+        for name in ("network", "gradient_boosting")
+    )
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"RMSE {network} against {boosting} of gradient boosting" in readme
