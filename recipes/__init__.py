@@ -60,9 +60,11 @@ def _explain_unknown_program(program: str) -> None:
 
 
 def _end_in_one_line(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
-    """Say no more than that of a Ctrl-C that came before a program had begun."""
+    """Say in a line why a program has not begun: Ctrl-C, or a slip in its file."""
     if issubclass(kind, KeyboardInterrupt):
         print("stopped by Ctrl-C; nothing had begun", file=sys.stderr)
+    elif isinstance(error, SyntaxError):
+        print(f"error: {error.filename}, line {error.lineno}: {error.msg}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 

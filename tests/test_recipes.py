@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from datasets import splits
-from recipes.common import anatomy, checks, shelf, training
+from recipes.common import anatomy, checks, configs, shelf, training
 from recipes.common.checks.facts import Facts
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -27,7 +27,19 @@ BY_HEART = 0.97  # share of 32 rows, or R²
 
 @pytest.fixture(scope="module", params=NAMES)
 def recipe(request):
-    return importlib.import_module(f"recipes.{request.param}")
+    module = importlib.import_module(f"recipes.{request.param}")
+    if not hasattr(module, "PROBLEM"):
+        pytest.skip("no recipe; test_every_file_is_a_recipe tells what to do")
+    return module
+
+
+def test_every_file_is_a_recipe():
+    modules = {name: importlib.import_module(f"recipes.{name}") for name in NAMES}
+    helpers = [name for name, module in modules.items() if not hasattr(module, "PROBLEM")]
+    assert not helpers, (
+        f"{', '.join(helpers)}: a file in recipes is a recipe and has a PROBLEM; the name of a "
+        "helper starts with _"
+    )
 
 
 def few_rows(recipe, **changes):
@@ -36,10 +48,13 @@ def few_rows(recipe, **changes):
     Where its data may be others, these are the built-in ones.
     """
     fields = {field.name for field in dataclasses.fields(recipe.Config)}
-    changes = {"data": "builtin", "csv": None, **changes}
     changes = {name: value for name, value in changes.items() if name in fields}
+    if issubclass(recipe.Config, configs.DownloadedConfig):
+        changes["data"] = "builtin"
+    if issubclass(recipe.Config, configs.TableConfig):
+        changes["csv"] = None
     config = dataclasses.replace(recipe.Config(), **changes)
-    loaded = recipe.load_data(config)
+    loaded = anatomy.load_data(recipe, config)
     first = np.arange(FEW)
     part = loaded.train.take(first[first < len(loaded.train)])
     data = splits.Splits(part, loaded.validation, loaded.test, loaded.source)

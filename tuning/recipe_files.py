@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import hashlib
 import importlib
@@ -39,12 +38,7 @@ def refer(recipe: str | pathlib.Path | types.ModuleType) -> str:
     if path.suffix == ".py" and path.is_file():
         path = path.resolve()
         return path.stem if path.parent == FOLDER else str(path)
-    near = difflib.get_close_matches(text, shelf.recipe_names(), n=1)
-    meant = f"did you mean {near[0]}? There " if near else "there "
-    raise InputError(
-        f"unknown recipe {text}: {meant}is {', '.join(shelf.recipe_names())}; or give the path of "
-        "a recipe's .py file"
-    )
+    raise InputError(f"{shelf.describe_unknown(text)}; or give the path of a recipe's .py file")
 
 
 @functools.cache
@@ -68,7 +62,7 @@ def load(reference: str) -> types.ModuleType:
     if missing := [part for part in PARTS if not hasattr(module, part)]:
         raise InputError(
             f"{reference} is not a recipe: it lacks {', '.join(missing)}; "
-            "recipes/breast_cancer.py shows the parts of one"
+            f"the recipes in {FOLDER} show the parts of one"
         )
     return module
 

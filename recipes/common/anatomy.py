@@ -24,9 +24,19 @@ def load_data(recipe: types.ModuleType, config: Config):
         `datasets.splits.Splits`.
 
     Raises:
-        InputError: If it gives anything else.
+        InputError: If it gives anything else, or finds no file where it looks from this folder.
     """
-    splits = recipe.load_data(config)
+    try:
+        splits = recipe.load_data(config)
+    except FileNotFoundError as error:
+        named = error.filename
+        if not isinstance(named, str | pathlib.Path) or pathlib.Path(named).is_absolute():
+            raise
+        raise InputError(
+            f"{_file(recipe)}: load_data finds no file {named} in {pathlib.Path.cwd()}; "
+            "let its path start at the file that reads it: "
+            f'pathlib.Path(__file__).with_name("{pathlib.Path(named).name}")'
+        ) from error
     if any(not hasattr(splits, part) for part in ("train", "validation", "test", "source")):
         raise _wrong(
             recipe, "load_data", splits, "a Splits, as datasets.splits.split(x, y, source, seed) is"

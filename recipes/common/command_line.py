@@ -1,7 +1,7 @@
 """The command line of a recipe, made from its Config; errors as one line and an exit code.
 
-Exit codes: 0 done, 1 a fault (the disk is full, the loss is NaN), 2 bad input, 130 Ctrl-C or
-SIGTERM, 141 where the reader of the output has gone.
+Exit codes: 0 done, 1 a fault (the disk is full, the loss is NaN), 2 bad input, 130 Ctrl-C,
+SIGTERM or a closed terminal, 141 where the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -182,12 +182,15 @@ def errors_as_lines() -> Iterator[None]:
             try:
                 yield
             finally:
-                sys.stdout.flush()  # here a reader that has gone can still be told from a bug
+                if sys.stdout:  # None where it was closed, as by `>&-`
+                    sys.stdout.flush()  # here a reader that has gone can still be told from a bug
     except KeyboardInterrupt:
         sys.exit(_say("stopped by Ctrl-C; nothing was saved", 130))
     except BrokenPipeError:
         terminal.forget_output()
         sys.exit(141)
+    except SyntaxError as error:  # of somebody's recipe
+        sys.exit(_say(f"error: {error.filename}, line {error.lineno}: {error.msg}", 2))
     except ModuleNotFoundError as error:
         advice = "activate the environment, or run pip install -r requirements.txt"
         sys.exit(_say(f"error: {error}: {advice}", 1))

@@ -6,6 +6,7 @@ Copies do without this file: `copy` belongs to the collection, and nothing in a 
 from __future__ import annotations
 
 import ast
+import base64
 import contextlib
 import datetime
 import errno
@@ -19,6 +20,7 @@ import re
 import shlex
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 
 import recipes
@@ -29,7 +31,8 @@ ROOT = shelf.FOLDER.parent
 PACKAGES = ("recipes", "tuning", "datasets")
 # What a project starts from besides its recipe; the rest is found from their imports.
 ENTRIES = ("recipes/__main__.py", "tuning/__main__.py", "tests/test_recipes.py")
-AS_THEY_ARE = ("tests/conftest.py", "requirements.txt", ".gitignore")
+AS_THEY_ARE = ("tests/conftest.py", "requirements.txt", ".gitignore", ".gitattributes")
+IN_AN_EMPTY_FOLDER = (".git", ".DS_Store")
 MANIFEST = "copied.json"
 LONGEST_NAME = 30  # a longer one takes the lines that it stands in beyond 100 columns
 NAME = rf"[a-z][a-z0-9_]{{,{LONGEST_NAME - 1}}}"
@@ -55,13 +58,26 @@ This needs Python 3.11 or newer. On Windows, say `.venv\\Scripts\\activate` in p
 |---|---|
 | the data | `load_data` in `recipes/{name}.py`, and the file in `datasets` that it calls |
 | what the outputs mean | `PROBLEM` in `recipes/{name}.py`: output layer, loss, metrics follow |
+| the metrics | `recipes/common/problems.py`: the rule's `metrics`, and `_METRICS` that makes them |
 | the network and its settings | `build_model` and `Config` in `recipes/{name}.py` |
 | what a search may try | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
+
+A file of yours is found from every folder, the tests' too, where its path starts at the file that
+reads it: `pd.read_csv(pathlib.Path(__file__).with_name("houses.csv"))`.
 
 The docstring of `recipes/{name}.py` tells the problem and the data, and `python -m recipes` prints
 it: edit it with them.
 
-`{manifest}` says which files were taken. Where the collection is at hand,
+{data}| folder | content |
+|---|---|
+| `recipes` | `{name}.py`; a further recipe is a further file, and a helper's name starts with `_` |
+| `recipes/common` | what runs, predicts and checks; the rule table is `problems.py` |
+| `datasets` | the data: `load()` gives train, validation and test parts |
+| `tuning` | the search over `search_space` |
+| `tests` | the contract that every recipe keeps |
+| `runs`, `searches` | made by the commands above, and not kept by git |
+
+`{manifest}` holds the files as they were taken. Where the collection is at hand,
 `python -m recipes diff FOLDER` shows there what has changed on either side since.
 """
 INSTALL = "python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt"
@@ -73,6 +89,7 @@ COMMANDS = {
 }
 IMAGES = ("new.png", "a .png, a folder of them, or a .npy")
 TABLES = ("new.csv", "a .csv with the columns of the data, or a .npy")
+WORKFLOW_PATH = ".github/workflows/tests.yml"
 WORKFLOW = """\
 name: tests
 on: [push, pull_request]
@@ -86,7 +103,6 @@ jobs:
           python-version: "3.11"
           cache: pip
       - run: pip install -r requirements.txt
-      - run: ruff check
       - run: python -m pytest
 """
 
@@ -113,18 +129,11 @@ def copy(
         RunError: If the disk is full, or fails otherwise.
     """
     folder = real_path(folder)
-    name = check_name(recipe, folder.name, name)
+    name = check_name(recipe, folder.name, name, "folder")
     check_folder(folder)
     settings = own_copies.settle(recipe, table) if table and table.csv else {}
     contents = project(recipe, name, settings)
-    manifest = {
-        "recipe": recipe,
-        "name": name,
-        "version": recipes.__version__,
-        "date": datetime.date.today().isoformat(),
-        "settings": settings,
-        "files": {path: digest(text.encode()) for path, text in contents.items()},
-    }
+    manifest = {"recipe": recipe, "name": name, "settings": settings, **_describe(contents)}
     if settings:
         contents[f"{own_copies.FOLDER}/{settings['csv']}"] = table.csv.expanduser().read_bytes()
     contents[MANIFEST] = json.dumps(manifest, indent=2) + "\n"
@@ -137,31 +146,42 @@ def copy(
     ]
 
 
+def _describe(contents: dict[str, str]) -> dict[str, object]:
+    """Give what `diff` needs to tell later what has changed, and on which side."""
+    return {
+        "version": recipes.__version__,
+        "date": datetime.date.today().isoformat(),
+        "files": {path: digest(text.encode()) for path, text in contents.items()},
+        "texts": {path: pack(text) for path, text in contents.items()},
+    }
+
+
 def real_path(path: pathlib.Path) -> pathlib.Path:
     """Give a path as it is on the disk: absolute, without `..` and links."""
     return pathlib.Path(os.path.realpath(path.expanduser()))
 
 
-def check_name(recipe: str, stem: str, name: str | None) -> str:
+def check_name(recipe: str, stem: str, name: str | None, kind: str) -> str:
     """Give the name that a copied recipe gets, checked.
 
     Args:
         recipe: Name of a recipe.
         stem: Of the folder or file to write, the name where none is given.
         name: Given by the user, or None.
+        kind: "folder" or "file", whichever is to be written.
 
     Raises:
         InputError: If there is no such recipe, or the name cannot be that of a module.
     """
     if recipe not in shelf.recipe_names():
-        raise InputError(f"unknown recipe {recipe!r}; there is {', '.join(shelf.recipe_names())}")
+        raise InputError(shelf.describe_unknown(recipe))
     given, name = name is not None, stem if name is None else name
     if fault := _fault_of_name(name):
-        whose = "--name" if given else "the recipe is named like its folder"
-        raise InputError(
-            f"{whose}: received {name!r}, {fault}; give another with --name, such as "
-            "--name my_project"
-        )
+        whose = "--name" if given else f"the recipe is named like its {kind}"
+        other = "name the file otherwise, such as my_project.py"
+        if kind == "folder":
+            other = "give another with --name, such as --name my_project"
+        raise InputError(f"{whose}: received {name!r}, {fault}; {other}")
     return name
 
 
@@ -187,20 +207,20 @@ def _fault_of_name(name: str) -> str:
 
 
 def check_folder(folder: pathlib.Path) -> None:
-    """Refuse a folder that holds something besides .git, or that cannot be looked into.
+    """Refuse a folder that holds a user's files, or that cannot be looked into.
 
     Raises:
         InputError: The message names what is there.
     """
     with faults_named(folder):
         if folder.is_dir():
-            names = sorted(path.name for path in folder.iterdir() if path.name != ".git")
+            names = sorted({path.name for path in folder.iterdir()} - {*IN_AN_EMPTY_FOLDER})
             held = f"the folder holds {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
             free = not names
         else:
             held, free = "it is no folder", not os.path.lexists(folder)
     if not free:
-        raise InputError(f"{folder}: {held}; expected a new or an empty folder, give another name")
+        raise InputError(f"{folder}: {held}; expected a new or an empty one, give another folder")
 
 
 def write_into(folder: pathlib.Path, contents: dict[str, str | bytes]) -> None:
@@ -274,21 +294,46 @@ def project(recipe: str, name: str, settings: dict | None = None) -> dict[str, s
 
     Returns:
         Texts; the manifest is not among them.
+
+    Raises:
+        InputError: If the recipe needs a module of the name that it is to get.
     """
     own = f"recipes/{recipe}.py"
     taken = _closure([own, *ENTRIES])
+    if name != recipe and f"recipes/{name}.py" in taken:
+        raise InputError(
+            f"--name: received {name!r}, and {recipe} needs recipes/{name}.py; give another name"
+        )
     contents = {path: read(path) for path in (*taken, *AS_THEY_ARE)}
     source = contents.pop(own)
     renamed = _renamed(source, recipe, name)
     contents[f"recipes/{name}.py"] = own_copies.write(renamed, settings) if settings else renamed
-    contents["README.md"] = _readme(recipe, name, IMAGES if "IMAGE_SHAPE" in source else TABLES)
-    contents["pyproject.toml"] = _without_docstring_rules(read("pyproject.toml"))
-    contents[".github/workflows/tests.yml"] = WORKFLOW
+    contents |= {
+        "README.md": _readme(recipe, name, source),
+        "pyproject.toml": _settings_of_tools(read("pyproject.toml")),
+        WORKFLOW_PATH: WORKFLOW,
+    }
     return dict(sorted(contents.items()))
 
 
-def _readme(recipe: str, name: str, inputs: tuple[str, str]) -> str:
+def project_without(name: str, taken: dict[str, str]) -> dict[str, str]:
+    """Give the content of the files of a project whose recipe is in the collection no longer.
+
+    Args:
+        name: Of the recipe in the project.
+        taken: What was copied, by paths below the project.
+
+    Returns:
+        Texts: those of today where a file is the collection's too, the taken ones of the others.
+    """
+    own = {f"recipes/{name}.py", "README.md", "pyproject.toml", WORKFLOW_PATH}
+    still = [path for path in taken if path in own or (ROOT / path).is_file()]
+    return {path: taken[path] if path in own else read(path) for path in still}
+
+
+def _readme(recipe: str, name: str, source: str) -> str:
     entry = shelf.read(recipe)
+    inputs = IMAGES if "IMAGE_SHAPE" in source else TABLES
     words = {"name": name, "input": inputs[0], "inputs": inputs[1]}
     commands = {key.format(**words): text.format(**words) for key, text in COMMANDS.items()}
     width = max(map(len, commands))
@@ -297,7 +342,9 @@ def _readme(recipe: str, name: str, inputs: tuple[str, str]) -> str:
     )
     if reached := result_of(recipe):
         origin += f"\nBy its defaults, {reached}."
+    of_the_data = re.search(r"^## Data\n\n.*?\n\n", read("README.md"), re.DOTALL | re.MULTILINE)
     return README.format(
+        data=of_the_data[0] if "DownloadedConfig" in source else "",
         name=name,
         title=entry.title,
         problem=f"Problem: {entry.problem}\nData: {entry.data}",
@@ -316,8 +363,10 @@ def result_of(recipe: str) -> str:
     return f"{recipe} reached {shelf.describe_result(recipe)}"
 
 
-def _without_docstring_rules(settings: str) -> str:
-    """Take out of pyproject.toml what asks for docstrings: the user's own files need none."""
+def _settings_of_tools(settings: str) -> str:
+    """Take out of pyproject.toml what a project lacks: slow tests, and a rule on docstrings."""
+    settings = settings.replace(" -m 'not slow'", "")
+    settings = re.sub(r"^markers = .*\n", "", settings, flags=re.MULTILINE)
     settings = settings.replace('"D", ', "")
     settings = re.sub(r'^ +"D\d+",.*\n', "", settings, flags=re.MULTILINE)
     return re.sub(r"\[tool\.ruff\.lint\.pydocstyle\]\n.*\n\n", "", settings)
@@ -326,6 +375,23 @@ def _without_docstring_rules(settings: str) -> str:
 def read(path: str) -> str:
     """Read a text file of this repository, by its path below the root."""
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+def pack(text: str) -> str:
+    """Write a text in few characters, for JSON; `unpack` gives it back."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpack(packed: str) -> str:
+    """Give a text that `pack` wrote.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        return zlib.decompress(base64.b64decode(packed)).decode()
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 def quoted(path: pathlib.Path) -> str:
@@ -354,17 +420,20 @@ def _closure(paths: list[str]) -> list[str]:
         path = open_paths.pop()
         if path not in found:
             found.add(path)
-            open_paths += _imported(read(path))
+            open_paths += _imported(path)
     return sorted(found)
 
 
-def _imported(source: str) -> Iterator[str]:
-    """Give the files of our packages that a source imports, at its top or in a function."""
-    for node in ast.walk(ast.parse(source)):
+def _imported(path: str) -> Iterator[str]:
+    """Give the files of our packages that a file imports, at its top or in a function."""
+    for node in ast.walk(ast.parse(read(path), path)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            # Each dot but the first leads one folder up.
+            around = path.split("/")[: -node.level] if node.level else []
+            module = ".".join([*around, *filter(None, [node.module])])
+            modules = [module, *(f"{module}.{alias.name}" for alias in node.names)]
         else:
             continue
         for module in modules:

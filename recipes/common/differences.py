@@ -13,21 +13,23 @@ from collections.abc import Iterator
 from recipes.common import copying, shelf
 from recipes.common.errors import InputError
 
+LINE_ENDS = "line ends changed"
+
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """A file of a project that is not what a copy would write today.
+    """A file that the project or the collection has changed since the copy.
 
     Attributes:
         path: Below the project.
-        sides: Who changed it since it was taken, in words.
-        patch: Unified diff in the direction of the change; from the project's file to what a copy
-            would write today where both sides changed it. Empty for a file that was removed.
+        words: What each side that changed it has done: "added", "changed", "removed", or "line ends
+            changed".
+        patches: By the sides that added or changed it, a unified diff from what was taken.
     """
 
     path: str
-    sides: str
-    patch: str
+    words: dict[str, str]
+    patches: dict[str, str]
 
 
 def describe(folder: pathlib.Path) -> Iterator[str]:
@@ -37,10 +39,21 @@ def describe(folder: pathlib.Path) -> Iterator[str]:
         f"{folder}: {manifest['name']}, copied from the recipe {manifest['recipe']} of version "
         f"{manifest['version']} on {manifest['date']}\n"
     )
+    if manifest["recipe"] not in shelf.recipe_names():
+        yield (
+            f"{shelf.describe_unknown(manifest['recipe'])}. Where it has another name now, write "
+            f"that into {copying.MANIFEST}; here are the other files.\n"
+        )
     changes = _compare(folder, manifest)
+    in_ends = [change.path for change in changes if {*change.words.values()} == {LINE_ENDS}]
+    if in_ends:
+        yield f"the ends of the lines differ (CRLF and LF), nothing else: {', '.join(in_ends)}\n"
     for change in changes:
-        yield f"{change.path}: {change.sides}"
-        yield f"{change.patch}\n" if change.patch else ""
+        if change.path not in in_ends:
+            words = ", ".join(f"{word} in the {side}" for side, word in change.words.items())
+            yield f"{change.path}: {words}"
+            for side, patch in change.patches.items():
+                yield f"in the {side} since the copy:\n{patch}\n"
     count = {0: "no file differs", 1: "1 file differs"}.get(
         len(changes), f"{len(changes)} files differ"
     )
@@ -48,28 +61,34 @@ def describe(folder: pathlib.Path) -> Iterator[str]:
 
 
 def find(folder: pathlib.Path) -> list[Change]:
-    """Compare a project with what a copy of its recipe would be today.
+    """Compare a project, and what a copy of its recipe would be today, with what was copied.
 
     Args:
         folder: That `copying.copy` wrote.
 
     Returns:
-        The files that differ.
+        The files that differ between the two.
 
     Raises:
-        InputError: If the folder was not written by `copy`, or its recipe is gone.
+        InputError: If the folder was not written by `copy`.
     """
     return _compare(folder, _read_manifest(folder))
 
 
 def _compare(folder: pathlib.Path, manifest: dict) -> list[Change]:
-    today = copying.project(manifest["recipe"], manifest["name"], manifest.get("settings"))
-    ours = {path: text.encode() for path, text in today.items()}
+    recipe, name, texts = (manifest[key] for key in ("recipe", "name", "texts"))
+    if recipe in shelf.recipe_names():
+        today = copying.project(recipe, name, manifest.get("settings"))
+    else:
+        today = copying.project_without(name, texts)
     changes = []
-    for path in sorted({*ours, *manifest["files"]}):
-        contents = _read(folder, path), ours.get(path)
-        if contents[0] != contents[1]:
-            changes.append(_change(path, manifest["files"].get(path), *contents))
+    for path in sorted({*today, *texts}):
+        taken, ours = (
+            text if text is None else text.encode() for text in (texts.get(path), today.get(path))
+        )
+        theirs = _read(folder, path)
+        if theirs != ours:
+            changes.append(_change(path, taken, {"collection": ours, "project": theirs}))
     return changes
 
 
@@ -79,40 +98,40 @@ def _read(folder: pathlib.Path, path: str) -> bytes | None:
         return (folder / path).read_bytes() if (folder / path).is_file() else None
 
 
-def _change(path: str, taken: str | None, theirs: bytes | None, ours: bytes | None) -> Change:
+def _change(path: str, taken: bytes | None, by_side: dict[str, bytes | None]) -> Change:
     """Describe a file that differs.
 
     Args:
         path: Below the project.
-        taken: The hash of what was copied; None where the file was not there then.
-        theirs: The project's content; None where there is no such file.
-        ours: What a copy would write today; None where it would write no such file.
+        taken: What was copied; None where the file was not there then.
+        by_side: What a side has; None where there is no such file.
     """
-    by = {"collection": ours, "project": theirs}
-    words = {side: _word(taken, content) for side, content in by.items()}
-    changed = [side for side, word in words.items() if word]
-    sides = ", ".join(f"{words[side]} in the {side}" for side in changed)
-    before, after = ("collection", "project") if changed == ["project"] else tuple(by)[::-1]
-    if by[after] is None:
-        return Change(path, sides, "")
-    names = f"{before}/{path}", f"{after}/{path}"
-    return Change(path, sides, _patch(names, by[before] or b"", by[after]))
+    words = {side: _word(taken, content) for side, content in by_side.items() if content != taken}
+    patches = {
+        side: _patch((f"taken/{path}", f"{side}/{path}"), taken or b"", by_side[side] or b"")
+        for side, word in words.items()
+        if word in ("added", "changed")
+    }
+    return Change(path, words, patches)
 
 
-def _word(taken: str | None, content: bytes | None) -> str:
-    """Say what one side has done to a file; nothing where it has left it as it was taken."""
-    if (None if content is None else copying.digest(content)) == taken:
-        return ""
-    return "removed" if content is None else "added" if taken is None else "changed"
+def _word(taken: bytes | None, content: bytes | None) -> str:
+    """Say what a side has done to a file that is not as it was taken."""
+    if taken is None or content is None:
+        return "added" if taken is None else "removed"
+    return LINE_ENDS if _unix(taken) == _unix(content) else "changed"
+
+
+def _unix(content: bytes) -> bytes:
+    """Give a text with the line ends that all files of the collection have."""
+    return content.replace(b"\r\n", b"\n")
 
 
 def _patch(names: tuple[str, str], before: bytes, after: bytes) -> str:
     """Write a unified diff, or say why there is none."""
-    if before.replace(b"\r\n", b"\n") == after.replace(b"\r\n", b"\n"):
-        return "the ends of the lines differ (CRLF and LF), nothing else"
     try:
         # Lines end at \n alone, unlike those of splitlines.
-        lines = [list(io.StringIO(text.decode(), newline="\n")) for text in (before, after)]
+        lines = [list(io.StringIO(_unix(text).decode(), newline="\n")) for text in (before, after)]
     except UnicodeDecodeError:
         return "binary, differs"
     if b"\0" in before + after:
@@ -125,11 +144,16 @@ def _patch(names: tuple[str, str], before: bytes, after: bytes) -> str:
 def _read_manifest(folder: pathlib.Path) -> dict:
     """Read what `copy` wrote down, and check it: it may have been edited by hand.
 
+    Returns:
+        Its content, the texts unpacked.
+
     Raises:
-        InputError: If it is missing or damaged, or its recipe is gone.
+        InputError: If it is missing or damaged.
     """
     path = folder / copying.MANIFEST
-    if not path.is_file():
+    with copying.faults_named(path):
+        is_there = path.is_file()
+    if not is_there:
         what = f"it holds no {path.name}" if folder.is_dir() else "there is no such folder"
         raise InputError(f"{folder} is no project that `python -m recipes copy` wrote: {what}")
     try:
@@ -140,10 +164,17 @@ def _read_manifest(folder: pathlib.Path) -> dict:
         fault = "it is no JSON text"
     if fault:
         raise InputError(f"{path} is damaged: {fault}; bring it back as `copy` wrote it")
-    if manifest["recipe"] not in shelf.recipe_names():
-        names = ", ".join(shelf.recipe_names())
-        raise InputError(f"{path} names the recipe {manifest['recipe']!r}; there is {names}")
-    return manifest
+    return manifest | {"texts": _texts(manifest)}
+
+
+def _texts(manifest: dict) -> dict[str, str] | None:
+    """Unpack the files as they were taken; None where they are not those of the hashes."""
+    try:
+        texts = {path: copying.unpack(manifest["texts"][path]) for path in manifest["files"]}
+    except (KeyError, TypeError, ValueError):
+        return None
+    hashes = {path: copying.digest(text.encode()) for path, text in texts.items()}
+    return texts if hashes == manifest["files"] else None
 
 
 def _fault(folder: pathlib.Path, manifest: object) -> str:
@@ -165,6 +196,8 @@ def _fault(folder: pathlib.Path, manifest: object) -> str:
     for path in files:
         if not path.isprintable() or not _is_inside(folder, path):
             return f'"files" names {path!r}, which lies outside the project'
+    if _texts(manifest) is None:
+        return '"texts" are missing, or not those of the hashes in "files"'
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the same to a program, and held back where they would lose its work."""
+"""Ctrl-C, SIGTERM and SIGHUP: the same to a program, and held back where they lose its work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, so that whatever cleans up after Ctrl-C does so.
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt: whatever cleans up after Ctrl-C does so.
 
     Either raises KeyboardInterrupt at the end of the block even where it came out of an import as
     another error: Python wraps it into a RuntimeError there, and Keras finds a package missing.
@@ -24,7 +24,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 
     # Where Ctrl-C is passed over, as in a shell's background, it stays so.
     heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    before = _handle(interrupt, signal.SIGTERM, *[signal.SIGINT] * heard)
+    before = _handle(interrupt, signal.SIGTERM, *[signal.SIGINT] * heard, *_hang_up())
     try:
         yield
     except Exception as error:
@@ -56,7 +56,7 @@ def held_back(line: str) -> Iterator[None]:
         _restore(before)
         say(line)
 
-    before = _handle(finish, signal.SIGINT, signal.SIGTERM)
+    before = _handle(finish, signal.SIGINT, signal.SIGTERM, *_hang_up())
     try:
         yield
     finally:
@@ -70,6 +70,12 @@ def say(line: str) -> None:
     """
     with contextlib.suppress(OSError):
         os.write(2, f"\n{line}\n".encode())
+
+
+def _hang_up() -> list[int]:
+    """Give SIGHUP where the system has it and it is not passed over, as behind `nohup`."""
+    number = getattr(signal, "SIGHUP", None)
+    return [] if number is None or signal.getsignal(number) is signal.SIG_IGN else [number]
 
 
 def _handle(handler: Callable, *numbers: int) -> dict:

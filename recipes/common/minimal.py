@@ -7,6 +7,7 @@ and its problem, is taken from its source.
 from __future__ import annotations
 
 import ast
+import builtins
 import dataclasses
 import importlib
 import inspect
@@ -16,6 +17,7 @@ import os
 import pathlib
 import re
 import string
+import symtable
 import textwrap
 import types
 import typing
@@ -52,6 +54,8 @@ RANGES = {
     }.items()
 }
 LINE_LENGTH = 100
+MOST_LINES = 150
+SAME_NAMES = {"keras", "math", "np"}  # a recipe that says so means what a single file imports
 LEFT_OUT = ("data", "data_dir")  # Keras itself knows one place for each set
 # Meanings that are too long to stand beside their fields.
 SHORT = {
@@ -82,10 +86,10 @@ def load_data(config):
         (x, y), test = keras.datasets.$data.load_data()
     except Exception as error:  # noqa: BLE001 (Keras raises no narrower one)
         files = "$files"
-        sys.exit(f"{error}; put {files} into ~/.keras/$cache")
-    x, x_validation, y, y_validation = model_selection.train_test_split(
-        x, y, test_size=min(5000, len(y) // 10), random_state=config.seed, stratify=y
-    )
+$package        advice = f"put {files} into ~/.keras/$cache$there"
+        sys.exit(f"{error}; {advice}; a copy without --minimal has a stand-in")
+    how = {"test_size": min(5000, len(y) // 10), "random_state": config.seed, "stratify": y}
+    x, x_validation, y, y_validation = model_selection.train_test_split(x, y, **how)
     return (x, y), (x_validation, y_validation), test
 '''
 IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
@@ -241,10 +245,11 @@ def copy(recipe: str, path: pathlib.Path, name: str | None = None) -> list[str]:
     """
     path = copying.real_path(path)
     is_file = path.suffix == ".py"
+    kind = "file" if is_file else "folder"
     folder = path.parent if is_file else path
     if is_file and name not in (None, path.stem):
         raise InputError(f"--name {name} and the file {path.name} differ; give one of them")
-    name = copying.check_name(recipe, path.stem if is_file else path.name, name)
+    name = copying.check_name(recipe, path.stem if is_file else path.name, name, kind)
     if not is_file:
         copying.check_folder(folder)
     elif os.path.lexists(path):
@@ -276,9 +281,8 @@ def source(recipe: str, name: str) -> str:
     problem, entry, data_set = module.PROBLEM, shelf.read(recipe), _data_set(module)
     build, constants = _network(module, name)
     reached = copying.result_of(recipe)
-    is_published = hasattr(data_set, "PUBLISHED")
     text = string.Template(TEMPLATE).substitute(
-        _parts_of_the_problem(problem),
+        _parts_of_the_problem(problem) | _parts_of_the_data(data_set, problem),
         title=entry.title,
         problem=f"Problem: {entry.problem}",
         data=f"Data: {entry.data}",
@@ -288,14 +292,32 @@ def source(recipe: str, name: str) -> str:
         constants=constants,
         fields="\n".join(_fields(module.Config)),
         limits="\n".join(_limits(module.Config)),
-        split="" if is_published else _split(problem),
-        load_data=_load_data(data_set, LABELS.get(problem.rule.labels, NUMBERS)),
         build_model=build,
         adapt=_adapt(problem) if ".Normalization(" in build or problem.is_regression else "",
-        verbose=2 if is_published else 0,  # the tables train in seconds, for hundreds of epochs
-        sklearn="model_selection" if is_published else "datasets, model_selection",
     )
-    return text.replace("\n\nThe split is", "\nThe split is")  # where there is no result
+    text = text.replace("\n\nThe split is", "\nThe split is")  # where there is no result
+    if fault := _fault(text):
+        raise _no_single_file(module, fault)
+    return text
+
+
+def _fault(text: str) -> str:
+    """Say why a source cannot be a single file; nothing where it can."""
+    try:
+        undefined = _undefined(text)
+    except SyntaxError as error:
+        return f"could not hold {(error.text or '').strip()!r}"
+    if undefined:
+        return f"could not hold {', '.join(sorted(undefined))}"
+    too_long = len(text.splitlines()) > MOST_LINES
+    return f"would be of more than {MOST_LINES} lines" if too_long else ""
+
+
+def _no_single_file(module: types.ModuleType, reason: str) -> InputError:
+    recipe = module.__name__.rpartition(".")[2]
+    return InputError(
+        f"{recipe} has no single-file form, which {reason}; copy it without --minimal"
+    )
 
 
 def _parts_of_the_problem(problem: problems.Problem) -> dict[str, object]:
@@ -307,6 +329,17 @@ def _parts_of_the_problem(problem: problems.Problem) -> dict[str, object]:
         "outputs": TO_UNIT if problem.is_regression else PLAIN,
         "monitor": problem.monitor,
         "mode": problem.direction,
+    }
+
+
+def _parts_of_the_data(data_set: types.ModuleType, problem: problems.Problem) -> dict[str, object]:
+    """Give what differs with where the data come from, by the names of the template."""
+    is_published = hasattr(data_set, "PUBLISHED")
+    return {
+        "split": "" if is_published else _split(problem),
+        "load_data": _load_data(data_set, LABELS.get(problem.rule.labels, NUMBERS)),
+        "verbose": 2 if is_published else 0,  # tables train in seconds, for hundreds of epochs
+        "sklearn": "model_selection" if is_published else "datasets, model_selection",
     }
 
 
@@ -332,26 +365,32 @@ def _packages() -> str:
 
 def _data_set(module: types.ModuleType) -> types.ModuleType:
     """Give the data set that a recipe imports."""
-    found = [m for m in vars(module).values() if getattr(m, "__name__", "").startswith("datasets.")]
-    return next(m for m in found if isinstance(m, types.ModuleType))
+    modules = [value for value in vars(module).values() if isinstance(value, types.ModuleType)]
+    data_sets = [m for m in modules if m.__name__.startswith("datasets.")]
+    if len(data_sets) != 1:
+        raise _no_single_file(module, "takes a recipe that imports one module of datasets")
+    data_set = data_sets[0]
+    if not hasattr(data_set, "PUBLISHED") and data_set.__name__.partition(".")[2] not in BUNDLED:
+        raise _no_single_file(module, f"could not hold its data, {data_set.__name__}")
+    return data_set
 
 
 def _load_data(data_set: types.ModuleType, labels: str) -> str:
     name = data_set.__name__.partition(".")[2]
     if hasattr(data_set, "PUBLISHED"):
         return _load_images(name, data_set.PUBLISHED)
-    if name not in BUNDLED:
-        raise InputError(
-            f"the data set {name} has no single-file form; copy the recipe without --minimal"
-        )
     load = BUNDLED[name].replace("\n", "\n    ")
     return string.Template(LOAD_BUNDLED).substitute(load=load, labels=labels)
 
 
 def _load_images(name: str, published) -> str:
     """Give the source that loads a published set, by Keras; its labels are integers."""
+    where = published.system_folder
+    package = f" (Debian's dataset-{where.name} has them in {where})" if where else ""
     return string.Template(LOAD_IMAGES).substitute(
         data=name,
+        package=f'        package = "{package}"\n' if package else "",
+        there="{package}" if package else "",
         files=published.archive.download_name if published.archive else IDX_FILES,
         cache=published.cache_folder,
     )
@@ -363,10 +402,7 @@ def _network(module: types.ModuleType, name: str) -> tuple[str, str]:
     text = text.replace("PROBLEM.outputs(", "outputs(").replace(
         "optimizers.make(", "make_optimizer("
     )
-    compiled = (
-        r"\1optimizer = \2\n\1model.compile(optimizer, loss=LOSS, metrics=METRICS)\n\1return model"
-    )
-    text = re.sub(r"^( +)return PROBLEM.compile\(model, (.*)\)$", compiled, text, flags=re.M)
+    text = _compile_plainly(text)
     text = re.sub(r"config: \w+\) -> [\w.]+:", "config):", text)
     data_set = _data_set(module)
     short = data_set.__name__.partition(".")[2]
@@ -375,27 +411,40 @@ def _network(module: types.ModuleType, name: str) -> tuple[str, str]:
     )
     names = sorted(set(re.findall(rf"\b{short}\.([A-Z_]+)\b", text)))
     text = re.sub(rf"\b{short}\.([A-Z_]+)\b", r"\1", text)
-    ours = {
-        node.id
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Name) and _is_ours(vars(module).get(node.id))
-    }
-    if ours:
-        raise InputError(
-            f"{module.__name__} builds its network with {', '.join(sorted(ours))}, which a single "
-            "file does not hold; copy the recipe without --minimal"
-        )
+    given = {"outputs", "make_optimizer", "LOSS", "METRICS", *names} - {*vars(module)}
+    if beyond := _undefined(text) - SAME_NAMES - given:
+        raise _no_single_file(module, f"could not hold {', '.join(sorted(beyond))} of build_model")
     constants = [f"{constant} = {_as_source(getattr(data_set, constant))}" for constant in names]
     text = text.replace(f'name="{module.__name__.rpartition(".")[2]}"', f'name="{name}"')
     return text, "".join(line + "\n" for line in constants)
 
 
-def _is_ours(value: object) -> bool:
-    """Tell whether a value comes from this repository, be it a module or a part of one."""
-    name = (
-        value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")
-    )
-    return str(name).partition(".")[0] in copying.PACKAGES
+def _compile_plainly(text: str) -> str:
+    """Write out what `PROBLEM.compile(model, optimizer)` does, be it returned or not."""
+    returned = r"^( +)return (PROBLEM\.compile\(.*\))$"
+    text = re.sub(returned, r"\1model = \2\n\1return model", text, flags=re.MULTILINE)
+    called = r"^( +)(?:model = )?PROBLEM\.compile\(model, (.*)\)$"
+    plain = r"\1optimizer = \2\n\1model.compile(optimizer, loss=LOSS, metrics=METRICS)"
+    return re.sub(called, plain, text, flags=re.MULTILINE)
+
+
+def _undefined(text: str) -> set[str]:
+    """Name what a source takes from outside, Python's own names left out.
+
+    Raises:
+        SyntaxError: If it is no Python.
+    """
+    module = symtable.symtable(text, "single file", "exec")
+    tables, names = [module], set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        symbols = table.get_symbols()
+        names |= {one.get_name() for one in symbols if one.is_global() and one.is_referenced()}
+    defined = {
+        one.get_name() for one in module.get_symbols() if one.is_assigned() or one.is_imported()
+    }
+    return names - defined - {*vars(builtins)}
 
 
 def _fields(config: type) -> list[str]:
@@ -409,7 +458,7 @@ def _fields(config: type) -> list[str]:
         elif typing.get_origin(hint) is typing.Literal:
             kind = f"typing.Literal[{', '.join(map(_as_source, typing.get_args(hint)))}]"
         line = f"    {field.name}: {getattr(kind, '__name__', kind)} = {_as_source(field.default)}"
-        comment = f"# {meanings[field.name]}"
+        comment = f"# {meanings.get(field.name, field.name)}"
         fits = len(line) + 2 + len(comment) <= LINE_LENGTH
         lines += [f"{line}  {comment}"] if fits else [f"    {comment}", line]
     return lines

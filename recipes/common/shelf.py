@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import json
 import pathlib
 import re
@@ -19,7 +20,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A recipe as its docstring and its result record describe it."""
+    """A recipe as its docstring describes it."""
 
     name: str
     title: str
@@ -33,8 +34,15 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
 
+def describe_unknown(name: str) -> str:
+    """Say that there is no such recipe, and which was meant."""
+    near = difflib.get_close_matches(name, recipe_names(), n=1)
+    meant = f"did you mean {near[0]}? There" if near else "there"
+    return f"unknown recipe {name}: {meant} is {', '.join(recipe_names())}"
+
+
 def read(name: str) -> Entry:
-    """Read a recipe's entry off its docstring and its result record."""
+    """Read a recipe's entry off its docstring."""
     path = FOLDER / f"{name}.py"
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -44,9 +52,7 @@ def read(name: str) -> Entry:
         return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
     title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
-    return Entry(
-        name, title, lines.get("Problem", ""), lines.get("Data", ""), describe_result(name)
-    )
+    return Entry(name, title, *(lines.get(word, "") for word in ("Problem", "Data", "Result")))
 
 
 def record(name: str) -> dict | None:
