@@ -16,7 +16,7 @@ X = RANDOM.normal(size=(ROWS, 4)).astype("float32")
 IMAGES = RANDOM.integers(0, 256, size=(ROWS, 8, 8, 1)).astype("uint8")
 SEQUENCES = RANDOM.normal(size=(ROWS, 6, 3)).astype("float32")
 TOKENS = RANDOM.integers(1, 50, size=(ROWS, 7))
-TEXTS = np.array(["a good film", "a bad film", "so so"] * 32)
+TEXTS = np.array(["a good film", "a bad film", "so so"] * 32, dtype=object)
 BINARY = RANDOM.integers(0, 2, ROWS)
 CLASSES = RANDOM.integers(0, 3, ROWS)
 MANY = RANDOM.integers(0, 10, ROWS)
@@ -283,7 +283,7 @@ def text_inside_the_model():
     words.adapt(TEXTS)
     inside = (words, layers.Embedding(20, 4), layers.Flatten(), layers.Dense(1, "sigmoid"))
     model = keras.Sequential([keras.Input((1,), dtype="string"), *inside])
-    return compiled(model, BINARY_LOSS), TEXTS[:, None], BINARY
+    return compiled(model, BINARY_LOSS), TEXTS, BINARY
 
 
 @right
@@ -295,7 +295,7 @@ def categories_inside_the_model():
     }
     joined = layers.Concatenate()([lookup(inputs["colour"]), inputs["size"]])
     model = compiled(keras.Model(inputs, layers.Dense(1)(joined)), "mse")
-    colours = np.array([["red"], ["blue"]] * (ROWS // 2))
+    colours = np.array(["red", "blue"] * (ROWS // 2), dtype=object)
     return model, {"colour": colours, "size": X[:, :1]}, NUMBERS
 
 

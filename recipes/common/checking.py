@@ -56,6 +56,9 @@ class Check:
         configs.check_fields(self)
 
 
+_OF_FIT = ("epochs", "batch_size", "validation_split")
+
+
 def check(arguments: Check) -> None:
     """Print all findings; end with exit code 2 where there are errors."""
     if arguments.model in shelf.recipe_names():
@@ -67,9 +70,8 @@ def check(arguments: Check) -> None:
         print(f"  expected: {finding.expected}\n  fix: {finding.fix}")
     for note in findings.notes:
         print(f"note: {note}")
-    errors, rest = len(findings.errors), len(findings) - len(findings.errors)
-    print(f"{errors} error{'s' * (errors != 1)}, {rest} warning{'s' * (rest != 1)}")
-    if errors:
+    print(findings.summary)
+    if findings.errors:
         sys.exit(2)
 
 
@@ -77,6 +79,9 @@ def _check_recipe(arguments: Check) -> Findings:
     """Check a recipe with its own data and default settings; its test part stays closed."""
     import importlib
 
+    if arguments.data:
+        raise InputError("--data: a recipe is checked with its own data; leave it out")
+    _refuse_without_data(arguments, "a recipe is checked with its own data; leave it out")
     from recipes.common import anatomy, callbacks, checks, training
 
     recipe = importlib.import_module(f"recipes.{arguments.model}")
@@ -98,29 +103,35 @@ def _check_recipe(arguments: Check) -> Findings:
 
 def _check_script(arguments: Check) -> Findings:
     path, function = scripts.split(arguments.model)
-    module, fit = scripts.run(path)
+    _refuse_without_data(arguments)
+    module, fit = scripts.run(path, as_main=not function and not arguments.data)
     from recipes.common import checks
 
     program = path.read_text(encoding="utf-8")
     wanted = {"ignore": arguments.ignore, "strict": arguments.strict, "program": program}
-    if fit and not function and not arguments.data:
+    settings = {name: getattr(arguments, name) for name in _OF_FIT if getattr(arguments, name)}
+    given = fit
+    if not fit or function or arguments.data:
+        given = scripts.find(module, function, path, fit)
+    if arguments.data:
+        model = given["model"]
+        files = (arguments.data, arguments.validation, arguments.test)
+        (x, y), validation, test = (_part(file, model, arguments) for file in files)
+        given = {"model": model, "x": x, "y": y, "validation_data": validation, "test_data": test}
+    elif "x" in given:
         print(f"note: {path.name} was run up to its first fit, which was not begun")
-        return checks.check(**fit, **wanted)
-    model = scripts.find(module, function, path, fit)
-    files = (arguments.data, arguments.validation, arguments.test)
-    train, validation, test = (_part(path, model, arguments) for path in files)
-    x, y = train or (None, None)
-    return checks.check(
-        model,
-        x,
-        y,
-        validation,
-        test_data=test,
-        validation_split=arguments.validation_split,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        **wanted,
-    )
+    return checks.check(**({"x": None} | given | settings), **wanted)
+
+
+def _refuse_without_data(arguments: Check, because: str = "expected --data as well") -> None:
+    """Refuse flags about a table that is not there.
+
+    Raises:
+        InputError: If there is one.
+    """
+    for name in ("target", "features", "validation", "test"):
+        if getattr(arguments, name) and not arguments.data:
+            raise InputError(f"--{name}: {because}")
 
 
 def _part(path: pathlib.Path | None, model: keras.Model, arguments: Check) -> tuple | None:
@@ -135,6 +146,8 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
     """Read the rows of a file as (x, y)."""
     import numpy as np
 
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, expected a .csv table, or an .npz file with x and y")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -142,20 +155,36 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
             with np.load(path, allow_pickle=False) as arrays:
                 return arrays["x"], arrays["y"]
         table = _read_table(path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no UTF-8 text ({error}); save the table as UTF-8") from error
     except Exception as error:  # NumPy and pandas have many; whatever it is, it is about the file
         raise InputError(
             f"{path}: cannot be read ({error}); give a .csv table, or an .npz file with x and y"
         ) from error
+    there = _show_columns(table)
     if not arguments.target:
-        raise InputError(f"--target: which of {', '.join(map(str, table.columns))} to predict")
+        raise InputError(f"--target: which of {there} to predict")
+    for flag in ("target", "features"):
+        names = getattr(arguments, flag)
+        if len({*names}) < len(names):
+            raise InputError(f"--{flag}: received {' '.join(names)}, expected each name once")
     wanted = [*arguments.target, *arguments.features]
     if missing := [name for name in wanted if name not in table.columns]:
-        raise InputError(
-            f"{path}: no column {missing[0]!r}; there is {', '.join(map(str, table.columns))}"
-        )
+        raise InputError(f"{path}: no column {missing[0]!r}; there is {there}")
     y = table[list(arguments.target)]
     x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
     return x, y
+
+
+def _show_columns(table: pd.DataFrame) -> str:
+    """Name the first columns of a table, and say so where they look like a row of it."""
+    import pandas as pd
+
+    names = [str(name) if len(str(name)) < 40 else f"{str(name)[:40]}…" for name in table.columns]
+    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().mean()
+    header = " (numbers: the file has no header line, which names the columns)"
+    return shown + (header if numbers > 0.5 else "")
 
 
 def _read_table(path: pathlib.Path) -> pd.DataFrame:
@@ -178,6 +207,8 @@ def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
     if not hasattr(y, "columns"):
         return y
     names = list(getattr(model, "output_names", None) or [])
+    if isinstance(model.loss, list | tuple) and len(model.loss) == len(names):
+        names = [name for name, loss in zip(names, model.loss, strict=True) if loss is not None]
     if len(names) > 1 and len(names) == y.shape[1]:
         if isinstance(model.output, dict):
             names = sorted(model.output)
@@ -190,6 +221,31 @@ def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
 def _for_inputs(model: keras.Model, x) -> object:
     """Give a table column by column to a model with an input for each."""
     names = [tensor.name for tensor in getattr(model, "inputs", None) or []]
-    if len(names) > 1 and hasattr(x, "columns") and set(names) <= set(x.columns):
-        return {name: x[[name]].to_numpy() for name in names}
-    return x
+    if not hasattr(x, "columns"):
+        return x
+    if len(names) > 1 and set(names) <= set(x.columns):
+        return {name: _as_text(x[[name]]) if _is_text(x[[name]]) else x[[name]] for name in names}
+    return _as_text(x) if _is_text(x) and _takes_text(model) else x
+
+
+def _takes_text(model: keras.Model) -> bool:
+    inputs = getattr(model, "inputs", None) or []
+    kinds = {type(layer).__name__ for layer in model.layers}
+    by_layers = bool(kinds & {"TextVectorization", "StringLookup", "Hashing"})
+    return any(tensor.dtype == "string" for tensor in inputs) or (not inputs and by_layers)
+
+
+def _is_text(x: pd.DataFrame) -> bool:
+    from recipes.common.checks import reading
+
+    return reading.is_text(x)
+
+
+def _as_text(x: pd.DataFrame) -> object:
+    """Give columns of text as Keras takes them: one as an array of objects, several as a tensor."""
+    import tensorflow as tf
+
+    x = x.fillna("").astype(str)
+    return (
+        x.iloc[:, 0].to_numpy(dtype=object) if x.shape[1] == 1 else tf.constant(x.values.tolist())
+    )

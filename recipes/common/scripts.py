@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import inspect
 import pathlib
@@ -9,13 +10,9 @@ import sys
 import types
 import unittest.mock
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from recipes.common import shelf, source_files
 from recipes.common.errors import InputError
-
-if TYPE_CHECKING:  # TensorFlow loads with it
-    import keras
 
 
 def split(named: str) -> tuple[pathlib.Path, str]:
@@ -47,8 +44,14 @@ class _Fit(BaseException):
         self.given = given
 
 
-def run(path: pathlib.Path) -> tuple[types.ModuleType, dict | None]:
+def run(
+    path: pathlib.Path, as_main: bool = False
+) -> tuple[types.ModuleType, dict[str, object] | None]:
     """Run a file up to its first fit.
+
+    Args:
+        path: Of the file.
+        as_main: Whether to go on with what stands under `if __name__ == "__main__":`.
 
     Returns:
         What it made by then; and what that fit was given, as `checks.check` takes it, the model
@@ -62,13 +65,39 @@ def run(path: pathlib.Path) -> tuple[types.ModuleType, dict | None]:
     try:
         # Its own relative paths are those of its folder.
         with contextlib.chdir(folder), _stopped_at_fit():
-            return source_files.import_file(path), None
+            module = source_files.import_file(path)
+            if as_main:
+                _run_main_block(module, path)
+            return module, None
     except _Fit as fit:
         return sys.modules[f"file_{path.stem}"], fit.given
     except SystemExit as end:  # of its own command line, or where it was done
         raise InputError(
             f"{path}: it ended itself (exit code {end.code or 0}) before any fit; {_WRAP}"
         ) from end
+
+
+def _run_main_block(module: types.ModuleType, path: pathlib.Path) -> None:
+    """Run what a file does where it is started as a program without arguments."""
+    if {"PROBLEM", "Config", "load_data"} <= vars(module).keys():  # it would train, not by `fit`
+        raise InputError(
+            f"{path}: a recipe, which is checked by itself when it is run; expected the name of "
+            "one in recipes, or a file that trains by fit"
+        )
+    blocks = [
+        statement
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If) and "'__main__'" in ast.unparse(node.test)
+        for statement in node.body
+    ]
+    program = compile(ast.Module(blocks, type_ignores=[]), str(path), "exec")
+    try:
+        with unittest.mock.patch.object(sys, "argv", [str(path)]):
+            exec(program, vars(module))
+    except SystemExit:
+        pass  # `sys.exit(main())`: it may have ended well, and a function may still be found
+    except Exception as error:  # whatever the user's program raises
+        raise InputError(f"{path}: {source_files.describe(error, path)}") from error
 
 
 @contextlib.contextmanager
@@ -84,20 +113,29 @@ def _stopped_at_fit() -> Iterator[None]:
         given = {"model": given["self"]} | {name: given[name] for name in known if name in given}
         raise _Fit({name: value for name, value in given.items() if value is not None})
 
-    with unittest.mock.patch.object(keras.Model, "fit", stop):
+    def stop_at_batch(self, x, y=None, *_, **__):
+        raise _Fit({"model": self, "x": x, "y": y})  # a loop of the user's own begins
+
+    patch = unittest.mock.patch.object
+    with patch(keras.Model, "fit", stop), patch(keras.Model, "train_on_batch", stop_at_batch):
         yield
 
 
 def find(
     module: types.ModuleType, function: str, path: pathlib.Path, fit: dict | None
-) -> keras.Model:
+) -> dict[str, object]:
     """Give the model that a function of a file returns, or that has its name.
+
+    A function that begins to train gives what that fit is given, as in `run`.
 
     Args:
         module: The file, as it was run.
         function: The name; where it is "" build_model, or else the only model in the file.
         path: Of the file.
         fit: What `run` gave.
+
+    Returns:
+        The model by the name "model", and the data and settings of a fit by the names of `fit`.
 
     Raises:
         InputError: If there is no such model.
@@ -107,15 +145,22 @@ def find(
     models = [value for value in vars(module).values() if isinstance(value, keras.Model)]
     found = getattr(module, function or "build_model", None)
     if found is None and not function and len(models) == 1:
-        return models[0]
+        return {"model": models[0]}
     function = function or "build_model"
     if found is None:
         raise InputError(f"{path}: no {function!r} in it; {_advise(module, fit)}")
     try:
-        with contextlib.chdir(path.resolve().parent), _stopped_at_fit():
-            model = found() if isinstance(found, types.FunctionType) else found
+        argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
+        with contextlib.chdir(path.resolve().parent), _stopped_at_fit(), argv:
+            is_model = isinstance(found, keras.Model) or not callable(found)
+            model = found if is_model else found()
     except _Fit as begun:
-        model = begun.given["model"]
+        return begun.given
+    except SystemExit as end:
+        raise InputError(
+            f"{path}: {function}() ended the program (exit code {end.code or 0}) before it gave a "
+            "model; take sys.exit() out of it"
+        ) from end
     except Exception as error:  # whatever the user's function raises
         text = source_files.describe(error, path.resolve())
         raise InputError(f"{path}: {function}() raised {text}") from error
@@ -123,7 +168,7 @@ def find(
         raise InputError(
             f"{path}: {function}() returned {type(model).__name__}, expected a compiled keras.Model"
         )
-    return model
+    return {"model": model}
 
 
 def _advise(module: types.ModuleType, fit: dict | None) -> str:

@@ -3,8 +3,9 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `scale`, `balance`, `splits`, `head`, `labels`, `settings`, `own_tables` (a table of the
-user's), `probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
+`data`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`, `arguments`,
+`settings`, `own_tables` (a table of the user's), `probe` (runs the untrained model on one batch)
+and `after` (looks at a trained one).
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import numpy as np
 
 from recipes.common.checks import (
     after,
+    arguments,
     balance,
     data,
     head,
     labels,
     own_tables,
+    parts,
+    preprocessing,
     probe,
     scale,
     settings,
@@ -33,7 +37,8 @@ from recipes.common.checks.facts import Facts, Settings
 from recipes.common.checks.findings import Finding, Findings, Rule
 from recipes.common.errors import InputError
 
-_BEFORE = (head, labels, data, scale, balance, splits, settings, whole)
+_BEFORE = (head, labels, data, parts, scale, preprocessing, balance, splits, arguments, settings)
+_BEFORE += (whole,)
 MODULES = (*_BEFORE, own_tables, probe, after)
 BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
@@ -69,7 +74,8 @@ def check(
     Args:
         model: Compiled. One that is not built yet is built, as `fit` would.
         x: Inputs as `fit` takes them: an array (rows, ...), a pandas table, a dict or list of such,
-            or a finite `tf.data.Dataset`.
+            or a finite `tf.data.Dataset`, which is read once from its beginning: one that shuffles
+            with a seed gives `fit` its second order, as after any other look at it.
         y: Targets as an array (rows,) or (rows, columns), a pandas column or table, or a dict or
             list for several outputs.
         validation_data: (x, y), or a data set.
@@ -155,7 +161,7 @@ def check_untrained(
     """
     facts = Facts.gather(model, splits.train.x, splits.train.y)
     found = _apply(
-        [rule for rule in scale.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
+        [rule for rule in preprocessing.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
     )
     return _report(_finish(found + _probe(facts, set(ignore)), facts, strict))
 

@@ -128,7 +128,7 @@ def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
                     "warning",
                     f"{label} {name}, which equals the target in every row",
                     "inputs that are known before the target is",
-                    "x = x.drop(columns=[name])"
+                    f"x = x.drop(columns=[{name.removeprefix('column ')}])"
                     if hasattr(leaf, "columns")
                     else f"x = np.delete(x, {name.split()[-1]}, axis=1)",
                 )
@@ -145,7 +145,7 @@ def _count_rows(head: Head) -> np.ndarray:
     allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
     if not whole or not allowed or head.y.range[1] >= 10 * MANY_CLASSES:
         return nothing
-    return np.bincount(y.ravel().astype("int64"))
+    return np.bincount(y[np.isfinite(y)].astype("int64"))  # of NaN a finding tells
 
 
 def _judge_weights(weights: object, classes: list[int], head: Head) -> tuple[str | None, str]:

@@ -90,7 +90,8 @@ def kind(cells: pd.Series | np.ndarray) -> tuple[str, object]:
         return "durations", first
     if isinstance(cells.dtype, pd.CategoricalDtype) or not isinstance(first, str):
         return ("categories" if _are_categories(cells) else "numbers"), first
-    return _kind_of_text(known), first
+    found = _kind_of_text(known)
+    return found, next(filter(_is_no_number, known), first) if found == "numbers as text" else first
 
 
 def fix(axis: str, leaf: reading.Leaf, kind: str, names: list) -> str:
@@ -130,6 +131,8 @@ def show(kind: str, example: object) -> str:
         return f"a {type(example).__name__} in each cell"
     if kind == "dates" and not isinstance(example, str):
         return "dates"
+    if kind == "numbers as text" and _is_no_number(example):
+        return f"numbers as text, beside what is no number, such as {example!r}"
     what = "values" if kind in ("categories", "many kinds") else kind.partition(",")[0]
     return f"{what} such as {example!r}"
 
@@ -140,6 +143,10 @@ def _to_pandas(axis: str, by_name: bool) -> str:
         if by_name
         else (f"{axis} = pd.Series(np.ravel({axis})); ")
     )
+
+
+def _is_no_number(cell: object) -> bool:
+    return bool(pd.isna(pd.to_numeric(str(cell).strip(), errors="coerce")))
 
 
 def _is_table(leaf: reading.Leaf) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from recipes.common.checks import columns, conversions, reading, running
+from recipes.common import tables
+from recipes.common.checks import columns, conversions, reading, running, shapes
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 
@@ -54,11 +56,12 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
         text, `classes, y = np.unique(y, return_inverse=True)` for labels.
     Thread: tensorflow/tensorflow#28367, pandas-dev/pandas#61916
     """
+    yield from _text_that_fit_refuses(facts, say)
     for axis in ("x", "y"):
         # By kind; a column that is so in several parts is named once.
         found: dict[str, dict[str, tuple]] = {}
         for part, label, leaf in _leaves(facts, axis):
-            if axis == "x" and facts.takes_text(label):
+            if (axis == "x" and facts.takes_text(label)) or not reading.count(leaf):
                 continue
             for name, cells in conversions.as_columns(leaf):
                 kind, example = conversions.kind(cells)
@@ -68,6 +71,8 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
         for kind, same in found.items():
             received, arrays, names = zip(*same.values(), strict=True)
             fix = conversions.fix(axis, arrays[0], kind, list(dict.fromkeys(names)))
+            if axis == "x" and (words := _fix_of_words(facts, arrays[0], kind)):
+                fix = words
             yield say("error", _some(list(received)), "numbers", fix)
 
 
@@ -107,25 +112,21 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
         yield say("error", f"{label} as a Python list", "an array", f"{label} = np.array({label})")
     if facts.train.unbatched:
         yield say("error", "a data set of single rows", "batches", "dataset = dataset.batch(32)")
-    elif facts.fault and facts.train.x_leaves:
-        shapes = ", ".join(str(leaf.shape) for _, leaf in facts.train.x_leaves)
+    elif facts.fault and facts.train.x_leaves and not _will_change(facts, facts.train):
+        shown = ", ".join(str(leaf.shape) for _, leaf in facts.train.x_leaves)
         yield say(
             "error",
-            f"x of shape {shapes}, on which the model fails: {facts.fault}",
+            f"x of shape {shown}, on which the model fails: {facts.fault}",
             "inputs that the model can be called on",
-            _shape_fix(facts.train.x_leaves[0][1], None),
+            shapes.fix(facts.train.x_leaves[0][1], None),
         )
     else:
-        for label, wanted, leaf in facts.inputs:
-            if received := _misfit(label, wanted, leaf):
-                expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
-                fix = "x = {name of an input: array, ...}"
-                shape = wanted.shape[1:] if wanted is not None else ()
-                if wanted is not None:
-                    expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
-                if leaf is not None:
-                    fix = _shape_fix(leaf, shape)
-                yield say("error", received, expected, fix)
+        told = set()
+        for name, part in facts.parts:
+            for received, expected, fix in _misfits(facts, part):
+                if received not in told:  # of several parts the first is enough
+                    yield say("error", name + received, expected, fix)
+                told.add(received)
 
 
 @rule("D8")
@@ -141,13 +142,12 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
         arrays = [*part.x_leaves, *part.y_leaves]
         counts = {name + label: reading.count(leaf) for label, leaf in arrays}
         nested = part.y is None or isinstance(part.y, dict | list | tuple)
-        if len(facts.heads) > 1 and not nested:
+        if sum(head.loss.function is not None for head in facts.heads) > 1 and not nested:
             yield _one_array_for_several(facts, name, part, say)
             continue
         for output in _without_targets(facts, part):
-            yield say(
-                "error", f"no {name}y{output}", "targets for each loss", "give y as well as x"
-            )
+            fix = _name_fix(facts, part) or "give y as well as x"
+            yield say("error", f"no {name}y{output}", "targets for each loss", fix)
         if len(set(counts.values())) > 1:
             yield say(
                 "error",
@@ -168,9 +168,26 @@ def _without_targets(facts: Facts, part: reading.Part) -> list[str]:
     """Name the outputs whose loss has no targets; "" for the only one."""
     lacking = [head for head in facts.heads if head.loss.name]
     if part.y is not None:  # then it can only be that one of several is left out
-        lacking = [head for head in lacking if part is facts.train and not head.y.train.shape[0]]
-        lacking = [] if any(head.alone for head in lacking) else lacking
+        lacking = [head for head in lacking if not head.alone]
+        place = next(number for number, (_, one) in enumerate(facts.parts) if one is part)
+        name = facts.parts[place][0]
+        lacking = [one for one in lacking if not (one.y.others.get(name, one.y.train)).shape[0]]
     return [f" for the output {head.name!r}" if not head.alone else "" for head in lacking]
+
+
+def _name_fix(facts: Facts, part: reading.Part) -> str | None:
+    """Write the change to targets by a name that is nearly that of an output."""
+    if not isinstance(part.y, dict):
+        return None
+    names = [head.name for head in facts.heads]
+    near = {
+        key: name
+        for key in part.y
+        for name in names
+        if key not in names and str(key).strip().casefold() == name.casefold()
+    }
+    changes = [f"y[{name!r}] = y.pop({key!r})" for key, name in near.items()]
+    return "; ".join(changes) or f"y = {{{', '.join(f'{name!r}: ...' for name in names)}}}"
 
 
 def _one_array_for_several(facts: Facts, name: str, part: reading.Part, say) -> Finding:
@@ -258,36 +275,72 @@ def _drop(facts: Facts, only_missing: bool) -> str:
     return f"keep = {keep}; x, y = x[keep], y[keep]: a row without target teaches nothing"
 
 
-def _misfit(label: str, wanted, leaf: reading.Leaf | None) -> str | None:
-    """Say what is wrong with the array for an input; None where nothing is."""
-    if leaf is None:
-        return f"no array for the input {label}"
-    if wanted is None:
-        return f"{label}, an array without an input"
-    return None if _accepts(wanted.shape, leaf.shape) else f"{label} of shape {leaf.shape}"
+def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
+    """Tell of text for a model of text in a form that Keras does not take."""
+    if tables.is_serving(facts.model):
+        return  # its encoder is run over the text; `fit` is never given any
+    told = set()
+    for name, part in facts.parts:
+        for label, leaf in part.x_leaves:
+            if label not in part.odd_text or not facts.takes_text(label) or label in told:
+                continue
+            told.add(label)
+            single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
+            yield say(
+                "error",
+                f"{name}{label}, text of type {getattr(leaf, 'dtype', 'object')} in "
+                f"{leaf.ndim} dimension(s), which fit refuses (Invalid dtype)",
+                "text as one column of Python's own strings, or as a tensor",
+                f"{label} = np.ravel({label}).astype(str).astype(object)"
+                if single
+                else f"{label} = tf.constant(np.asarray({label}, dtype=str).tolist())",
+            )
 
 
-def _accepts(wanted: tuple, given: tuple) -> bool:
-    """Tell whether Keras takes an array of this shape, with the rank adjusted as it does."""
-    if len(given) == len(wanted) + 1 and given[-1] == 1:
-        given = given[:-1]
-    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
-        given = (*given, 1)
-    return len(given) == len(wanted) and all(
-        size in (None, its) for size, its in zip(wanted[1:], given[1:], strict=True)
+def _fix_of_words(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
+    """Write how sentences become the numbers of their words, for a model that takes such."""
+    sizes = [one.input_dim for one in facts.operations if isinstance(one, keras.layers.Embedding)]
+    single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
+    if not sizes or not single or kind not in ("categories", "many kinds"):
+        return None
+    wanted = getattr(facts.model, "inputs", None) or [None]
+    length = wanted[0].shape[-1] if wanted[0] is not None and wanted[0].ndim > 1 else None
+    return (
+        f"words = keras.layers.TextVectorization(max_tokens={sizes[0]}, "
+        f"output_sequence_length={length or 100}); texts = np.ravel(x).tolist(); "
+        "words.adapt(texts); x = np.asarray(words(texts))"
     )
 
 
-def _shape_fix(leaf: reading.Leaf, wanted: tuple | None) -> str:
-    shape = tuple(leaf.shape[1:])
-    if wanted and len(wanted) == 1 and len(shape) > 1 and wanted[0] == np.prod(shape):
-        return "x = x.reshape(len(x), -1)"
-    if len(shape) == 2 and (wanted is None or len(wanted) == 3):
-        channels = 1 if wanted is None else wanted[-1]
-        return (
-            "x = x[..., None]" if channels == 1 else f"x = np.repeat(x[..., None], {channels}, -1)"
-        )
-    fewer = ""
-    if isinstance(leaf, pd.DataFrame) and wanted and len(wanted) == 1 and wanted[0] < shape[0]:
-        fewer = f", or x = x[[...]] with the {wanted[0]} columns that it takes"
-    return f"keras.Input({shape}) as the model's input{fewer}"
+def _will_change(facts: Facts, part: reading.Part) -> bool:
+    """Tell whether there are no rows, or text that a finding of its own makes other columns of."""
+    return not part.rows or any(
+        not facts.takes_text(label) and bool(conversions.as_columns(leaf))
+        for label, leaf in part.x_leaves
+    )
+
+
+def _misfits(facts: Facts, part: reading.Part) -> Iterator[tuple[str, str, str]]:
+    """Say what was received, what is expected and the change, for each input that does not fit."""
+    if _will_change(facts, part):
+        return
+    pairs = facts.inputs_of(part)
+    if order := shapes.other_order(pairs):
+        wanted = ", ".join(repr(tensor.name) for _, tensor, _ in pairs)
+        fix = f"x = [{', '.join(f'x[{place}]' for place in order)}]"
+        yield "x as a list in another order than the inputs", f"arrays for {wanted}", fix
+        return
+    for label, wanted, leaf in pairs:
+        if received := shapes.misfit(label, wanted, leaf):
+            expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
+            fix = "x = {name of an input: array, ...}"
+            shape = wanted.shape[1:] if wanted is not None else ()
+            if wanted is not None:
+                expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
+            yield received, expected, fix if leaf is None else shapes.fix(leaf, shape)
+    without_graph = not pairs and part is not facts.train and not facts.fault
+    if without_graph and (fault := running.fault(facts.model, part.x)):
+        shown = ", ".join(str(leaf.shape) for _, leaf in part.x_leaves)
+        known = ", ".join(str(leaf.shape[1:]) for _, leaf in facts.train.x_leaves)
+        received = f"x of shape {shown}, on which the model fails: {fault}"
+        yield received, f"rows of shape {known}, as in training", "the columns of training"

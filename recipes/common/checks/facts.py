@@ -16,6 +16,7 @@ from recipes.common.checks import activations, losses, reading, running
 from recipes.common.checks.heads import Head, metric_name
 from recipes.common.checks.reading import Part
 from recipes.common.checks.targets import Targets
+from recipes.common.errors import InputError
 
 # Methods that make a model's training its own: what its loss stands for is then not known.
 _OWN_TRAINING = ("train_step", "compute_loss", "fit")
@@ -31,11 +32,18 @@ class Settings:
         batch_size: Rows of one update.
         steps_per_epoch: Updates of one epoch.
         validation_split: Share of the rows that `fit` sets aside.
-        callbacks: Their monitors and files are looked at.
+        callbacks: Their monitors and files are looked at; a list, or one alone.
         class_weight: Weight of each class.
         sample_weight: Weight of each row.
         save_path: File that the trained model will be saved to.
         program: Source text of the program that trains and uses the model.
+        initial_epoch: No rule looks at this and what follows; `fit` takes it too.
+        shuffle: As above.
+        verbose: As above.
+        validation_steps: As above.
+        validation_batch_size: As above.
+        validation_freq: As above.
+        odd_callbacks: What was given among the callbacks and is none.
     """
 
     epochs: int | None = None
@@ -47,6 +55,26 @@ class Settings:
     sample_weight: object = None
     save_path: str | pathlib.Path | None = None
     program: str | None = None
+    initial_epoch: int = 0
+    shuffle: bool = True
+    verbose: object = "auto"
+    validation_steps: int | None = None
+    validation_batch_size: int | None = None
+    validation_freq: int = 1
+    odd_callbacks: tuple[object, ...] = dataclasses.field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= (self.validation_split or 0) < 1:
+            raise InputError(
+                f"validation_split: received {self.validation_split!r}, expected a share of the "
+                "rows, at least 0 and below 1, such as 0.2"
+            )
+        given = getattr(self.callbacks, "callbacks", self.callbacks)  # of a CallbackList
+        given = [] if given is None else keras.tree.flatten(given)
+        made = [one for one in given if isinstance(one, keras.callbacks.Callback)]
+        odd = [one for one in given if one is not None and one not in made]
+        object.__setattr__(self, "callbacks", tuple(made))
+        object.__setattr__(self, "odd_callbacks", tuple(odd))
 
 
 class Facts:
@@ -61,6 +89,7 @@ class Facts:
         heads: The outputs; empty where the model could not be looked at.
         notes: What could not be looked at, in words.
         fault: Why the model cannot be called on these inputs; None where it can.
+        rows_given: Rows of x before `validation_split` sets some aside.
     """
 
     def __init__(
@@ -68,6 +97,7 @@ class Facts:
     ):
         self.model, self.settings = model, settings or Settings()
         self.train, self.validation, self.test = train, validation, test
+        self.rows_given = train.rows
         self.notes = [part.note for part in (train, validation, test) if part.note]
         if train.rows > reading.ROWS_OF_SAMPLE:
             sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
@@ -93,12 +123,14 @@ class Facts:
             Part() if data is None else reading.read(tables.as_inputs(model, data[0]), *data[1:])
             for data in ((x, y), _pair(validation_data), _pair(test_data))
         )
-        share = settings.validation_split if settings else 0
-        if share and validation.x is None and train.is_even:
+        share, rows_given = settings.validation_split if settings else 0, train.rows
+        if share and validation.x is None and train.is_even and train.batches is None:
             rows = np.arange(train.rows)
             kept = int(train.rows * (1 - share))  # the first ones, as `fit` does
             train, validation = train.take(rows[:kept]), train.take(rows[kept:])
-        return cls(model, train, validation, test, settings)
+        facts = cls(model, train, validation, test, settings)
+        facts.rows_given = rows_given
+        return facts
 
     @property
     def trains_itself(self) -> bool:
@@ -121,15 +153,21 @@ class Facts:
 
     @functools.cached_property
     def inputs(self) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
-        """Each input of the model with the array for it; empty for a model without a graph."""
-        if not getattr(self.model, "inputs", None) or not self.train.x_leaves:
+        """Each input of the model with the training array for it, as `inputs_of` gives them."""
+        return self.inputs_of(self.train)
+
+    def inputs_of(
+        self, part: Part
+    ) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
+        """Give each input of the model with its array; nothing for a model without a graph."""
+        if not getattr(self.model, "inputs", None) or not part.x_leaves:
             return []
         wanted = None if isinstance(self.model, keras.Sequential) else self.model.input
-        if isinstance(self.train.x, dict):
+        if isinstance(part.x, dict):
             if not isinstance(wanted, dict):
                 wanted = {tensor.name: tensor for tensor in self.model.inputs}
-            return [(f"x[{key!r}]", wanted[key], self.train.x.get(key)) for key in wanted]
-        pairs = itertools.zip_longest(self.model.inputs, self.train.x_leaves)
+            return [(f"x[{key!r}]", wanted[key], part.x.get(key)) for key in wanted]
+        pairs = itertools.zip_longest(self.model.inputs, part.x_leaves)
         return [
             (given[0] if given else repr(tensor.name), tensor, given[1] if given else None)
             for tensor, given in pairs
@@ -162,10 +200,16 @@ class Facts:
         guessed = activation is None
         if guessed and self.train.rows and self.first_outputs:
             activation = activations.guess(self.first_outputs[place])
-        y = Targets(*(_pick(part.y, place, names) for part in self._all_parts()))
-        given = self.model.loss if self.model.compiled and not self.trains_itself else None
-        nested = isinstance(given, dict | list | tuple)
-        given = _pick(given, place, names) if nested else given
+        given = self._loss(place, names)
+        # One array is for the only output that has a loss.
+        with_loss = [one for one in range(len(names)) if self._loss(one, names) is not None]
+        others = with_loss == [place] and len(names) > 1
+        y = Targets(
+            *(
+                part.y if others and _is_single(part.y) else _pick(part.y, place, names)
+                for part in self._all_parts()
+            )
+        )
         return Head(
             name=names[place],
             alone=len(names) == 1,
@@ -177,6 +221,12 @@ class Facts:
             metrics=tuple(_metrics(self.model, place, names)),
             y=y,
         )
+
+    def _loss(self, place: int, names: list[str]) -> object:
+        """Give what the model was compiled with for one output; None where its loss is its own."""
+        given = self.model.loss if self.model.compiled and not self.trains_itself else None
+        nested = isinstance(given, dict | list | tuple)
+        return _pick(given, place, names) if nested else given
 
     def _unjudged_losses(self) -> Iterator[str]:
         if self.trains_itself:
@@ -196,6 +246,11 @@ def _pair(data: object) -> tuple | None:
     if data is None:
         return None
     return tuple(data[:2]) if isinstance(data, tuple | list) else (data, None)
+
+
+def _is_single(y: object) -> bool:
+    """Tell whether targets come without a structure."""
+    return y is not None and not isinstance(y, dict | list | tuple)
 
 
 def _pick(values: object, place: int, names: list[str]) -> object:

@@ -48,9 +48,15 @@ class Findings(list):
         """The findings that make the result wrong."""
         return [finding for finding in self if finding.level == "error"]
 
+    @property
+    def summary(self) -> str:
+        """How many there are of each kind, such as "0 errors, 1 warning"."""
+        errors, rest = len(self.errors), len(self) - len(self.errors)
+        return f"{errors} error{'s' * (errors != 1)}, {rest} warning{'s' * (rest != 1)}"
+
     def __str__(self) -> str:
         lines = [f"{finding.level}: {finding}" for finding in self]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.summary])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from recipes.common.checks import activations, reading, running, scale
+from recipes.common.checks import activations, preprocessing, reading, running
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.heads import Head
@@ -135,8 +135,10 @@ def take(facts: Facts) -> Step | None:
     losses = [head.loss.function for head in facts.heads]
     if not any(losses) or facts.trains_itself or keras.backend.backend() != "tensorflow":
         return None
-    if scale.not_adapted(facts) or not facts.train.rows:
+    if preprocessing.not_adapted(facts) or not facts.train.rows:
         return None
+    if any(head.loss.function and not head.y.rows for head in facts.heads):
+        return None  # of targets that are not there a finding tells
     batch = running.first_batch(facts.model, facts.train)
     targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
     values: list[float | None] = []
@@ -159,6 +161,8 @@ def take(facts: Facts) -> Step | None:
 
 
 def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
+    if not head.loss.function:
+        return np.empty(0)  # an output without a loss needs none
     y = head.y.train[reading.spread(rows, wanted)]
     return y.astype("float32") if y.dtype == "float64" else y
 

@@ -35,6 +35,8 @@ class Part:
         note: What was left out; None where all was read.
         lists: Labels of what came as Python lists, which Keras does not take.
         unbatched: Whether a stream gives single rows where Keras takes batches.
+        odd_text: Labels of text in a form that Keras does not take.
+        y_beside: Whether targets came beside a stream, which gives them itself.
     """
 
     x: object = None
@@ -44,6 +46,8 @@ class Part:
     note: str | None = None
     lists: tuple[str, ...] = ()
     unbatched: bool = False
+    odd_text: tuple[str, ...] = ()
+    y_beside: bool = False
 
     @property
     def x_leaves(self) -> list[tuple[str, Leaf]]:
@@ -84,8 +88,9 @@ def read(x, y=None) -> Part:
     lists = tuple(label for label, values in (("x", x), ("y", y)) if _is_plain_list(values))
     try:
         if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset):
-            return _read_stream(x)
-        part = Part(_convert(x), _convert(y), lists=lists)
+            return dataclasses.replace(_read_stream(x), y_beside=y is not None)
+        odd_text = tuple(label for label, leaf in leaves(x, "x") if _is_odd_text(leaf))
+        part = Part(_convert(x), _convert(y), lists=lists, odd_text=odd_text)
         if any(not leaf.ndim for _, leaf in [*part.x_leaves, *part.y_leaves]):
             raise ValueError("a single value")
         return part
@@ -118,8 +123,24 @@ def count(leaf: Leaf) -> int:
 
 
 def is_text(leaf: Leaf) -> bool:
-    """Tell whether an array holds text or other objects."""
+    """Tell whether an array, or every column of a table, holds text or other objects."""
+    if isinstance(leaf, pd.DataFrame):
+        return bool(leaf.shape[1]) and all(map(_holds_text, leaf.dtypes))
+    if isinstance(leaf, pd.Series):
+        return _holds_text(leaf.dtype)
     return isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OUST"
+
+
+def _holds_text(dtype: object) -> bool:
+    return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
+
+
+def _is_odd_text(leaf: object) -> bool:
+    """Tell whether this is text that Keras refuses: it takes a tensor, or one column of objects."""
+    if not isinstance(leaf, np.ndarray | pd.DataFrame | pd.Series) or not is_text(leaf):
+        return False
+    taken = isinstance(leaf, np.ndarray) and leaf.dtype == object and leaf.ndim == 1
+    return not (taken and all(isinstance(cell, str) for cell in leaf))
 
 
 def spread(rows: int, wanted: int = ROWS_OF_SAMPLE) -> np.ndarray:

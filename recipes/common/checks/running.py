@@ -72,6 +72,16 @@ def _call_symbolically(model: keras.Model, x: object) -> object:
         raise CallError(reading.first_line(error)) from error
 
 
+def fault(model: keras.Model, x: object) -> str | None:
+    """Say why a model cannot be called on these inputs; None where it can."""
+    try:
+        with undisturbed():
+            _call_symbolically(model, x)
+    except CallError as error:
+        return str(error)
+    return None
+
+
 def operations(model: keras.Model) -> Iterator[object]:
     """Give all layers, those of nested models too, and the operations between them."""
     inside = getattr(model, "operations", None) or model.layers

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from recipes.common.checks import columns, reading, remedies
+from recipes.common.checks import columns, reading, remedies, targets
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.losses import NUMERIC, RELATIVE
@@ -93,6 +93,7 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
                     if in_order
                     else "x_other = scaler.transform(x_other) with the scaler of the training rows",
                 )
+    yield from _targets_scaled_differently(facts, say)
 
 
 @rule("D5")
@@ -107,7 +108,7 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
     """
     for head in facts.heads:
         judged = head.uses(NUMERIC - RELATIVE) and not head.rescaled and head.y.is_number
-        finite = head.y.sample[np.isfinite(head.y.sample)] if judged else np.empty(0)
+        finite = targets.finite_sample(head.y.train) if judged else np.empty(0)
         if not finite.size or head.activation == "exponential":
             continue
         mean, deviation = finite.mean(dtype="float64"), finite.std(dtype="float64")
@@ -147,26 +148,6 @@ def constant_column(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D13")
-def normalization_not_adapted(facts: Facts, say) -> Iterator[Finding]:
-    """A Normalization layer that has not seen the data.
-
-    Why: until `adapt` is called it takes a mean of 0 and a variance of 1, which changes nothing; no
-        error tells.
-    Fix: `normalise.adapt(x_train)` before training.
-    Thread: ageron/handson-ml3#198
-    """
-    if any(isinstance(one, keras.layers.Rescaling) for one in facts.operations):
-        return  # scaled already: Keras's own EfficientNet without weights is such a model
-    for layer in not_adapted(facts):
-        yield say(
-            "error",
-            f"the Normalization layer {layer.name!r}, which changes nothing yet",
-            "mean and variance learned from the training rows",
-            f"model.get_layer({layer.name!r}).adapt({'y' if layer.invert else 'x'})",
-        )
-
-
 @rule("D15")
 def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
     """Numbers of words that an Embedding layer has no row for.
@@ -193,17 +174,38 @@ def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
-    """Give the Normalization layers that have neither been adapted nor been told their numbers."""
-    return [
-        layer
-        for layer in facts.operations
-        if isinstance(layer, keras.layers.Normalization)
-        and layer.input_mean is None
-        and layer.built
-        and not np.any(layer.adapt_mean.numpy())
-        and np.all(layer.adapt_variance.numpy() == 1)
-    ]
+def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+    for head in facts.heads:
+        for name, y in head.y.others.items():
+            if not head.uses(NUMERIC) or not head.y.is_number or y.dtype.kind not in "biuf":
+                continue
+            ratio = _ratio_of_sizes(head.y.train, y)
+            if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
+                in_order = bool(facts.settings.validation_split)
+                yield say(
+                    "warning",  # what is measured may well have grown with time
+                    f"{head.label}{name}targets of about {ratio:.3g} times the size of those of "
+                    "training",
+                    "one unit for the targets of all parts",
+                    "shuffle the rows before the split; where they follow time, learn the "
+                    "differences, y = np.diff(y)"
+                    if in_order
+                    else "y_other in the unit of y: scale both by the same line, or neither",
+                )
+
+
+def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
+    """Give how many times larger some targets are, by whichever of two measures says less."""
+    if min(len(train), len(other)) < FEW_ROWS:
+        return None
+    sizes = [np.abs(targets.finite_sample(y).astype("float64")) for y in (train, other)]
+    if not all(size.any() for size in sizes):
+        return None
+    ratios = [np.sqrt((sizes[1] ** 2).mean() / (sizes[0] ** 2).mean())]
+    # A few large values make a mean square; of many zeros the median says nothing.
+    middle = [np.median(size) for size in sizes]
+    ratios += [middle[1] / middle[0]] if all(middle) else [1.0]
+    return float(min(ratios, key=lambda ratio: abs(np.log(ratio))))
 
 
 def _words(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:

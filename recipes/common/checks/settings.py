@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import string
 from collections.abc import Iterator
 
 import keras
@@ -18,6 +19,8 @@ RULES, rule = rule_list()
 
 # Optimizers that adapt their steps take rates far below 1; plain descent too, on scaled inputs.
 LARGE_RATE = 1.0
+# Of a schedule these are looked at: it may warm up from 0.
+STEPS_OF_SCHEDULE = (0, 1, 10, 100, 1000, 10_000)
 # A saved model holds its weights and, for Adam, two numbers more of each.
 BYTES_OF_PARAMETER = 12
 
@@ -50,9 +53,16 @@ def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#13689, keras-team/keras#2159
     """
     names = _logged(facts)
+    yield from _unknown_in_file_names(facts, names, say)
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None)
-        if not monitor or names is None or not _monitors(callback) or monitor in names:
+        if not monitor or not _monitors(callback):
+            continue
+        if names is None and monitor.startswith("val_") and not _may_be_validated(facts):
+            given = f"{type(callback).__name__}(monitor={monitor!r})"
+            fix = "give validation_data or validation_split as well"
+            yield say("error", f"{given} without validation data", "scores of those rows", fix)
+        if names is None or monitor in names:
             continue
         yield say(
             "error",
@@ -173,13 +183,13 @@ def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
     Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
     Thread: keras-team/keras#2134
     """
-    rate = _first_rate(facts.model)
+    rate = _largest_rate(facts.model)
     if rate is not None and (rate > LARGE_RATE or rate <= 0):
         yield say(
             "warning",
             f"a learning rate of {rate:g}",
             "0.0001 to 0.1",
-            f"keras.optimizers.{type(facts.model.optimizer).__name__}(learning_rate=0.001)",
+            f"keras.optimizers.{type(_optimizer(facts.model)).__name__}(learning_rate=0.001)",
         )
     size, rows = facts.settings.batch_size, facts.train.rows
     if size and rows and facts.train.batches is None and size > rows:
@@ -189,6 +199,28 @@ def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
             "several batches in an epoch",
             f"batch_size={min(32, max(1, rows // 4))}",
         )
+
+
+def _unknown_in_file_names(facts: Facts, names: set[str] | None, say) -> Iterator[Finding]:
+    for callback in facts.settings.callbacks:
+        if names is None or not isinstance(callback, keras.callbacks.ModelCheckpoint):
+            continue
+        wanted = {name for _, name, _, _ in string.Formatter().parse(callback.filepath) if name}
+        for name in sorted(wanted - names - {"epoch", "batch"}):
+            yield say(
+                "error",
+                f"the file name {callback.filepath!r}, whose {name!r} is not logged",
+                f"epoch, or one of {', '.join(sorted(names))}",
+                f"{{{_nearest(name, names)}}} in its place",
+            )
+
+
+def _may_be_validated(facts: Facts) -> bool:
+    """Tell whether there are validation data, or code of the user's own that may log scores."""
+    settings = facts.settings
+    own = any(not type(one).__module__.startswith("keras.") for one in settings.callbacks)
+    fits_itself = type(facts.model).fit is not keras.Model.fit
+    return own or fits_itself or facts.validation.x is not None or bool(settings.validation_split)
 
 
 def _monitors(callback: keras.callbacks.Callback) -> bool:
@@ -276,15 +308,18 @@ def _why_not_writable(model: keras.Model, path: pathlib.Path) -> str | None:
     return f"{free} bytes are free, {needed} are needed" if free < needed else None
 
 
-def _first_rate(model: keras.Model) -> float | None:
-    """Give the learning rate of the first step."""
+def _optimizer(model: keras.Model) -> keras.optimizers.Optimizer | None:
+    """Give the optimizer that makes the steps, which one that scales the loss holds inside."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return None
-    rate = getattr(optimizer, "_learning_rate", None)
-    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        rate = rate(0)
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _largest_rate(model: keras.Model) -> float | None:
+    """Give the learning rate; of a schedule, which may begin at 0, the largest of some steps."""
+    rate = getattr(_optimizer(model), "_learning_rate", None)
+    schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     try:
-        return float(keras.ops.convert_to_numpy(rate))
+        rates = [rate(step) for step in STEPS_OF_SCHEDULE] if schedule else [rate]
+        return max(float(keras.ops.convert_to_numpy(one)) for one in rates)
     except (TypeError, ValueError):
         return None

@@ -23,12 +23,14 @@ class Targets:
     Attributes:
         parts: Training, validation and test targets as arrays; those that are there.
         validation: The validation targets; None without a validation part.
+        others: Validation and test targets, whatever their shape; empty where there are none.
         names: The text that each number stands for; empty where there was no text.
     """
 
     def __init__(self, train, validation=None, test=None):
         given = [_to_array(part) for part in (train, validation, test)]
         (self.train, *others), self.names = _without_text(given)
+        self.others = dict(zip(("validation ", "test "), others, strict=True))
         self.validation = None if validation is None else others[0]
         self.parts = (
             self.train,
@@ -112,6 +114,12 @@ class Targets:
         """Write the first few of some values, as the text that they stand for where there is."""
         named = [repr(self.names[int(v)]) if self.names else f"{v:g}" for v in values[:6]]
         return ", ".join(named) + (f", … ({len(values)} values)" if len(values) > 6 else "")
+
+
+def finite_sample(y: np.ndarray) -> np.ndarray:
+    """Give the finite numbers of some targets, shape (numbers,), evenly spread where many."""
+    numbers = _thin(y).ravel()
+    return numbers[np.isfinite(numbers)]
 
 
 def _to_array(y) -> np.ndarray:

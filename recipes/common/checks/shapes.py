@@ -1,0 +1,91 @@
+"""Shapes of inputs: whether a model takes them, and the change that makes them fit."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from recipes.common.checks.reading import Leaf
+
+# Of more inputs than this no order is looked for: they are given by name.
+MOST_INPUTS = 4
+
+
+def misfit(label: str, wanted, leaf: Leaf | None) -> str | None:
+    """Say what is wrong with the array for an input; None where nothing is."""
+    if leaf is None:
+        return f"no array for the input {label}"
+    if wanted is None:
+        return f"{label}, an array without an input"
+    return None if _accepts(wanted.shape, leaf.shape) else f"{label} of shape {leaf.shape}"
+
+
+def other_order(pairs: list[tuple]) -> tuple[int, ...] | None:
+    """Give the order in which the arrays of a list would fit; None where that is not the fault.
+
+    Args:
+        pairs: For each input its label, tensor and array.
+    """
+    if not 2 <= len(pairs) <= MOST_INPUTS or any(None in pair[1:2] for pair in pairs):
+        return None
+    leaves = [leaf for _, _, leaf in pairs]
+    if any(leaf is None for leaf in leaves) or not pairs[0][0].startswith("x[0]"):
+        return None
+    fits = [
+        order
+        for order in itertools.permutations(range(len(pairs)))
+        if all(
+            _accepts(pair[1].shape, leaves[place].shape)
+            for pair, place in zip(pairs, order, strict=True)
+        )
+    ]
+    return fits[0] if fits and tuple(range(len(pairs))) not in fits else None
+
+
+def fix(leaf: Leaf, wanted: tuple | None) -> str:
+    """Write the change that makes an array fit an input.
+
+    Args:
+        leaf: The array, or a table.
+        wanted: Shape of a row; None where it is not known, () where there is no such input.
+    """
+    shape = tuple(leaf.shape[1:])
+    if wanted and len(wanted) == 1 and len(shape) > 1 and wanted[0] == np.prod(shape):
+        return "x = x.reshape(len(x), -1)"
+    if wanted and (moved := _moved(shape, tuple(wanted))):
+        return moved
+    if len(shape) == 2 and (wanted is None or len(wanted) == 3):
+        channels = 1 if wanted is None else wanted[-1]
+        return (
+            "x = x[..., None]" if channels == 1 else f"x = np.repeat(x[..., None], {channels}, -1)"
+        )
+    fewer = ""
+    if isinstance(leaf, pd.DataFrame) and wanted and len(wanted) == 1 and wanted[0] < shape[0]:
+        fewer = f", or x = x[[...]] with the {wanted[0]} columns that it takes"
+    return f"keras.Input({shape}) as the model's input{fewer}"
+
+
+def _moved(shape: tuple, wanted: tuple) -> str | None:
+    """Write how to bring the axes of a row into the order that is wanted, such as channels last."""
+    if len(shape) != len(wanted) or len(shape) < 2:
+        return None
+    for first, last in ((1, -1), (-1, 1)):
+        if _accepts((None, *wanted), np.moveaxis(np.empty((0, *shape)), first, last).shape):
+            return f"x = np.moveaxis(x, {first}, {last})"
+    for order in itertools.permutations(range(1, len(shape) + 1)):
+        if _accepts((None, *wanted), (0, *(shape[place - 1] for place in order))):
+            return f"x = np.transpose(x, {(0, *order)})"
+    return None
+
+
+def _accepts(wanted: tuple, given: tuple) -> bool:
+    """Tell whether Keras takes an array of this shape, with the rank adjusted as it does."""
+    if len(given) == len(wanted) + 1 and given[-1] == 1:
+        given = given[:-1]
+    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
+        given = (*given, 1)
+    return len(given) == len(wanted) and all(
+        size in (None, its) for size, its in zip(wanted[1:], given[1:], strict=True)
+    )
