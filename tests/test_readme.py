@@ -104,3 +104,10 @@ def test_figures_of_tables_are_those_of_the_record():
     )
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert f"RMSE {network} against {boosting} of gradient boosting" in readme
+
+
+def test_searches_were_killed_as_often_as_it_says():
+    found = result("interruptions")
+    assert {len(name.split()) for name in found} == {2}
+    assert len(found) == 4 * 3
+    assert all(each["same"] and each["kills"] == 20 for each in found.values())
