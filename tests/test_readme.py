@@ -104,6 +104,12 @@ def test_figures_of_tables_are_those_of_the_record():
     )
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert f"RMSE {network} against {boosting} of gradient boosting" in readme
+    scores = result("tables")["titanic"]["scores"]
+    network, boosting, linear = (
+        f"{scores[name]['mean']:.3f}"
+        for name in ("network", "gradient_boosting", "logistic_regression")
+    )
+    assert f"accuracy {network} against {boosting} and {linear} of logistic regression" in readme
 
 
 def test_searches_were_killed_as_often_as_it_says():
