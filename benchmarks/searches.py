@@ -303,8 +303,7 @@ class _StockModel(keras_tuner.HyperModel):
 
     def build(self, hp):
         model = self.recipe.build_model(self.recipe.search_space(hp))
-        x = training.to_array(self.train.x)
-        training.adapt(model, self.recipe.PROBLEM, x, self.train.y)
+        training.adapt(model, self.recipe.PROBLEM, self.train.x, self.train.y)
         return model
 
     def fit(self, hp, model, *arguments, **named):

@@ -16,6 +16,7 @@ import benchmarks.recipes as of_recipes
 from benchmarks import records
 from recipes import tabular
 from recipes.common import anatomy, command_line, configs, problems
+from recipes.common.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,8 @@ def main() -> None:
         table, wanted = command_line.parse(
             "python -m benchmarks.tables", __doc__, table=configs.TableOptions, measure=Measure
         )
+        if table.csv is None:
+            raise InputError("--csv: which table? Give a .csv file, and its --target")
         result = measure(table, wanted)
         print(describe(result))
         if wanted.record:

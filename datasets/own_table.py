@@ -6,12 +6,11 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 import dataclasses
 import functools
 import hashlib
-import itertools
 import logging
 import math
 import pathlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,15 @@ _logger = logging.getLogger(__name__)
 
 _FEWEST_ROWS = 20
 _FEW_COPIES = 3
+
+
+class Wishes(NamedTuple):
+    """What the user says of columns, as in `read`."""
+
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    time: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,13 +130,13 @@ def read(
     if target is None:
         raise datasets.DataError(f"{path}: which column to predict? Say --target COLUMN.")
     state = path.stat() if path.is_file() else None
-    wishes = tuple(categorical), tuple(numeric), tuple(drop), time
+    wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
     version = state and (state.st_mtime_ns, state.st_size)
     return _read(path.resolve(), version, target, problem, header, wishes)
 
 
 @functools.lru_cache(maxsize=2)
-def _read(path: pathlib.Path, version, target: str, problem, header: bool, wishes) -> Table:
+def _read(path: pathlib.Path, version, target: str, problem, header: bool, wishes: Wishes) -> Table:
     """Read a file; again where it has been written since, by its version."""
     frame, dialect = tables.read(path, header=header)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -141,8 +149,7 @@ def _stand_in(kind: targets.Kind) -> Table:
     origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
     target = rents.TARGETS[kind]
     others = [name for name in rents.TARGETS.values() if name != target]
-    drawn, wishes = rents.draw().drop(columns=others), ((), (), (), None)
-    return _make(drawn, target, kind, True, wishes, origin, "")
+    return _make(rents.draw().drop(columns=others), target, kind, True, Wishes(), origin, "")
 
 
 def _make(
@@ -155,7 +162,7 @@ def _make(
         known, y = _with_target(frame, goal.y, target)
         found = _meanings(known.drop(columns=target), wishes, decimal)
         x, y = _without_copies(origin.name, _inputs(known, found, target), y)
-        order = _in_time(known.loc[x.index], wishes[-1])
+        order = _in_time(known.loc[x.index], wishes.time)
     except datasets.DataError as error:
         raise datasets.DataError(f"{origin.name}: {error}") from None
     source = Source(
@@ -188,14 +195,12 @@ def _with_target(
     return frame[known].reset_index(drop=True), y[known]
 
 
-def _meanings(inputs: "pd.DataFrame", wishes, decimal: str) -> list[columns.Column]:
-    categorical, numeric, drop, _ = wishes
-    return columns.infer(
-        inputs, categorical=categorical, numeric=numeric, drop=drop, decimal=decimal
-    )
+def _meanings(inputs: "pd.DataFrame", wishes: Wishes, decimal: str) -> list[columns.Column]:
+    named = {"categorical": wishes.categorical, "numeric": wishes.numeric, "drop": wishes.drop}
+    return columns.infer(inputs, **named, decimal=decimal)
 
 
-def _check_target(frame: "pd.DataFrame", target: str, wishes) -> None:
+def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
     """Refuse a target that is not there, or named for something else too."""
     if frame.shape[1] == 1:
         raise datasets.DataError(
@@ -206,7 +211,7 @@ def _check_target(frame: "pd.DataFrame", target: str, wishes) -> None:
         raise datasets.DataError(
             f"no column {target!r} to predict; {columns.listed(frame.columns, target)}"
         )
-    if target in itertools.chain(*wishes[:3], wishes[3:]):
+    if target in (*wishes.categorical, *wishes.numeric, *wishes.drop, wishes.time):
         raise datasets.DataError(
             f"column {target!r} is the target, and named as a column to learn from or to leave "
             "out; name it once."

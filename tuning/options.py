@@ -10,17 +10,13 @@ from typing import Annotated, Literal, get_args
 import tyro
 
 from recipes.common import configs
+from recipes.common.command_line import takes
 from recipes.common.errors import InputError
 
 TunerName = Literal["grid", "random", "bayesian", "hyperband"]
 DEFAULT_TRIALS = 30
 # A grid of more points is run only when it is asked for twice.
 MANY_POINTS = 500
-
-
-def _flag(metavar: str, default: str) -> object:
-    """Say in --help what a flag takes, and what happens where it is not given."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,45 +32,45 @@ class Options(configs.TableOptions):
         str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help_behavior_hint="")
     ] = None
     """Name of a recipe, or the path of a recipe's .py file."""
-    tuner: Annotated[TunerName | None, _flag("{grid,random,bayesian,hyperband}", "random")] = None
+    tuner: Annotated[TunerName | None, takes("{grid,random,bayesian,hyperband}", "random")] = None
     """Order in which points are tried."""
-    trials: Annotated[configs.Count | None, _flag("N", "30; every point of a grid")] = None
+    trials: Annotated[configs.Count | None, takes("N", "30; every point of a grid")] = None
     """Trials at most. A point that Hyperband promotes to more epochs is a new trial."""
-    epochs: Annotated[configs.Count | None, _flag("N", "the recipe's")] = None
+    epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
     """Epochs of a training at most."""
-    folds: Annotated[Annotated[int, configs.Range(2)] | None, _flag("K", "the validation part")] = (
+    folds: Annotated[Annotated[int, configs.Range(2)] | None, takes("K", "the validation part")] = (
         None
     )
     """Score each point by K-fold cross-validation over all rows that are not for testing."""
-    repeats: Annotated[configs.Count | None, _flag("N", "1")] = None
+    repeats: Annotated[configs.Count | None, takes("N", "1")] = None
     """Trainings of each point, with different seeds."""
-    objective: Annotated[str | None, _flag("NAME", "the recipe's monitored score")] = None
+    objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
     """What to search for, such as val_auc."""
-    seed: Annotated[configs.Seed | None, _flag("N", "0")] = None
+    seed: Annotated[configs.Seed | None, takes("N", "0")] = None
     """Decides split, proposals and trainings."""
-    start_from: Annotated[pathlib.Path | None, _flag("RUN", "the defaults alone")] = None
+    start_from: Annotated[pathlib.Path | None, takes("RUN", "the defaults alone")] = None
     """Try a known point next after the defaults: a run folder, a search, or a config.json."""
-    engine: Annotated[Literal["fused", "keras"] | None, _flag("{fused,keras}", "fused")] = None
+    engine: Annotated[Literal["fused", "keras"] | None, takes("{fused,keras}", "fused")] = None
     """Train whole epochs as one program, or batch by batch by Keras's own fit."""
     data: Annotated[
-        Literal["auto", "real", "builtin"] | None, _flag("{auto,real,builtin}", "auto")
+        Literal["auto", "real", "builtin"] | None, takes("{auto,real,builtin}", "auto")
     ] = None
     """Which data, for a recipe whose data are downloaded."""
-    data_dir: Annotated[pathlib.Path | None, _flag("FOLDER", "Keras's cache")] = None
+    data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
     """Folder that holds the data files, for a recipe whose data are downloaded."""
-    max_parameters: Annotated[configs.Count | None, _flag("N", "no limit")] = None
+    max_parameters: Annotated[configs.Count | None, takes("N", "no limit")] = None
     """A model of more parameters is not trained: its trial ends as too big."""
-    max_time: Annotated[str | None, _flag("TIME", "no limit")] = None
+    max_time: Annotated[str | None, takes("TIME", "no limit")] = None
     """Start no trial after this time, such as 90s, 30m or 2h; the search can be resumed."""
-    max_memory: Annotated[configs.Count | None, _flag("MB", "no limit")] = None
+    max_memory: Annotated[configs.Count | None, takes("MB", "no limit")] = None
     """Start no trial while the process holds more memory; the search can be resumed."""
-    isolate: Annotated[configs.Count | None, _flag("N", "all in this process")] = None
+    isolate: Annotated[configs.Count | None, takes("N", "all in this process")] = None
     """Train in a process of its own, a fresh one every N trials."""
     keep: Annotated[int, configs.Range(0)] = 1
     """Number of best trials whose models are kept."""
-    out: Annotated[pathlib.Path | None, _flag("FOLDER", "the next free one in searches/")] = None
+    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
     """Folder to write into."""
-    resume: Annotated[pathlib.Path | None, _flag("FOLDER", "a new search")] = None
+    resume: Annotated[pathlib.Path | None, takes("FOLDER", "a new search")] = None
     """Folder of a search to continue; in the place of RECIPE."""
     tensorboard: bool = False
     """Write TensorBoard's HParams logs into the folder as well."""
@@ -131,19 +127,19 @@ class Comparison(configs.TableOptions):
     """The budget: so many trainings of all epochs. Trials that stop early leave room for more."""
     seeds: Annotated[configs.Count, tyro.conf.arg(metavar="N")] = 5
     """Seeds 0, 1, … to repeat everything with."""
-    epochs: Annotated[configs.Count | None, _flag("N", "the recipe's")] = None
+    epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
     """Epochs of a training at most."""
-    objective: Annotated[str | None, _flag("NAME", "the recipe's monitored score")] = None
+    objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
     """What to search for, such as val_auc."""
-    engine: Annotated[Literal["fused", "keras"] | None, _flag("{fused,keras}", "fused")] = None
+    engine: Annotated[Literal["fused", "keras"] | None, takes("{fused,keras}", "fused")] = None
     """Train whole epochs as one program, or batch by batch by Keras's own fit."""
     data: Annotated[
-        Literal["auto", "real", "builtin"] | None, _flag("{auto,real,builtin}", "auto")
+        Literal["auto", "real", "builtin"] | None, takes("{auto,real,builtin}", "auto")
     ] = None
     """Which data, for a recipe whose data are downloaded."""
-    data_dir: Annotated[pathlib.Path | None, _flag("FOLDER", "Keras's cache")] = None
+    data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
     """Folder that holds the data files, for a recipe whose data are downloaded."""
-    out: Annotated[pathlib.Path | None, _flag("FOLDER", "the next free one in searches/")] = None
+    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
     """Folder to write into."""
     quiet: bool = False
     """Print the result only, no line for each search."""

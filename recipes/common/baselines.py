@@ -49,7 +49,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
             "majority_class": _majority(problem, classes, len(x_test)),
             "logistic_regression": _logistic(problem, x, classes, x_test),
         }
-    if hasattr(splits.source, "columns"):  # a user's table
+    if tables.is_own(splits.source):
         fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()

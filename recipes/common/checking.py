@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from recipes.common import configs, scripts, shelf
+from recipes.common import command_line, configs, scripts, shelf
 from recipes.common.errors import InputError
 
 if TYPE_CHECKING:  # TensorFlow loads with it
@@ -17,11 +17,6 @@ if TYPE_CHECKING:  # TensorFlow loads with it
     import pandas as pd
 
     from recipes.common.checks import Findings
-
-
-def _several(metavar: str, default: str) -> object:
-    """Say in --help what a flag takes, and what holds where it is not given."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +28,9 @@ class Check:
     run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
     data: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Training rows: a .csv table, or an .npz file with the arrays x and y."""
-    target: Annotated[tuple[str, ...], _several("COLUMN", "none")] = ()
+    target: Annotated[tuple[str, ...], command_line.takes("COLUMN", "none")] = ()
     """Column or columns of the table to predict."""
-    features: Annotated[tuple[str, ...], _several("COLUMN", "all others")] = ()
+    features: Annotated[tuple[str, ...], command_line.takes("COLUMN", "all others")] = ()
     """Columns to learn from, in the order that the model takes."""
     validation: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Validation rows, in the same form."""
@@ -47,7 +42,7 @@ class Check:
     """Epochs that it will be trained for."""
     batch_size: configs.Count | None = None
     """Rows of one update."""
-    ignore: Annotated[tuple[str, ...], _several("RULE", "none")] = ()
+    ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
     """Rules to leave out, such as D3."""
     strict: bool = False
     """Count warnings as errors."""

@@ -106,6 +106,11 @@ def main(recipe: types.ModuleType, positional: str | None = None) -> None:
         reports.print_run(recipe.PROBLEM, runs.run(recipe, config, options))
 
 
+def takes(metavar: str, default: str) -> object:
+    """Say in --help what a flag takes, and what holds where it is not given."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
 def parse(
     prog: str, title: str | None, arguments: list[str] | None = None, /, **kinds: type
 ) -> tuple:

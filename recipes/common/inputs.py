@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from recipes.common import tables
 from recipes.common.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Inputs:
     def of(cls, x: np.ndarray | pd.DataFrame, source: object = None) -> Inputs:
         """Describe training inputs, shape (rows, ...), and the source of a user's table."""
         if isinstance(x, pd.DataFrame):
-            table = dataclasses.asdict(source) if hasattr(source, "columns") else None
+            table = dataclasses.asdict(source) if tables.is_own(source) else None
             return cls((x.shape[1],), tuple(x.columns), table=table)
         return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
 

@@ -12,7 +12,6 @@ import dataclasses
 import importlib
 import inspect
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -22,7 +21,7 @@ import textwrap
 import types
 import typing
 
-from recipes.common import configs, copying, problems, shelf
+from recipes.common import as_source, configs, copying, problems, shelf
 from recipes.common.errors import InputError
 
 RULE_NAMES = {
@@ -414,7 +413,9 @@ def _network(module: types.ModuleType, name: str) -> tuple[str, str]:
     given = {"outputs", "make_optimizer", "LOSS", "METRICS", *names} - {*vars(module)}
     if beyond := _undefined(text) - SAME_NAMES - given:
         raise _no_single_file(module, f"could not hold {', '.join(sorted(beyond))} of build_model")
-    constants = [f"{constant} = {_as_source(getattr(data_set, constant))}" for constant in names]
+    constants = [
+        f"{constant} = {as_source.of_value(getattr(data_set, constant))}" for constant in names
+    ]
     text = text.replace(f'name="{module.__name__.rpartition(".")[2]}"', f'name="{name}"')
     return text, "".join(line + "\n" for line in constants)
 
@@ -452,12 +453,8 @@ def _fields(config: type) -> list[str]:
     meanings = _meanings(config) | SHORT
     lines = []
     for field, hint in _hints(config):
-        kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
-        if typing.get_origin(hint) is tuple:
-            kind = f"tuple[{typing.get_args(typing.get_args(hint)[0])[0].__name__}, ...]"
-        elif typing.get_origin(hint) is typing.Literal:
-            kind = f"typing.Literal[{', '.join(map(_as_source, typing.get_args(hint)))}]"
-        line = f"    {field.name}: {getattr(kind, '__name__', kind)} = {_as_source(field.default)}"
+        default = as_source.of_value(field.default)
+        line = f"    {field.name}: {as_source.of_type(hint)} = {default}"
         comment = f"# {meanings.get(field.name, field.name)}"
         fits = len(line) + 2 + len(comment) <= LINE_LENGTH
         lines += [f"{line}  {comment}"] if fits else [f"    {comment}", line]
@@ -484,10 +481,6 @@ def _limits(config: type) -> list[str]:
         f'        ("{" ".join(fields)}", lambda v: {test}, "{words}"),'
         for (test, words), fields in names.items()
     ]
-
-
-def _as_source(value: object) -> str:
-    return json.dumps(value) if isinstance(value, str) else repr(value)  # double quotes
 
 
 def _meanings(config: type) -> dict[str, str]:

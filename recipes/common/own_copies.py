@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
 import re
+import typing
 
-from recipes.common import configs
+from recipes.common import as_source, configs
 from recipes.common.errors import InputError
 
 FOLDER = "data"
 WIDTH = 100
 _CONFIG = re.compile(r'(^class Config\(configs\.TableConfig\):\n    """.*"""\n\n)', re.MULTILINE)
 _TYPES = {
-    "csv": "pathlib.Path | None",
-    "target": "str | None",
-    "problem": 'typing.Literal["auto", "binary", "multiclass", "regression"]',
-    "header": "bool",
-    "categorical": "tuple[str, ...]",
-    "numeric": "tuple[str, ...]",
-    "drop": "tuple[str, ...]",
-    "time": "str | None",
+    name: as_source.of_type(hint)
+    for name, hint in typing.get_type_hints(configs.TableOptions).items()
 }
 
 
@@ -83,18 +77,15 @@ def write(source: str, settings: dict[str, object]) -> str:
 def _field(name: str, value: object) -> str:
     """Write a field of a dataclass with its default; columns one a line where they are many."""
     if name == "csv":
-        text = f'pathlib.Path(__file__).parents[1] / "{FOLDER}" / {_quoted(value)}'
+        text = f'pathlib.Path(__file__).parents[1] / "{FOLDER}" / {as_source.of_value(value)}'
     elif isinstance(value, list | tuple):
-        text = f"({', '.join(map(_quoted, value))}{',' * (len(value) == 1)})"
+        text = f"({', '.join(map(as_source.of_value, value))}{',' * (len(value) == 1)})"
     else:
-        text = _quoted(value) if isinstance(value, str) else repr(value)
+        text = as_source.of_value(value)
     start = f"    {name}: {_TYPES[name]} = "
     if len(start + text) <= WIDTH:
         return f"{start}{text}\n"
     if isinstance(value, list | tuple):
-        return f"{start}(\n" + "".join(f"        {_quoted(one)},\n" for one in value) + "    )\n"
+        lines = "".join(f"        {as_source.of_value(one)},\n" for one in value)
+        return f"{start}(\n{lines}    )\n"
     return f"{start}(\n        {text}\n    )\n"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -140,10 +140,7 @@ class Problem:
         outputs = keras.layers.Dense(
             self.num_outputs, activation=self.rule.activation, dtype="float32", name="output"
         )(hidden)
-        if self.is_regression:
-            to_unit = keras.layers.Normalization(invert=True, dtype="float32", name="target_unit")
-            outputs = to_unit(outputs)
-        return outputs
+        return self._in_unit(outputs)
 
     def member_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
         """Add an output layer for each member of an ensemble in one network.
@@ -164,10 +161,14 @@ class Problem:
             dtype="float32",
             name="output",
         )(hidden)
-        if self.is_regression:
-            to_unit = keras.layers.Normalization(invert=True, dtype="float32", name="target_unit")
-            outputs = to_unit(outputs)
+        outputs = self._in_unit(outputs)
         return outputs[:, :, 0] if self.num_outputs == 1 else outputs
+
+    def _in_unit(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Bring the outputs of a regression to the target's own unit; others are left."""
+        if not self.is_regression:
+            return outputs
+        return keras.layers.Normalization(invert=True, dtype="float32", name="target_unit")(outputs)
 
     def compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
         """Compile with the loss and metrics of the rule, and return the model.

@@ -28,6 +28,7 @@ from recipes.common import (
     interrupts,
     pictures,
     reports,
+    tables,
     terminal,
     thresholds,
     training,
@@ -86,7 +87,7 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
 
 def describe_table(problem: Problem, splits, config: Config) -> None:
     """Print what was made of a user's table; nothing for other data."""
-    if not hasattr(splits.source, "columns"):
+    if not tables.is_own(splits.source):
         return
     reports.print_columns(splits.source)
     if problem.class_names:
@@ -230,16 +231,22 @@ def write(
         **_judge_probabilities(problem, splits, trained, outputs),
         "machine": describe_machine(),
         **more,
+        **_judge_columns(folder, problem, splits, trained),
     }
-    if hasattr(splits.source, "columns"):  # a user's table
-        test = splits.test
-        found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
-        metrics["importance"] = found
-        pictures.draw_importance(folder / "importance.png", problem, found)
     pictures.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
     files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
     return metrics
+
+
+def _judge_columns(folder: pathlib.Path, problem: Problem, splits, trained) -> dict:
+    """Say and draw which columns of a user's table the model goes by; nothing for other data."""
+    if not tables.is_own(splits.source):
+        return {}
+    test = splits.test
+    found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
+    pictures.draw_importance(folder / "importance.png", problem, found)
+    return {"importance": found}
 
 
 def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray) -> dict:

@@ -23,6 +23,11 @@ NO_WORD = "[NONE]"  # stands in where no word is known: Keras wants one
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
 
+def is_own(source: object) -> bool:
+    """Tell whether rows came from a table of the user's: its source describes its columns."""
+    return hasattr(source, "columns")
+
+
 def as_inputs(model: keras.Model, x: object) -> object:
     """Give a table in the form that a model of `serving` takes; anything else as it is."""
     return arrays(x) if is_serving(model) and isinstance(x, pd.DataFrame) else x
@@ -213,11 +218,8 @@ def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) 
         _adapt_words(encoder.get_layer(f"words_{place}"), x[name])
     if NUMBERS in given:
         _adapt_scale(encoder.get_layer("scale"), given[NUMBERS].to_numpy("float32"))
-        names = [layer.name for layer in network.layers]
-        if "bins" in names:
-            num_numbers = given[NUMBERS].shape[1]
-            scaled = encode(model, x)[:, :num_numbers]
-            _adapt_bins(network.get_layer("bins"), scaled)
+        scaled = encode(model, x)[:, : given[NUMBERS].shape[1]]
+        _adapt_bins(network.get_layer("bins"), scaled)
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(y)[:, np.newaxis])

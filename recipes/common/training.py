@@ -230,18 +230,13 @@ def fit(
     start = time.perf_counter()
     # Of a model for tables only the part behind the encoder is trained, on encoded rows.
     trained = tables.trained_part(model, problem) if tables.is_serving(model) else model
+    fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
     try:
-        fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
-        weights = _class_weights(problem, config, splits.train.y)
-        train, validation = (
-            _arrays(model, problem, splits, part, weights) for part in ("train", "validation")
-        )
+        data = _as_trained(model, problem, config, splits)
         fit_model(
-            *train[:2],
-            sample_weight=train[2] if weights is not None else None,
+            **data,
             batch_size=config.batch_size,
             epochs=epochs,
-            validation_data=validation,
             callbacks=callbacks,
             verbose=verbose,
         )
@@ -263,6 +258,16 @@ def fit(
 
 def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | None:
     return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
+
+
+def _as_trained(model: keras.Model, problem: Problem, config: Config, splits) -> dict[str, object]:
+    """Give training and validation rows as they are trained on, by their names in `fit`."""
+    weights = _class_weights(problem, config, splits.train.y)
+    train, validation = (
+        _arrays(model, problem, splits, part, weights) for part in ("train", "validation")
+    )
+    names = ("x", "y", "sample_weight")  # the last only where classes have weights
+    return {**dict(zip(names, train, strict=False)), "validation_data": validation}
 
 
 def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarray | None:

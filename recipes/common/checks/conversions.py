@@ -88,8 +88,10 @@ def kind(cells: pd.Series | np.ndarray) -> tuple[str, object]:
         return "dates" if accessible else "dates as objects", first
     if isinstance(first, datetime.timedelta | np.timedelta64):
         return "durations", first
-    if isinstance(cells.dtype, pd.CategoricalDtype) or not isinstance(first, str):
-        return ("categories" if _are_categories(cells) else "numbers"), first
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return "categories", first
+    if not isinstance(first, str):
+        return "numbers", first
     found = _kind_of_text(known)
     return found, next(filter(_is_no_number, known), first) if found == "numbers as text" else first
 
@@ -151,10 +153,6 @@ def _is_no_number(cell: object) -> bool:
 
 def _is_table(leaf: reading.Leaf) -> bool:
     return reading.is_text(leaf) and leaf.ndim == 2 and leaf.shape[1] > 1
-
-
-def _are_categories(cells: pd.Series | np.ndarray) -> bool:
-    return isinstance(cells.dtype, pd.CategoricalDtype)
 
 
 def _kind_of_text(known: list) -> str:

@@ -145,7 +145,7 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
         if sum(head.loss.function is not None for head in facts.heads) > 1 and not nested:
             yield _one_array_for_several(facts, name, part, say)
             continue
-        for output in _without_targets(facts, part):
+        for output in _without_targets(facts, name, part):
             fix = _name_fix(facts, part) or "give y as well as x"
             yield say("error", f"no {name}y{output}", "targets for each loss", fix)
         if len(set(counts.values())) > 1:
@@ -164,14 +164,12 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-def _without_targets(facts: Facts, part: reading.Part) -> list[str]:
+def _without_targets(facts: Facts, name: str, part: reading.Part) -> list[str]:
     """Name the outputs whose loss has no targets; "" for the only one."""
     lacking = [head for head in facts.heads if head.loss.name]
     if part.y is not None:  # then it can only be that one of several is left out
         lacking = [head for head in lacking if not head.alone]
-        place = next(number for number, (_, one) in enumerate(facts.parts) if one is part)
-        name = facts.parts[place][0]
-        lacking = [one for one in lacking if not (one.y.others.get(name, one.y.train)).shape[0]]
+        lacking = [one for one in lacking if not one.y.others.get(name, one.y.train).shape[0]]
     return [f" for the output {head.name!r}" if not head.alone else "" for head in lacking]
 
 

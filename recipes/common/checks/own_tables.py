@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from recipes.common.checks import reading
 from recipes.common.checks.findings import Finding, rule_list
 
 RULES, rule = rule_list()
@@ -65,7 +66,7 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
     Thread: dotnet/machinelearning#737, openml/OpenML#474
     """
     x, y = table.x[0], table.y[0]
-    rows = np.linspace(0, len(y) - 1, min(len(y), ROWS_OF_SAMPLE)).astype(int)
+    rows = reading.spread(len(y), ROWS_OF_SAMPLE)
     x, y = x.iloc[rows], y[rows].astype("float64")
     tells = _tells_class if table.class_names else _tells_value
     if names := [name for name in x.columns if tells(x[name], y)]:
@@ -221,7 +222,7 @@ def _follows_time(table: Table, days: np.ndarray) -> str | None:
     """Say in what way rows follow one another in time; None where they do not."""
     places, y = np.concatenate([x.index for x in table.x]), np.concatenate(table.y)
     known = np.flatnonzero(~np.isnan(days))
-    known = known[np.linspace(0, len(known) - 1, min(len(known), ROWS_OF_SAMPLE)).astype(int)]
+    known = known[reading.spread(len(known), ROWS_OF_SAMPLE)]
     days, places, y = days[known], places[known], y[known]
     if len(days) < ENOUGH_ROWS:
         return None
