@@ -2,18 +2,37 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import signal
+import socket
+import subprocess
+import sys
+import time
 from multiprocessing import resource_tracker
 
 import keras_tuner
 import numpy as np
+import pandas as pd
 import pretending
 import psutil
 import pytest
+from own_copies import OWN, ROOT
 
-from recipes.common.errors import RunError
-from tuning import cluster, course, on_worker, oracles, records, seeds, spaces, trials
+import tuning
+from recipes.common.errors import InputError, RunError
+from tuning import (
+    cluster,
+    course,
+    on_worker,
+    oracles,
+    records,
+    refit,
+    report,
+    seeds,
+    spaces,
+    trials,
+)
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 
@@ -246,3 +265,93 @@ def test_a_worker_that_differs_is_sent_away_and_named(caplog):
         assert "a worker is refused and sent away: tcp://127.0.0.1:" in caplog.text
         with pytest.raises(RunError, match=r"no worker is left; refused: .*versions.keras: other"):
             run_on(team, [{"refused_by": "all"}])
+
+
+def dask(*words, **settings):
+    """Start `dask scheduler` or `dask worker`, which can import what these tests can."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    quiet = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *map(str, words), "--no-dashboard"],
+        env={**os.environ, **quiet, "PYTHONPATH": paths},
+        stderr=subprocess.DEVNULL,
+        **settings,
+    )
+
+
+def wait_for(address):
+    host, _, port = address.partition(":")
+    for _ in range(600):
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection((host, int(port))).close()
+            return
+        time.sleep(0.1)
+    pytest.fail("the scheduler did not start within a minute")
+
+
+@contextlib.contextmanager
+def a_cluster(*workers, protocol="tcp", tls=()):
+    """Run a scheduler and workers on loopback; give their processes and HOST:PORT."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    listen = ("--host", "127.0.0.1", "--protocol", protocol, *tls)
+    started = [dask("scheduler", "--port", address.partition(":")[2], *listen)]
+    try:
+        wait_for(address)
+        for words in workers:
+            there = (f"{protocol}://{address}", "--local-directory", pathlib.Path.cwd(), *listen)
+            started.append(dask("worker", *there, *words))
+        yield started, address
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run(["sh", ROOT / "tuning/deploy/certificates.sh", folder], check=True)
+    return {"ca": folder / "ca.pem", "cert": folder / "own.pem", "key": folder / "own.key"}
+
+
+def test_a_search_on_a_cluster_by_tls_is_the_same_search(certificates, monkeypatch, caplog):
+    monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
+    monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
+    told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
+    ca, cert, key = certificates.values()
+    tls = ("--tls-ca-file", ca, "--tls-cert", cert, "--tls-key", key)
+    workers = (["--nthreads", "1"], ["--nthreads", "2", "--name", "wide"])
+    own_tls = {f"tls_{name}": path for name, path in certificates.items()}
+    with a_cluster(*workers, protocol="tls", tls=tls) as (_, address):
+        there = tuning.search(OWN, **told, scheduler=address, **own_tls, out="there").trials
+        monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+        with pytest.raises(InputError, match="no Dask scheduler answers there by tcp"):
+            tuning.search(OWN, **told, scheduler=address)
+    assert not any(pathlib.Path("searches").iterdir()), "a search that never began leaves nothing"
+    here = tuning.search(OWN, **told).trials
+    timings = ["seconds", "memory_mb", "scores"]
+    pd.testing.assert_frame_equal(there.drop(columns=timings), here.drop(columns=timings))
+    assert len(list(pathlib.Path("there/models").iterdir())) == 1
+    assert "it has 2 threads; start it with --nthreads 1" in caplog.text
+
+
+def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2)
+    at_work = a_cluster(["--nthreads", "1"])
+    with at_work as (processes, address), cluster.on_others(address, None) as client:
+        team = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
+        assert run_on(team, [{}])[0].is_ok
+        processes[0].kill()
+        with pytest.raises(RunError, match="Dask's scheduler has gone"):
+            run_on(team, [{}])
+        team.close()
+
+
+def test_workers_that_all_go_away_end_the_search(monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
+    with a_cluster() as (_, address), cluster.on_others(address, None) as client:
+        team = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
+        with pytest.raises(RunError, match="no worker came for 1 seconds"):
+            run_on(team, [{}])

@@ -24,6 +24,7 @@ import dask
 import dask.system
 import distributed
 
+from recipes.common import interrupts
 from recipes.common.errors import InputError, RunError
 from tuning import on_worker, plans, records, trials, workers
 from tuning.options import Options, seconds
@@ -110,7 +111,9 @@ class Cluster:
 
     def close(self) -> None:
         """Give up what runs."""
-        with contextlib.suppress(OSError, TimeoutError):
+        if self._client.status != "running":
+            return
+        with contextlib.suppress(OSError, RuntimeError):
             self._client.cancel(list(self._futures.values()), force=True)
             if busy := [address for _, address in self._begun.values()]:
                 self._restart(busy)
@@ -140,18 +143,23 @@ class Cluster:
         if now < self._look_again:
             return
         self._look_again = now + SECONDS_BETWEEN_LOOKS
-        if self._client.status == "closed":
-            raise RunError("Dask's scheduler has gone")
-        with contextlib.suppress(OSError):  # it may be back soon
-            self._workers = set(self._client.nthreads())
+        self._workers = self._find_workers()
         # Where its worker has died, a trial begins again.
         self._begun = {n: one for n, one in self._begun.items() if one[1] in self._workers}
         if self._workers:
             self._last_seen = now
+        elif self._client.status == "closed":
+            raise RunError("Dask's scheduler has gone")
         elif self._refusals:
             raise RunError(f"no worker is left; refused: {' | '.join(self._refusals)}")
         elif now - self._last_seen > PATIENCE_SECONDS:
             raise RunError(f"no worker came for {PATIENCE_SECONDS} seconds")
+
+    def _find_workers(self) -> set[str]:
+        try:
+            return set(self._client.nthreads())
+        except (OSError, RuntimeError, AttributeError):  # the connection breaks, or has been closed
+            return set()
 
     def _take(self, number: int, future: distributed.Future) -> workers.Result | None:
         """Give what a future holds; None where the trial has to be run again."""
@@ -228,7 +236,7 @@ class Cluster:
 
     def _restart(self, addresses: list[str]) -> None:
         """Have processes killed and started anew; one that nobody can start is sent away."""
-        addresses = list(set(addresses) & set(self._client.nthreads()))  # others are never heard of
+        addresses = list(set(addresses) & self._find_workers())  # others are never heard of
         if not addresses:
             return
         # Dask's own restart first waits half a minute for a process that does not answer.
@@ -245,7 +253,7 @@ class Cluster:
     def _wait_until_gone(self, addresses: list[str]) -> None:
         """Wait until the scheduler knows: it would give the next trial to a process that ends."""
         end = time.monotonic() + CONNECT_SECONDS
-        while set(addresses) & set(self._client.nthreads()) and time.monotonic() < end:
+        while set(addresses) & self._find_workers() and time.monotonic() < end:
             time.sleep(0.02)
         self._look_again = 0.0
 
@@ -322,12 +330,15 @@ def gather(plan: plans.Plan, store: Store, options: Options) -> Iterator[Cluster
     else:
         place = on_this_machine(options.workers, store.workers_folder)
     timeout = options.trial_timeout and seconds(options.trial_timeout)
-    with place as client:
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(place)
         team = Cluster(client, order, timeout=timeout, isolate=options.isolate)
+        stack.callback(team.close)
         try:
             yield team
         finally:
-            team.close()
+            with interrupts.held_back("ending what runs; Ctrl-C again leaves it to itself"):
+                stack.close()
 
 
 def _security(options: Options) -> distributed.Security | None:

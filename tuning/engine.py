@@ -91,6 +91,10 @@ def search(options: Options) -> Search:
         progress.announce()
         reason = _run(plan, store, options, progress)
         return _finish(plan, store, progress, reason)
+    except InputError:
+        if not (store.trials or store.running):  # it never began
+            store.discard()
+        raise
     finally:
         store.close()
 
