@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -26,13 +28,16 @@ from tuning import (
     course,
     on_worker,
     oracles,
+    recipe_files,
     records,
     refit,
     report,
     seeds,
     spaces,
     trials,
+    workers,
 )
+from tuning.options import Options
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 
@@ -316,23 +321,28 @@ def certificates(tmp_path_factory):
     return {"ca": folder / "ca.pem", "cert": folder / "own.pem", "key": folder / "own.key"}
 
 
-def test_a_search_on_a_cluster_by_tls_is_the_same_search(certificates, monkeypatch, caplog):
+def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
+    certificates, monkeypatch, caplog
+):
     monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     ca, cert, key = certificates.values()
     tls = ("--tls-ca-file", ca, "--tls-cert", cert, "--tls-key", key)
-    workers = (["--nthreads", "1"], ["--nthreads", "2", "--name", "wide"])
+    at_work = (["--nthreads", "1"], ["--nthreads", "2", "--name", "wide"])
     own_tls = {f"tls_{name}": path for name, path in certificates.items()}
-    with a_cluster(*workers, protocol="tls", tls=tls) as (_, address):
+    with a_cluster(*at_work, protocol="tls", tls=tls) as (_, address):
         there = tuning.search(OWN, **told, scheduler=address, **own_tls, out="there").trials
         monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
         with pytest.raises(InputError, match="no Dask scheduler answers there by tcp"):
             tuning.search(OWN, **told, scheduler=address)
     assert not any(pathlib.Path("searches").iterdir()), "a search that never began leaves nothing"
-    here = tuning.search(OWN, **told).trials
     timings = ["seconds", "memory_mb", "scores"]
-    pd.testing.assert_frame_equal(there.drop(columns=timings), here.drop(columns=timings))
+    alone = tuning.search(OWN, **told).trials.drop(columns=timings)
+    here = tuning.search(OWN, **told, workers=2, out="here").trials
+    for shared in (there, here):
+        pd.testing.assert_frame_equal(shared.drop(columns=timings), alone)
+    assert not pathlib.Path("here/workers").exists()
     assert len(list(pathlib.Path("there/models").iterdir())) == 1
     assert "it has 2 threads; start it with --nthreads 1" in caplog.text
 
@@ -355,3 +365,50 @@ def test_workers_that_all_go_away_end_the_search(monkeypatch):
         team = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
         with pytest.raises(RunError, match="no worker came for 1 seconds"):
             run_on(team, [{}])
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"workers": 2, "scheduler": "one:8786"}, "--workers and --scheduler: give one of the two"),
+        ({"scheduler": "tcp://one:8786"}, "--scheduler: received tcp://one:8786, expected HOST"),
+        ({"scheduler": "one"}, "--scheduler: received one, expected HOST:PORT"),
+        ({"trial_timeout": "5m"}, "--trial-timeout: only a trial in a process of its own can be"),
+        ({"workers": 2, "trial_timeout": "soon"}, "--trial-timeout: received 'soon', expected"),
+        ({"workers": 2, "verbose": True}, "--verbose: shows the epochs of one trial at a time"),
+        ({"workers": 2, "tls_ca": OWN}, "give all three, with --scheduler"),
+        ({"scheduler": "one:8786", "tls_ca": OWN}, "give all three, with --scheduler"),
+        ({"workers": 0}, "workers: received 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(told, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        Options("iris", **told)
+
+
+@pytest.mark.parametrize("told", [{"workers": 2}, {"scheduler": "one:8786"}])
+def test_without_dask_one_line_says_how_to_get_it(monkeypatch, told):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs Dask, .*: pip install distributed"):
+        Options("iris", **told)
+    assert not Options("iris", workers=1).is_shared
+
+
+def freeze(task):
+    """Stand in for `trials.run` in a forked process."""
+    if task.number == 1:
+        time.sleep(100)
+    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
+    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(trials, "run", freeze)
+    with workers.runner(5, recipe_files.hash_code("iris"), timeout=0.3) as run:
+        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
+    assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
+    assert done[0].values != done[2].values

@@ -266,12 +266,20 @@ def on_this_machine(num_workers: int, folder: pathlib.Path) -> Iterator[distribu
         num_workers: To start.
         folder: For Dask's own files; removed at the end.
     """
-    # Dask has an HTTP server in any case: here on a free port of loopback, with nothing to show.
-    no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(dask.config.set(CONFIG))
-        cluster = distributed.LocalCluster(
+        cluster = stack.enter_context(_start(num_workers, folder))
+        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
+        client.register_plugin(on_worker.DeafToCtrlC())
+        yield client
+
+
+def _start(num_workers: int, folder: pathlib.Path) -> distributed.LocalCluster:
+    # Dask has an HTTP server in any case: here on a free port of loopback, with nothing to show.
+    no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    try:
+        return distributed.LocalCluster(
             n_workers=num_workers,
             threads_per_worker=1,
             host="127.0.0.1",
@@ -279,10 +287,11 @@ def on_this_machine(num_workers: int, folder: pathlib.Path) -> Iterator[distribu
             silence_logs=logging.CRITICAL,
             scheduler_kwargs=no_dashboard,
         )
-        stack.enter_context(cluster)
-        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        client.register_plugin(on_worker.DeafToCtrlC())
-        yield client
+    except RuntimeError as error:
+        raise InputError(
+            f"--workers: the processes did not start ({error}); they import the program that "
+            'starts them: it has to call a search under `if __name__ == "__main__":`'
+        ) from error
 
 
 @contextlib.contextmanager
