@@ -24,7 +24,7 @@ import tuning
 from benchmarks import searches
 from recipes.common.errors import InputError, RunError
 from tuning import (
-    engine,
+    course,
     options,
     oracles,
     plans,
@@ -98,7 +98,7 @@ def run_all(tuner, space, max_trials=None, finished=(), seed=0):
         done.append(run_fake(number, values))
         return done[-1]
 
-    reason = engine.run_trials(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
+    reason = course.run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
     return done, reason
 
 
@@ -219,7 +219,7 @@ def test_hyperband_goes_on_when_a_whole_rung_failed():
         return records.Trial(number, values, scores=[1.0])
 
     oracle = make_oracle("hyperband", wide, 40)
-    assert engine.run_trials(oracle, [], run_one) == "all trials run"
+    assert course.run_in_turn(oracle, [], run_one) == "all trials run"
 
 
 def test_bayesian_finds_the_number_of_random_points_in_the_budget():
@@ -299,7 +299,7 @@ def test_proposals_head_for_the_minimum():
         return records.Trial(number, values, scores=[loss])
 
     done = []
-    engine.run_trials(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    course.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert records.rank(done, "min")[0].score < 1e-3
 
 
@@ -364,7 +364,7 @@ def test_failed_trials_drive_a_bayesian_search_away():
     oracle = oracles.BayesianOracle(objective=MIN, max_trials=25, seed=0, hyperparameters=space)
     oracle.verbose = 0
     done = []
-    engine.run_trials(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    course.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert sum(not trial.is_ok for trial in done) < 10
     assert records.rank(done, "min")[0].score < 0.53
 

@@ -34,9 +34,11 @@ def search(
     Args:
         recipe: Name, path of a .py file, or module; None with `resume`.
         **options: As on the command line: tuner, trials, epochs, folds, repeats, objective, seed,
-            start_from, engine, data, data_dir, max_parameters, max_time, max_memory, isolate, keep,
-            out, resume, tensorboard, verbose, quiet, yes, and for tabular csv, target and what
-            else is told about a table.
+            start_from, engine, data, data_dir, max_parameters, max_time, max_memory, isolate,
+            workers, trial_timeout, scheduler, tls_ca, tls_cert, tls_key, keep, out, resume,
+            tensorboard, verbose, quiet, yes, and for tabular csv, target and what else is told
+            about a table. With workers or isolate, a program calls this under
+            `if __name__ == "__main__":`, since the processes that it starts import the program.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.
@@ -48,7 +50,8 @@ def search(
     from tuning import engine, recipe_files
     from tuning import options as options_module
 
-    for name in ("out", "resume", "data_dir", "start_from", "csv"):
+    paths = ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key")
+    for name in paths:
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
     reference = None if recipe is None else recipe_files.refer(recipe)

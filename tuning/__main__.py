@@ -34,12 +34,12 @@ def main() -> None:
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             if not options.quiet:
                 print("loading TensorFlow and the data", flush=True)
-            from tuning import engine
+            from tuning import course, engine
 
             found = engine.search(options)
         if options.json:
             print(json.dumps(found.summarise()))
-        if found.ended_by == engine.INTERRUPTED:
+        if found.ended_by == course.INTERRUPTED:
             sys.exit(130)
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from recipes.common import files, interrupts, pictures, runs, terminal, training
 from recipes.common.errors import InputError
-from tuning import engine, plans, records, report, trials, workers
+from tuning import course, plans, records, report, trials, workers
 from tuning.options import Comparison, Options
 
 TWICE = "random, twice the budget"
@@ -153,8 +153,8 @@ def _run_one(options, tuner: str, seed: int, budget: int, known: dict) -> list[d
         return "budget spent" if spent >= budget else None
 
     with workers.runner(None, {}) as run_task:
-        reason = engine.run_trials(plan.make_oracle(), [], run_one, is_over)
-    if reason == engine.INTERRUPTED:
+        reason = course.run_in_turn(plan.make_oracle(), [], run_one, is_over)
+    if reason == course.INTERRUPTED:
         raise KeyboardInterrupt
     return rows
 
@@ -167,7 +167,7 @@ def _run_known(plan: plans.Plan, number: int, values: dict, known: dict, run) ->
         known[key], _ = run(plan.make_task(number, values))
         if number == 0 and not known[key].is_ok:
             raise InputError(f"trial 0, the recipe's defaults, failed: {known[key].error}")
-    return known[key]
+    return dataclasses.replace(known[key], number=number)  # the other tuner had another
 
 
 def find_curves(table: pd.DataFrame, direction: str, budget: int) -> dict[str, np.ndarray]:

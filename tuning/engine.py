@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -14,13 +15,12 @@ from recipes.common import files, interrupts, runs, training
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError, RunError
 from tuning import (
-    oracles,
+    course,
     pictures,
     plans,
     records,
     refit,
     report,
-    spaces,
     tensorboard,
     trials,
     workers,
@@ -28,10 +28,10 @@ from tuning import (
 from tuning.options import Options, seconds
 from tuning.store import Store
 
-INTERRUPTED = "interrupted by Ctrl-C"
 # Options that a resumed search may be given anew; all others are part of what it is.
 CHANGEABLE = (
     *("trials", "max_time", "max_memory", "keep", "isolate", "resume"),
+    *("workers", "trial_timeout", "scheduler", "tls_ca", "tls_cert", "tls_key"),
     *("tensorboard", "verbose", "quiet", "json", "yes"),
 )
 
@@ -91,6 +91,10 @@ def search(options: Options) -> Search:
         progress.announce()
         reason = _run(plan, store, options, progress)
         return _finish(plan, store, progress, reason)
+    except InputError:
+        if not (store.trials or store.running):  # it never began
+            store.discard()
+        raise
     finally:
         store.close()
 
@@ -176,24 +180,51 @@ def _check_told(options: Options, settings: plans.Settings) -> None:
 def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Progress) -> str:
     """Run trials until there is a reason to end, and give it."""
     logs = tensorboard.Logs(store.folder, plan) if options.tensorboard else None
-    finished, is_over = list(store.trials), _limits(store, options)
+    known = sorted([*store.trials, *store.running], key=lambda trial: trial.number)
 
-    def run_one(number: int, values: dict) -> records.Trial:
-        beat = _score_to_beat(store.trials, plan.settings.direction, options.keep)
-        task = plan.make_task(number, values)
-        task = dataclasses.replace(task, score_to_beat=beat, is_verbose=options.verbose)
-        with progress.running(number, values):
-            trial, model = run_task(task)
+    def begin(trial: records.Trial) -> None:
+        if options.is_shared:  # else it is proposed again in the same way
+            store.begin(trial)
+        progress.begin(trial)
+        team.submit(_make_task(plan, store, options, trial))
+
+    def wait() -> workers.Result | None:
+        with progress.waiting():
+            return team.wait()
+
+    def keep(trial: records.Trial, model: bytes | None) -> None:
         _stop_if_first_fails(trial, store, options.verbose)
         store.add(trial, model)
         store.keep_models(_best_numbers(plan, store, options.keep))
         progress.show(trial)
         if logs:
             logs.write(trial)
-        return trial
 
-    with workers.runner(options.isolate, store.description["code"]) as run_task:
-        return run_trials(plan.make_oracle(), finished, run_one, is_over)
+    with _gather_team(plan, store, options) as team:
+        progress.count_places = team.count_places
+        ways = {"is_over": _limits(store, options), "count_places": team.count_places}
+        return course.run_trials(plan.make_oracle(), known, begin, wait, keep, **ways)
+
+
+@contextlib.contextmanager
+def _gather_team(plan, store: Store, options: Options) -> Iterator[workers.Team]:
+    """Give what the trials run on."""
+    if options.is_shared:
+        from tuning import cluster  # Dask need not be installed otherwise
+
+        with cluster.gather(plan, store, options) as team:
+            yield team
+        return
+    timeout = options.trial_timeout and seconds(options.trial_timeout)
+    with workers.runner(options.isolate, store.description["code"], timeout) as run_task:
+        yield workers.Alone(run_task)
+
+
+def _make_task(plan, store: Store, options: Options, trial: records.Trial) -> trials.Task:
+    """Make a trial's task; its model is wanted where it beats those that are kept now."""
+    beat = _score_to_beat(store.trials, plan.settings.direction, options.keep)
+    task = plan.make_task(trial.number, trial.values)
+    return dataclasses.replace(task, score_to_beat=beat, is_verbose=options.verbose)
 
 
 def _limits(store: Store, options: Options) -> Callable[[], str | None]:
@@ -206,50 +237,11 @@ def _limits(store: Store, options: Options) -> Callable[[], str | None]:
             return None
         if time.monotonic() >= end:
             return f"--max-time {options.max_time}"
-        limit, held = options.max_memory, store.trials[-1].memory
+        last = max(store.trials, key=lambda trial: trial.ended_as)
+        limit, held = options.max_memory, last.memory
         return f"--max-memory {limit}" if limit and held and held > limit else None
 
     return is_over
-
-
-def run_trials(
-    oracle: oracles.SteadyOracle,
-    finished: list[records.Trial],
-    run_one: Callable[[int, dict], records.Trial],
-    is_over: Callable[[], str | None] = lambda: None,
-) -> str:
-    """Tell an oracle the trials that have ended, then run what it proposes.
-
-    Args:
-        oracle: At its beginning.
-        finished: Trials of the same search, in their order.
-        run_one: Runs trial `number` with `values`, and puts it where it is safe.
-        is_over: Gives a reason to stop before the next trial.
-
-    Returns:
-        The reason for the end.
-    """
-    for trial in finished:
-        _tell(oracle, oracle.begin_trial("driver", trial.values), trial)
-    try:
-        while True:
-            proposal = oracle.create_trial("driver")
-            reason = oracle.end_reason if proposal.status != oracles.RUNNING else is_over()
-            if reason:
-                return reason
-            values = spaces.point_of(proposal.hyperparameters.values)
-            _tell(oracle, proposal, run_one(int(proposal.trial_id), values))
-    except KeyboardInterrupt:
-        return INTERRUPTED
-
-
-def _tell(oracle: oracles.SteadyOracle, proposal, trial: records.Trial) -> None:
-    if trial.is_ok:
-        oracle.update_trial(proposal.trial_id, {oracle.objective.name: trial.score})
-        proposal.status = oracles.COMPLETED
-    else:
-        proposal.status, proposal.message = oracles.FAILED, trial.error
-    oracle.end_trial(proposal)
 
 
 def _best_numbers(plan: plans.Plan, store: Store, keep: int) -> list[int]:
@@ -267,8 +259,11 @@ def _score_to_beat(finished: list[records.Trial], direction: str, keep: int) -> 
 
 
 def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -> None:
-    """A first trial that fails is nearly always a mistake that all others share."""
-    if trial.number == 0 and not trial.is_ok:
+    """A first trial that fails is nearly always a mistake that all others share.
+
+    It is not where one of those has ended well before, as may be with several workers.
+    """
+    if trial.number == 0 and not trial.is_ok and not any(other.is_ok for other in store.trials):
         store.discard()
         if is_verbose:
             print(trial.traceback, file=sys.stderr)
@@ -286,7 +281,7 @@ def _finish(plan: plans.Plan, store: Store, progress: report.Progress, reason: s
     metrics = None
     if ranked:
         progress.summarise(ranked)
-        if reason != INTERRUPTED:
+        if reason != course.INTERRUPTED:
             reason, metrics = _refit(plan, store, progress, ranked[0], reason)
     best = ranked[0] if ranked else None
     return Search(
@@ -320,7 +315,7 @@ def _refit(plan, store, progress, best: records.Trial, reason: str) -> tuple[str
         return reason, metrics
     except KeyboardInterrupt:
         progress.end("interrupted while the best point was trained anew")
-        return INTERRUPTED, None
+        return course.INTERRUPTED, None
     except NotFiniteError as error:
         raise RunError(
             f"all trials are in {store.folder}, but trial {best.number} could not be trained anew "

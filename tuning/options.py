@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import pathlib
 import re
 from typing import Annotated, Literal, get_args
@@ -23,7 +24,7 @@ MANY_POINTS = 500
 class Options(configs.TableOptions):
     """Search a recipe's hyperparameters.
 
-    A resumed search keeps what it was begun with; only trials, max-time, max-memory, keep, isolate
+    A resumed search keeps what it was begun with; only trials, keep, where and how long trials run,
     and what is shown or logged can be told anew.
     """
 
@@ -66,6 +67,18 @@ class Options(configs.TableOptions):
     """Start no trial while the process holds more memory; the search can be resumed."""
     isolate: Annotated[configs.Count | None, takes("N", "all in this process")] = None
     """Train in a process of its own, a fresh one every N trials."""
+    workers: Annotated[configs.Count | None, takes("N", "1, this process")] = None
+    """Trials at a time, each in a process of its own; the cores are divided among them."""
+    trial_timeout: Annotated[str | None, takes("TIME", "no limit")] = None
+    """End a trial that takes longer; with --workers, --scheduler or --isolate."""
+    scheduler: Annotated[str | None, takes("HOST:PORT", "none")] = None
+    """Run the trials on the workers of a Dask scheduler, on other machines as well."""
+    tls_ca: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
+    """Certificate of the authority that signed the scheduler's, for an encrypted connection."""
+    tls_cert: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
+    """Certificate of this side."""
+    tls_key: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
+    """Key of this side's certificate."""
     keep: Annotated[int, configs.Range(0)] = 1
     """Number of best trials whose models are kept."""
     out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
@@ -86,6 +99,8 @@ class Options(configs.TableOptions):
     def __post_init__(self) -> None:
         configs.check_fields(self)
         seconds(self.max_time)
+        seconds(self.trial_timeout, "--trial-timeout")
+        self._check_places()
         if (self.recipe is None) == (self.resume is None):
             raise InputError(
                 "give either a recipe or --resume FOLDER: python -m tuning RECIPE --tuner random; "
@@ -98,8 +113,36 @@ class Options(configs.TableOptions):
         if self.quiet and self.verbose:
             raise InputError("--quiet and --verbose: give one of the two")
 
+    def _check_places(self) -> None:
+        """Check what says where the trials run."""
+        if self.workers and self.scheduler:
+            raise InputError("--workers and --scheduler: give one of the two")
+        if self.is_shared and importlib.util.find_spec("distributed") is None:
+            flag = "--scheduler" if self.scheduler else "--workers"
+            raise InputError(f"{flag}: needs Dask, which is not installed: pip install distributed")
+        if self.is_shared and self.verbose:
+            raise InputError("--verbose: shows the epochs of one trial at a time; leave it away")
+        if self.trial_timeout and not (self.is_shared or self.isolate):
+            raise InputError(
+                "--trial-timeout: only a trial in a process of its own can be ended; add "
+                "--isolate 20, or --workers 2"
+            )
+        if self.scheduler and not re.fullmatch(r"(\[[^]]+\]|[^:/\s]+):\d+", self.scheduler):
+            raise InputError(f"--scheduler: received {self.scheduler}, expected HOST:PORT")
+        tls = [path for path in (self.tls_ca, self.tls_cert, self.tls_key) if path is not None]
+        if tls and not (self.scheduler and len(tls) == 3):
+            raise InputError("--tls-ca, --tls-cert and --tls-key: give all three, with --scheduler")
+        for path in tls:
+            if not path.is_file():
+                raise InputError(f"{path}: no such file; expected a certificate or a key (PEM)")
 
-def seconds(duration: str | None) -> float:
+    @property
+    def is_shared(self) -> bool:
+        """Whether several workers share the trials."""
+        return self.scheduler is not None or (self.workers or 1) > 1
+
+
+def seconds(duration: str | None, flag: str = "--max-time") -> float:
     """Read a duration such as 90s, 30m, 2h or 90; None is no limit.
 
     Raises:
@@ -109,7 +152,7 @@ def seconds(duration: str | None) -> float:
         return float("inf")
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", duration.strip())
     if not match or float(match[1]) == 0:
-        raise InputError(f"--max-time: received {duration!r}, expected such as 90s, 30m or 2h")
+        raise InputError(f"{flag}: received {duration!r}, expected such as 90s, 30m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 

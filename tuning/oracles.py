@@ -316,7 +316,9 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
         limit = bracket_trials or max_trials or math.inf
         fitting = [number for number, size in enumerate(sizes) if size <= limit]
         # The most demanding bracket first: it sifts the most points.
-        self.brackets = [self._rungs(n) for n in reversed(fitting or [0])]
+        order = list(reversed(fitting or [0]))
+        self.brackets = [self._rungs(number) for number in order]
+        self._sizes = [sizes[number] for number in order]
 
     def _rungs(self, bracket: int) -> list[tuple[int, int]]:
         """Give number of trials and epochs of each rung of a bracket, by Keras Tuner's sizes."""
@@ -326,15 +328,30 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
         ]
 
     def populate_space(self, trial_id: str) -> dict:
-        """Propose the next trial of the first bracket that is not complete."""
+        """Propose the next trial of the first bracket that is not complete.
+
+        Where that one waits for others to end, the next one begins, if all of it fits the trials.
+        """
         sweeps = itertools.count() if self.max_trials else range(self.hyperband_iterations)
         places = ((sweep, number) for sweep in sweeps for number in range(len(self.brackets)))
+        idle = None
         for sweep, number in places:
+            if idle and not self._fits(sweep, number):
+                return idle
             place = {"tuner/sweep": sweep, "tuner/bracket": number}
-            if response := self._next_in(self.brackets[number], place):
+            response = self._next_in(self.brackets[number], place)
+            if response and response["status"] != IDLE:
                 return response
+            idle = idle or response
+        if idle:
+            return idle
         self.end_reason = "all brackets run"
         return {"status": STOPPED}
+
+    def _fits(self, sweep: int, number: int) -> bool:
+        """Whether all brackets up to a place can be complete within the trials."""
+        planned = sweep * sum(self._sizes) + sum(self._sizes[: number + 1])
+        return self.max_trials is None or planned <= self.max_trials
 
     def _next_in(self, rungs: list[tuple[int, int]], place: dict) -> dict | None:
         """Answer for one bracket; None when it is complete."""

@@ -255,18 +255,23 @@ def _check_grid(plan: Plan, options: Options) -> None:
         )
 
 
-def find_differences(before: dict, now: dict, name: str = "") -> list[str]:
-    """Name each entry that differs, with both values."""
+def find_differences(
+    before: dict, now: dict, name: str = "", words: str = "now it is"
+) -> list[str]:
+    """Name each entry that differs, with both values; `words` go before the second."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = list(dict.fromkeys([*before, *now]))
         return [
             line
             for key in keys
             for line in find_differences(
-                before.get(key, "nothing"), now.get(key, "nothing"), f"{name}.{key}".strip(".")
+                before.get(key, "nothing"),
+                now.get(key, "nothing"),
+                f"{name}.{key}".strip("."),
+                words,
             )
         ]
-    return [] if before == now else [f"{name}: the search has {before}, now it is {now}"]
+    return [] if before == now else [f"{name}: the search has {before}, {words} {now}"]
 
 
 def _hash_part(part) -> str:

@@ -10,6 +10,8 @@ import statistics
 
 import pandas as pd
 
+RUNNING = "running"
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -18,7 +20,8 @@ class Trial:
     Attributes:
         number: Counted from 0, in the order of proposal.
         values: Of the hyperparameters, and Hyperband's own under "tuner/".
-        status: "ok", "nan", "error", "out of memory" or "too big".
+        status: "ok", "nan", "error", "out of memory", "too big", "timeout" or "killed"; "running"
+            until it has ended.
         error: What went wrong, in one line; empty for "ok".
         traceback: Of the error.
         scores: The objective at the best epoch of each training: repeats, and folds in each.
@@ -30,6 +33,9 @@ class Trial:
         seconds: Of the trial.
         memory: Resident memory of the process after the trial, in MB; None where not known.
         history: Rows with repeat, fold, epoch and each metric.
+        begun_after: Number of trials that had ended when it was proposed: with the next entry, all
+            that the oracle had seen, so that a search of several workers can be gone through again.
+        ended_as: Its place in the order of ending, counted from 0.
     """
 
     number: int
@@ -46,6 +52,13 @@ class Trial:
     seconds: float = 0.0
     memory: float | None = None
     history: list[dict] = dataclasses.field(default_factory=list)
+    begun_after: int | None = None
+    ended_as: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the trial has begun and not ended."""
+        return self.status == RUNNING
 
     @property
     def is_ok(self) -> bool:

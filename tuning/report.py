@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import statistics
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import rich.markup
 from rich.console import Console
@@ -22,6 +22,7 @@ from tuning.store import Store, resume_command
 NUM_LEADERS = 5
 # The time left is judged by the last trials: the first one compiles more than those that follow.
 NUM_RECENT = 10
+MANY_NUMBERS = 8  # of trials that run; of more, only their count is shown
 
 
 class Progress:
@@ -37,6 +38,8 @@ class Progress:
         self.plan, self.store, self.options = plan, store, options
         self.console = Console(highlight=False, soft_wrap=True)
         self.expected = _count_expected(plan)
+        self.count_places: Callable[[], int] = lambda: 1
+        self.running: dict[int, records.Trial] = {}
 
     def announce(self) -> None:
         """Say what is going to be searched, and where it will stand."""
@@ -53,24 +56,26 @@ class Progress:
         if done:
             self._say(f"resuming: {done} of {self.expected or '?'} trials have ended")
 
-    @contextlib.contextmanager
-    def running(self, number: int, values: dict) -> Iterator[None]:
-        """Show what runs while it does, where there is a terminal."""
-        line = f"trial {number + 1} of {self.expected or '?'}: {describe_values(values)}"
+    def begin(self, trial: records.Trial) -> None:
+        """Take note of a trial that begins."""
+        self.running[trial.number] = trial
         if self.options.verbose:
-            self._say(line)
+            self._say(self._describe_running())
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Show what runs while one waits for it, where there is a terminal."""
         if self.options.quiet or self.options.verbose or not self.console.is_terminal:
             yield
             return
-        parts = [line, *([self._describe_best()] if self.store.trials else [])]
-        if left := self._estimate_left():
-            parts.append(f"{left} left")
-        with self.console.status(rich.markup.escape(" · ".join(parts))):
+        parts = [self._describe_running(), self._describe_best(), self._estimate_left()]
+        with self.console.status(rich.markup.escape(" · ".join(filter(None, parts)))):
             yield
 
     def show(self, trial: records.Trial) -> None:
         """Print the line of a trial that has ended."""
         settings = self.plan.settings
+        del self.running[trial.number]
         score = f"val_{settings.monitor} {trial.score:.4g}" if trial.is_ok else trial.status.upper()
         if trial.std is not None:
             score += f" ± {trial.std:.2g}"
@@ -78,11 +83,10 @@ class Progress:
             f"[{len(self.store.trials)}/{self.expected or '?'}] {score}",
             self._describe_best(),
             format_seconds(trial.seconds),
+            self._estimate_left(),
+            trial.error or describe_values(trial.values),
         ]
-        if left := self._estimate_left():
-            parts.append(f"{left} left")
-        parts.append(trial.error or describe_values(trial.values))
-        self._say(" · ".join(parts))
+        self._say(" · ".join(filter(None, parts)))
 
     def end(self, reason: str) -> None:
         """Say why the search ended, and how to go on where one can."""
@@ -121,9 +125,19 @@ class Progress:
         folder, size = self.store.folder, _count_bytes(self.store.folder) / 1e6
         print(f"All trials are in {folder} ({size:.1f} MB): trials.csv, history.csv, search.png")
 
+    def _describe_running(self) -> str:
+        of = f"of {self.expected or '?'}"
+        if len(self.running) == 1:
+            (trial,) = self.running.values()
+            return f"trial {trial.number + 1} {of}: {describe_values(trial.values)}"
+        numbers = sorted(number + 1 for number in self.running)
+        if len(numbers) > MANY_NUMBERS:
+            return f"{len(numbers)} trials {of} at work"
+        return f"trials {', '.join(map(str, numbers))} {of}"
+
     def _describe_best(self) -> str:
-        best = records.rank(self.store.trials, self.plan.settings.direction)[0]
-        return f"best {best.score:.4g} (trial {best.number})"
+        ranked = records.rank(self.store.trials, self.plan.settings.direction)
+        return f"best {ranked[0].score:.4g} (trial {ranked[0].number})" if ranked else ""
 
     def _say(self, line: str) -> None:
         if not self.options.quiet:
@@ -134,7 +148,9 @@ class Progress:
             return ""
         left = self.expected - len(self.store.trials)
         each = statistics.fmean(trial.seconds for trial in self.store.trials[-NUM_RECENT:])
-        return format_seconds(left * each) if left > 0 else ""
+        # One has just ended, or is about to begin: as many at a time as there are places.
+        each /= max(1, self.count_places())
+        return f"{format_seconds(left * each)} left" if left > 0 else ""
 
 
 def _count_bytes(folder: pathlib.Path) -> int:
@@ -220,6 +236,8 @@ def _cell(value: object) -> str:
 def _describe_gain(plan: plans.Plan, best: records.Trial, first: records.Trial) -> str:
     """Say by how much the best trial beats the defaults."""
     name = f"val_{plan.settings.monitor}"
+    if not first.is_ok:
+        return f"the recipe's defaults failed ({first.status}): {first.error}"
     if best.number == first.number:
         return f"no trial beat the recipe's defaults ({name} {first.score:.4g})"
     gain = abs(best.score - first.score)

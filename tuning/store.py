@@ -1,13 +1,14 @@
-"""The folder of a search: one file for each trial that ended, whole or not there at all.
+"""The folder of a search: one file for each trial, whole or not there at all.
 
 search.json     what is searched, and how; the mark of a search's folder
-trials/0007.json
+trials/0007.json   of a trial that has ended, or that runs beside others
 models/0007.keras   of the best trials only
 trials.csv, history.csv   made from the files in trials/, for reading
 """
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
 import hashlib
@@ -34,15 +35,19 @@ class Store:
     Attributes:
         folder: Of the search.
         description: The content of search.json.
-        trials: That have ended, in their order.
+        trials: That have ended, by number.
+        running: That had begun and not ended when the folder was opened.
     """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self.description = read_description(folder)
-        self.trials = read_trials(folder)
+        known = read_trials(folder)
+        self.trials = [trial for trial in known if not trial.is_running]
+        self.running = [trial for trial in known if trial.is_running]
         self._tables_written = float("-inf")
         self._lock: int | None = _lock(folder)
+        shutil.rmtree(self.workers_folder, ignore_errors=True)
         for left_by_a_kill in folder.rglob("*.partial"):
             if left_by_a_kill.is_file():
                 left_by_a_kill.unlink()
@@ -72,21 +77,29 @@ class Store:
             self._lock = None
 
     def discard(self) -> None:
-        """Remove the folder of a search without a trial."""
+        """Remove the folder of a search without a trial that is ok."""
         self.close()
-        if not self.trials:
+        if not any(trial.is_ok for trial in self.trials):
             shutil.rmtree(self.folder)
+
+    def begin(self, trial: records.Trial) -> None:
+        """Write what was proposed: what the next proposal depends on besides the trials' ends."""
+        with self.faults():
+            self._write(trial)
 
     def add(self, trial: records.Trial, model: bytes | None = None) -> None:
         """Write a trial that has ended, and its model first, so that no trial lacks its own."""
         with self.faults():
             if model is not None:
                 _write_bytes(self.model_path(trial.number), model)
-            text = json.dumps(_signed(dataclasses.asdict(trial)), ensure_ascii=False)
-            files.write_text(self.folder / "trials" / f"{trial.number:04d}.json", text + "\n")
-            self.trials.append(trial)
+            self._write(trial)
+            bisect.insort(self.trials, trial, key=lambda known: known.number)
             if time.monotonic() - self._tables_written > SECONDS_BETWEEN_TABLES:
                 self.write_tables()
+
+    def _write(self, trial: records.Trial) -> None:
+        text = json.dumps(_signed(dataclasses.asdict(trial)), ensure_ascii=False)
+        files.write_text(self.folder / "trials" / f"{trial.number:04d}.json", text + "\n")
 
     def keep_models(self, numbers: list[int]) -> None:
         """Remove the models of all other trials."""
@@ -94,6 +107,11 @@ class Store:
         for path in (self.folder / "models").glob("*"):
             if path not in kept:
                 path.unlink()
+
+    @property
+    def workers_folder(self) -> pathlib.Path:
+        """The folder for the files of worker processes, there only while they run."""
+        return self.folder / "workers"
 
     def model_path(self, number: int) -> pathlib.Path:
         """Give the file of a trial's model."""
@@ -160,7 +178,7 @@ def read_description(folder: pathlib.Path) -> dict:
 
 
 def read_trials(folder: pathlib.Path) -> list[records.Trial]:
-    """Read every trial that ended, in their order.
+    """Read every trial, by number: those that have ended, and those that run beside others.
 
     Raises:
         InputError: If a file is missing, damaged or was changed; the message names it.
@@ -253,4 +271,4 @@ def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
     """
     folder = pathlib.Path(folder)
     read_description(folder)
-    return records.tabulate(read_trials(folder))
+    return records.tabulate([trial for trial in read_trials(folder) if not trial.is_running])

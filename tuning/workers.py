@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import typing
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
@@ -19,16 +20,53 @@ START = "spawn"  # TensorFlow does not survive a fork
 Result = tuple[records.Trial, bytes | None]
 
 
+class Team(typing.Protocol):
+    """Where trials run, one or several at a time."""
+
+    def count_places(self) -> int:
+        """Tell how many trials may run at a time."""
+
+    def submit(self, task: trials.Task) -> None:
+        """Have a trial run."""
+
+    def wait(self) -> Result | None:
+        """Give a trial that has ended; None where none has, but there may be more places."""
+
+
+class Alone:
+    """A team of one.
+
+    Args:
+        run: Runs a trial.
+    """
+
+    def __init__(self, run: Callable[[trials.Task], Result]):
+        self._run, self._task = run, None
+
+    def count_places(self) -> int:
+        """Tell that one trial runs at a time."""
+        return 1
+
+    def submit(self, task: trials.Task) -> None:
+        """Take a trial."""
+        self._task = task
+
+    def wait(self) -> Result:
+        """Run it."""
+        return self._run(self._task)
+
+
 class Worker:
     """Runs trials in other processes, one after the other.
 
     Args:
         num_trials: Trials of one process.
         code: What `recipe_files.hash_code` gave when the search began.
+        timeout: Seconds that a trial may take.
     """
 
-    def __init__(self, num_trials: int, code: dict[str, str]):
-        self.num_trials, self.code = num_trials, code
+    def __init__(self, num_trials: int, code: dict[str, str], timeout: float | None = None):
+        self.num_trials, self.code, self.timeout = num_trials, code, timeout
         self._process, self._end, self._left = None, None, 0
 
     def run(self, task: trials.Task) -> Result:
@@ -43,7 +81,10 @@ class Worker:
         self._left -= 1
         try:
             self._end.send(task)
-            return self._end.recv()
+            if self._end.poll(self.timeout):
+                return self._end.recv()
+            self._left = 0  # the process is ended before the next trial, or at the end
+            return timed_out(task, self.timeout), None
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode
@@ -85,19 +126,28 @@ def _serve(end: Connection) -> None:
             end.send(trials.run(end.recv()))
 
 
+def timed_out(task: trials.Task, timeout: float) -> records.Trial:
+    """Tell of a trial that was ended since it took too long."""
+    error = f"took longer than --trial-timeout {timeout:g}s"
+    return records.Trial(task.number, task.values, "timeout", error, seconds=timeout)
+
+
 @contextlib.contextmanager
-def runner(isolate: int | None, code: dict[str, str]) -> Iterator[Callable[[trials.Task], Result]]:
+def runner(
+    isolate: int | None, code: dict[str, str], timeout: float | None = None
+) -> Iterator[Callable[[trials.Task], Result]]:
     """Give what runs a trial: in this process, or in others.
 
     Args:
         isolate: Trials of one process; None runs all in this one.
         code: What `recipe_files.hash_code` gave when the search began.
+        timeout: Seconds that a trial may take in another process.
     """
     if isolate is None:
         with trials.light_collection():
             yield lambda task: trials.run(task)  # looked up late, so that a test can replace it
         return
-    worker = Worker(isolate, code)
+    worker = Worker(isolate, code, timeout)
     try:
         yield worker.run
     finally:

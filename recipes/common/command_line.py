@@ -73,6 +73,8 @@ class Options:
     """Write TensorBoard's logs into the run folder as well."""
     engine: Literal["fused", "keras"] = "fused"
     """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    strategy: Literal["none", "mirrored"] = "none"
+    """Divide each batch among all GPUs (mirrored), by Keras's own fit."""
     strict: bool = False
     """Take what the check before training warns of as an error."""
     quiet: bool = False

@@ -28,6 +28,7 @@ from recipes.common import (
     interrupts,
     pictures,
     reports,
+    strategies,
     tables,
     terminal,
     thresholds,
@@ -68,6 +69,8 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
             describe_table(recipe.PROBLEM, splits, config)
             rows = f"{len(splits.train):,} rows"
             print(f"training on {rows}, {config.epochs:,} epochs at most", flush=True)
+        if options.strategy != "none":  # which divides the batches of Keras's own fit
+            options = dataclasses.replace(options, engine="keras")
         trained = _train(recipe, config, splits, options, partial)
         _warn_of_what_came_out(recipe, splits, trained)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
@@ -79,9 +82,8 @@ def run(recipe: types.ModuleType, config: Config, options: Options) -> dict:
             time = baselines.describe_time(splits)
             terminal.print_if_read(f"fitting the baselines{time}, writing {folder}")
         with files.faults_named(folder):
-            metrics = write(
-                partial, name, recipe.PROBLEM, config, splits, trained, engine=options.engine
-            )
+            how = {"engine": options.engine, "strategy": options.strategy}
+            metrics = write(partial, name, recipe.PROBLEM, config, splits, trained, **how)
     return {**metrics, "folder": str(folder)}
 
 
@@ -105,16 +107,10 @@ def _train(recipe, config, splits, options, partial) -> training.Trained:
     bar = terminal.is_watched() and not options.quiet
     if not bar and not options.quiet:
         called.append(callbacks.EpochLines(NUM_LINES))
+    settings = {"strict": options.strict, "engine": options.engine, "verbose": int(bar)}
     try:
-        return training.train(
-            recipe,
-            config,
-            splits,
-            strict=options.strict,
-            callbacks=called,
-            verbose=int(bar),
-            engine=options.engine,
-        )
+        with strategies.scope(options.strategy, config.batch_size, len(splits.train)):
+            return training.train(recipe, config, splits, callbacks=called, **settings)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
         raise RunError(

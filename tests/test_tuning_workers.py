@@ -1,0 +1,414 @@
+"""Searches on several workers: the course of a search, and what Dask does for it."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from multiprocessing import resource_tracker
+
+import keras_tuner
+import numpy as np
+import pandas as pd
+import pretending
+import psutil
+import pytest
+from own_copies import OWN, ROOT
+
+import tuning
+from recipes.common.errors import InputError, RunError
+from tuning import (
+    cluster,
+    course,
+    on_worker,
+    oracles,
+    recipe_files,
+    records,
+    refit,
+    report,
+    seeds,
+    spaces,
+    trials,
+    workers,
+)
+from tuning.options import Options
+
+TUNERS = ("grid", "random", "bayesian", "hyperband")
+
+
+def wide(hp):
+    hp.Float("rate", 1e-4, 1e-1, sampling="log", default=1e-3)
+    hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2)
+    hp.Int("units", 8, 64, step=8, default=16)
+
+
+def make_oracle(tuner, max_trials):
+    own = {"max_epochs": 9, "bracket_trials": max_trials} if tuner == "hyperband" else {}
+    oracle = oracles.ORACLES[tuner](
+        objective=keras_tuner.Objective("val_loss", "min"),
+        max_trials=max_trials,
+        seed=0,
+        hyperparameters=spaces.explore(wide),
+        **own,
+    )
+    oracle.verbose = 0
+    return oracle
+
+
+def outcome(number, values):
+    """A trial without training; every seventh fails."""
+    if number and seeds.derive(spaces.key(values)) % 7 == 0:
+        return records.Trial(number, values, "error", "no luck")
+    return records.Trial(number, values, scores=[seeds.derive("score", spaces.key(values)) / 2**32])
+
+
+class KilledError(Exception):
+    """The driver was killed."""
+
+
+class Several:
+    """A team whose trials end in any order, and the files that a search leaves.
+
+    Args:
+        places: Trials at a time.
+        order: Seed of the order.
+        kill: After so many trials have ended; None for never.
+    """
+
+    def __init__(self, places, order=0, kill=None, known=()):
+        self.places, self.kill = places, kill
+        self.files = {trial.number: trial for trial in known}
+        self.generator = np.random.default_rng(order)
+        self.at_work, self.idle = [], 0
+
+    def begin(self, trial):
+        self.files[trial.number] = trial
+        self.at_work.append(trial)
+        assert len(self.at_work) <= self.places
+
+    def wait(self):
+        self.idle += self.places - len(self.at_work)
+        if self.kill == 0:
+            raise KilledError
+        trial = self.at_work.pop(self.generator.integers(len(self.at_work)))
+        return outcome(trial.number, trial.values), None
+
+    def keep(self, trial, model):
+        self.files[trial.number] = trial
+        self.kill = self.kill and self.kill - 1
+
+    def search(self, tuner, max_trials):
+        """Give the trials that ended, by number; and those that were at work."""
+        oracle, known = make_oracle(tuner, max_trials), [self.files[n] for n in sorted(self.files)]
+        ways = (self.begin, self.wait, self.keep)
+        course.run_trials(oracle, known, *ways, count_places=lambda: self.places)
+        return self.known()
+
+    def known(self):
+        return [self.files[number] for number in sorted(self.files)]
+
+
+def in_turn(tuner, max_trials):
+    done = []
+    run_one = lambda *told: done.append(outcome(*told)) or done[-1]  # noqa: E731
+    course.run_in_turn(make_oracle(tuner, max_trials), [], run_one)
+    return done
+
+
+def points(trials):
+    return [(spaces.key(trial.values), trial.values.get("tuner/epochs")) for trial in trials]
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_several_places_are_always_taken_and_no_point_is_run_twice(tuner):
+    team = Several(places=4)
+    done = team.search(tuner, 24)
+    assert len(set(points(done))) == len(done) == 24
+    assert sorted(trial.ended_as for trial in done) == list(range(24))
+    at_the_end = 1 + 2 + 3
+    if tuner == "hyperband":  # waits for the rest of a rung, and begins the next bracket meanwhile
+        assert team.idle <= 8 + at_the_end
+    else:
+        assert team.idle == at_the_end
+    if tuner in ("grid", "random"):
+        assert points(done) == points(in_turn(tuner, 24))
+
+
+class Checked:
+    """An oracle that proposes each trial that it is told of, as it did when it was begun."""
+
+    def __init__(self, oracle):
+        self.oracle = oracle
+
+    def __getattr__(self, name):
+        return getattr(self.oracle, name)
+
+    def begin_trial(self, tuner_id, values):
+        proposal = self.oracle.create_trial(tuner_id)
+        assert spaces.point_of(proposal.hyperparameters.values) == values
+        return proposal
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+@pytest.mark.parametrize("kill", [1, 6, 13, 17])
+def test_killed_with_trials_at_work_a_search_goes_on_as_if_it_had_not_been(tuner, kill):
+    killed = Several(places=3, order=1, kill=kill)
+    with pytest.raises(KilledError):
+        killed.search(tuner, 20)
+    known = killed.known()
+    assert sum(trial.is_running for trial in known) == len(killed.at_work) > 0
+    course.Course(Checked(make_oracle(tuner, 20)), known)
+    for places in (3, 1):
+        done = Several(places, order=2, known=known).search(tuner, 20)
+        assert len(set(points(done))) == 20
+        assert points(done)[: len(known)] == points(known)
+        course.Course(Checked(make_oracle(tuner, 20)), done)
+        if tuner in ("grid", "random"):
+            assert points(done) == points(in_turn(tuner, 20))
+
+
+def test_hyperband_promotes_the_best_of_a_whole_rung_whatever_ends_first():
+    for order in range(5):
+        done = Several(4, order).search("hyperband", 22)
+        rungs = {}
+        for trial in done:
+            place = [trial.values[f"tuner/{name}"] for name in ("sweep", "bracket", "round")]
+            rungs.setdefault(tuple(place), []).append(trial)
+        assert [len(rungs[0, 0, n]) for n in range(3)] == [9, 3, 1]
+        assert [len(rungs[0, 1, n]) for n in range(2)] == [5, 2]
+        for (sweep, bracket, number), rung in rungs.items():
+            if number:
+                best = records.rank(rungs[sweep, bracket, number - 1], "min")[: len(rung)]
+                assert {spaces.key(t.values) for t in rung} == {spaces.key(t.values) for t in best}
+
+
+def test_bayesian_proposals_of_several_places_are_as_good():
+    def best(places):
+        class Bowl(Several):
+            def wait(self):
+                trial, model = super().wait()
+                loss = (np.log10(trial.values["rate"]) + 2) ** 2 + trial.values["dropout"]
+                return dataclasses.replace(trial, status="ok", scores=[loss], error=""), model
+
+        return records.rank(Bowl(places).search("bayesian", 24), "min")[0].score
+
+    assert best(4) < 0.01
+    assert best(1) < 0.01
+
+
+# What Dask does
+
+
+def run_on(team, points):
+    """Run trials, as many at a time as there are places."""
+    left, at_work, done = list(enumerate(points)), 0, {}
+    while left or at_work:
+        while left and at_work < team.count_places():
+            number, values = left.pop(0)
+            team.submit(trials.Task("breast_cancer", number, values, "loss"))
+            at_work += 1
+        if ended := team.wait():
+            done[ended[0].number] = ended[0]
+            at_work -= 1
+    return [done[number] for number in range(len(points))]
+
+
+@contextlib.contextmanager
+def two_workers(**told):
+    order = on_worker.Order("search-test", {}, {})
+    with cluster.on_this_machine(2, pathlib.Path("workers")) as client:
+        team = cluster.Cluster(client, order, run=pretending.run, **told)
+        yield team
+        team.close()
+    assert psutil.Process().children(recursive=True) in ([], [tracker()])
+    assert not pathlib.Path("workers").exists()
+
+
+def tracker():
+    """The process by which Python keeps account of what its processes share."""
+    return psutil.Process(resource_tracker._resource_tracker._pid)
+
+
+def test_a_trial_that_kills_its_worker_twice_is_lost_alone():
+    points = [{"sleep": 0.1} for _ in range(12)]
+    points[2] = {"signal": signal.SIGKILL, "once": str(pathlib.Path("once").absolute())}
+    points[5] = {"signal": signal.SIGKILL}
+    with two_workers() as team:
+        done = run_on(team, points)
+    assert [trial.number for trial in done if not trial.is_ok] == [5]
+    assert done[5].status == "killed"
+    assert done[5].error == "its worker died 2 times, most likely for want of memory"
+
+
+@pytest.mark.parametrize("frozen", [{"sleep": 100}, {"signal": signal.SIGSTOP}])
+def test_a_trial_that_takes_too_long_is_ended_with_its_process(frozen):
+    with two_workers(timeout=1) as team:
+        done = run_on(team, [{}, frozen, {}, {"sleep": 0.2}, {}])
+    assert [trial.status for trial in done] == ["ok", "timeout", "ok", "ok", "ok"]
+    assert done[1].error == "took longer than --trial-timeout 1s"
+
+
+def test_a_process_runs_as_many_trials_as_it_is_told_to():
+    with two_workers(isolate=2) as team:
+        done = run_on(team, [{"sleep": 0.05}] * 9)
+    processes = [trial.values["process"] for trial in done]
+    assert max(map(processes.count, processes)) == 2
+    assert len(set(processes)) >= 5
+
+
+def test_a_worker_that_differs_is_sent_away_and_named(caplog):
+    with two_workers() as team:
+        done = run_on(team, [{"refused_by": 0, "sleep": 0.05}] * 6)
+        assert len({trial.values["process"] for trial in done}) == 1
+        assert team.count_places() == 1
+        assert "a worker is refused and sent away: tcp://127.0.0.1:" in caplog.text
+        with pytest.raises(RunError, match=r"no worker is left; refused: .*versions.keras: other"):
+            run_on(team, [{"refused_by": "all"}])
+
+
+def dask(*words, **settings):
+    """Start `dask scheduler` or `dask worker`, which can import what these tests can."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    quiet = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *map(str, words), "--no-dashboard"],
+        env={**os.environ, **quiet, "PYTHONPATH": paths},
+        stderr=subprocess.DEVNULL,
+        **settings,
+    )
+
+
+def wait_for(address):
+    host, _, port = address.partition(":")
+    for _ in range(600):
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection((host, int(port))).close()
+            return
+        time.sleep(0.1)
+    pytest.fail("the scheduler did not start within a minute")
+
+
+@contextlib.contextmanager
+def a_cluster(*workers, protocol="tcp", tls=()):
+    """Run a scheduler and workers on loopback; give their processes and HOST:PORT."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    listen = ("--host", "127.0.0.1", "--protocol", protocol, *tls)
+    started = [dask("scheduler", "--port", address.partition(":")[2], *listen)]
+    try:
+        wait_for(address)
+        for words in workers:
+            there = (f"{protocol}://{address}", "--local-directory", pathlib.Path.cwd(), *listen)
+            started.append(dask("worker", *there, *words))
+        yield started, address
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run(["sh", ROOT / "tuning/deploy/certificates.sh", folder], check=True)
+    return {"ca": folder / "ca.pem", "cert": folder / "own.pem", "key": folder / "own.key"}
+
+
+def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
+    certificates, monkeypatch, caplog
+):
+    monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
+    monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
+    told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
+    ca, cert, key = certificates.values()
+    tls = ("--tls-ca-file", ca, "--tls-cert", cert, "--tls-key", key)
+    at_work = (["--nthreads", "1"], ["--nthreads", "2", "--name", "wide"])
+    own_tls = {f"tls_{name}": path for name, path in certificates.items()}
+    with a_cluster(*at_work, protocol="tls", tls=tls) as (_, address):
+        there = tuning.search(OWN, **told, scheduler=address, **own_tls, out="there").trials
+        monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+        with pytest.raises(InputError, match="no Dask scheduler answers there by tcp"):
+            tuning.search(OWN, **told, scheduler=address)
+    assert not any(pathlib.Path("searches").iterdir()), "a search that never began leaves nothing"
+    timings = ["seconds", "memory_mb", "scores"]
+    alone = tuning.search(OWN, **told).trials.drop(columns=timings)
+    here = tuning.search(OWN, **told, workers=2, out="here").trials
+    for shared in (there, here):
+        pd.testing.assert_frame_equal(shared.drop(columns=timings), alone)
+    assert not pathlib.Path("here/workers").exists()
+    assert len(list(pathlib.Path("there/models").iterdir())) == 1
+    assert "it has 2 threads; start it with --nthreads 1" in caplog.text
+
+
+def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2)
+    at_work = a_cluster(["--nthreads", "1"])
+    with at_work as (processes, address), cluster.on_others(address, None) as client:
+        team = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
+        assert run_on(team, [{}])[0].is_ok
+        processes[0].kill()
+        with pytest.raises(RunError, match="Dask's scheduler has gone"):
+            run_on(team, [{}])
+        team.close()
+
+
+def test_workers_that_all_go_away_end_the_search(monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
+    with a_cluster() as (_, address), cluster.on_others(address, None) as client:
+        team = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
+        with pytest.raises(RunError, match="no worker came for 1 seconds"):
+            run_on(team, [{}])
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"workers": 2, "scheduler": "one:8786"}, "--workers and --scheduler: give one of the two"),
+        ({"scheduler": "tcp://one:8786"}, "--scheduler: received tcp://one:8786, expected HOST"),
+        ({"scheduler": "one"}, "--scheduler: received one, expected HOST:PORT"),
+        ({"trial_timeout": "5m"}, "--trial-timeout: only a trial in a process of its own can be"),
+        ({"workers": 2, "trial_timeout": "soon"}, "--trial-timeout: received 'soon', expected"),
+        ({"workers": 2, "verbose": True}, "--verbose: shows the epochs of one trial at a time"),
+        ({"workers": 2, "tls_ca": OWN}, "give all three, with --scheduler"),
+        ({"scheduler": "one:8786", "tls_ca": OWN}, "give all three, with --scheduler"),
+        ({"workers": 0}, "workers: received 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(told, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        Options(recipe="iris", **told)
+
+
+@pytest.mark.parametrize("told", [{"workers": 2}, {"scheduler": "one:8786"}])
+def test_without_dask_one_line_says_how_to_get_it(monkeypatch, told):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs Dask, .*: pip install distributed"):
+        Options(recipe="iris", **told)
+    assert not Options(recipe="iris", workers=1).is_shared
+
+
+def freeze(task):
+    """Stand in for `trials.run` in a forked process."""
+    if task.number == 1:
+        time.sleep(100)
+    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
+    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(trials, "run", freeze)
+    with workers.runner(5, recipe_files.hash_code("iris"), timeout=0.3) as run:
+        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
+    assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
+    assert done[0].values != done[2].values

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Make an authority, and one certificate that scheduler, workers and searches share.
+# Usage: certificates.sh FOLDER. Whoever holds own.key may use the cluster: copy it by scp.
+set -eu
+umask 077
+mkdir -p "$1"
+cd "$1"
+openssl req -x509 -newkey rsa:3072 -nodes -days 365 -subj "/CN=searches" \
+    -keyout ca.key -out ca.pem 2>/dev/null
+openssl req -newkey rsa:3072 -nodes -subj "/CN=own" -keyout own.key -out own.csr 2>/dev/null
+openssl x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 \
+    -out own.pem 2>/dev/null
+rm own.csr
