@@ -204,6 +204,16 @@ def test_mixed_precision_trains_the_same():
     assert_same_training(make, X, BINARY, tolerance=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["xla", "graph"])
+def test_random_layers_in_mixed_precision_stay_in_one_program(kind, monkeypatch, caplog):
+    monkeypatch.setattr(engine, "use_xla", lambda *told: kind == "xla")
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    hidden = (layers.Dropout(0.3, dtype=policy), layers.GaussianNoise(0.1, dtype=policy))
+    model = network(lambda: keras.Sequential([layers.Dense(5, dtype=policy), *hidden]))
+    fused.fit(model, X, BINARY, epochs=2, verbose=0)
+    assert not caplog.records
+
+
 # Losses and metrics
 
 

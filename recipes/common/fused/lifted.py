@@ -48,7 +48,7 @@ class Number(float):
     tensor: tf.Tensor
 
     def __new__(cls, value: float, tensor: tf.Tensor) -> "Number":
-        """Make a float of the value that calculates with the tensor, a float32 scalar."""
+        """Make a float of the value that calculates with the tensor, a scalar."""
         number = super().__new__(cls, value)
         number.tensor = tensor
         return number
@@ -74,22 +74,22 @@ class LiftedNumbers:
     def __init__(self, model: keras.Model):
         places = [place for owner in _owners(model) for place in _places(owner)]
         # One object may serve in several places (a regulariser shared by layers).
-        keys = [(id(attributes), name) for attributes, name in places]
+        keys = [(id(attributes), name) for attributes, name, _ in places]
         self._places = [p for i, p in enumerate(places) if keys[i] not in keys[:i]]
-        self.values = [tf.convert_to_tensor(a[n], tf.float32) for a, n in self._places]
+        self.values = [tf.convert_to_tensor(a[n], tf.float32) for a, n, _ in self._places]
         shapes = [tuple(value.shape) for value in self.values]
         self.pattern = [[keys.index(key) for key in keys], shapes]
 
     @contextlib.contextmanager
     def replaced(self, values: Sequence[tf.Tensor] | None) -> Iterator[None]:
         """Exchange the numbers, within the block, for tensors; for a placeholder where None."""
-        saved = [attributes[name] for attributes, name in self._places]
+        saved = [attributes[name] for attributes, name, _ in self._places]
         try:
-            for i, (attributes, name) in enumerate(self._places):
-                attributes[name] = _stand_in(saved[i], values[i] if values else None)
+            for i, (attributes, name, dtype) in enumerate(self._places):
+                attributes[name] = _stand_in(saved[i], values[i] if values else None, dtype)
             yield
         finally:
-            for (attributes, name), value in zip(self._places, saved, strict=True):
+            for (attributes, name, _), value in zip(self._places, saved, strict=True):
                 attributes[name] = value
 
 
@@ -108,8 +108,8 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in layers if not isinstance(layer, keras.Model)]
 
 
-def _places(owner: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give (attributes, name) for each lifted number of an object.
+def _places(owner: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Give (attributes, name, dtype to calculate in) for each lifted number of an object.
 
     The numbers 0 and 1 stay constants: Keras leaves code out for them (`rate > 0`).
     """
@@ -117,10 +117,10 @@ def _places(owner: Any) -> Iterator[tuple[dict[str, Any], str]]:
         value = vars(owner).get(name)
         is_array = tf.is_tensor(value) and value.shape.rank
         if is_array or (value is not None and float(value) not in (0.0, 1.0)):
-            yield vars(owner), name
+            yield vars(owner), name, getattr(owner, "compute_dtype", "float32")
 
 
-def _stand_in(value: Any, tensor: tf.Tensor | None) -> Any:
+def _stand_in(value: Any, tensor: tf.Tensor | None, dtype: str) -> Any:
     if tf.is_tensor(value) and value.shape.rank:
         return value if tensor is None else tf.cast(tensor, value.dtype)
-    return 0.5 if tensor is None else Number(float(value), tensor)
+    return 0.5 if tensor is None else Number(float(value), tf.cast(tensor, dtype))
