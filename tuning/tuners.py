@@ -19,8 +19,8 @@ import keras_tuner
 import numpy as np
 
 from datasets.splits import Part
+from recipes.common import anatomy, files, problems, training
 from recipes.common import callbacks as shared_callbacks
-from recipes.common import files, problems, training
 from recipes.common.errors import InputError, RunError
 from tuning import oracles, recipe_files, seeds, spaces, trials
 
@@ -37,7 +37,7 @@ class RecipeModel(keras_tuner.HyperModel):
 
     def build(self, hp):
         """Build the model of a point."""
-        return self.recipe.build_model(self.recipe.search_space(hp))
+        return anatomy.build_model(self.recipe, self.recipe.search_space(hp))
 
     def check(self, x=None, y=None, validation_data=None, callbacks=(), verbose=0, **settings):
         """Check the recipe's defaults and the data, as a run does.

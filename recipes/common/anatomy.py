@@ -7,6 +7,7 @@ import types
 
 import keras
 
+from recipes.common import precision
 from recipes.common.checks.facts import Facts
 from recipes.common.configs import Config
 from recipes.common.errors import InputError
@@ -45,7 +46,7 @@ def load_data(recipe: types.ModuleType, config: Config):
 
 
 def build_model(recipe: types.ModuleType, config: Config) -> keras.Model:
-    """Call a recipe's build_model.
+    """Call a recipe's build_model, its layers in the config's precision where it has one.
 
     Returns:
         The compiled model.
@@ -53,7 +54,8 @@ def build_model(recipe: types.ModuleType, config: Config) -> keras.Model:
     Raises:
         InputError: If it gives anything else, or lacks a metric that the run cannot do without.
     """
-    model = recipe.build_model(config)
+    with precision.policy(getattr(config, "precision", None)):
+        model = recipe.build_model(config)
     compiled = "end it with `return PROBLEM.compile(model, optimizer)`"
     if not isinstance(model, keras.Model):
         raise _wrong(recipe, "build_model", model, f"a keras.Model; {compiled}")

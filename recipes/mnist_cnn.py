@@ -1,0 +1,78 @@
+"""MNIST: read handwritten digits, by a small convolutional network.
+
+Problem: multiclass with integer labels, softmax and sparse categorical cross-entropy.
+Data: 70,000 grey images of 28x28 pixels, 10,000 of them for testing (LeCun et al., CC BY-SA 3.0).
+Result: not measured
+Run: python -m recipes.mnist_cnn
+Tune: python -m tuning mnist_cnn --tuner random --trials 10
+Copy: python -m recipes copy mnist_cnn ../my_project
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+
+import keras
+
+from datasets import mnist
+from recipes.common import command_line, configs, optimizers, problems
+
+if typing.TYPE_CHECKING:
+    import keras_tuner
+
+    from datasets import splits
+
+PROBLEM = problems.multiclass(mnist.CLASS_NAMES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(configs.DownloadedConfig):
+    """Settings of this recipe; each is a flag of the same name."""
+
+    epochs: configs.Count = 5
+    batch_size: configs.Count = 128
+    learning_rate: configs.Positive = 0.01
+    schedule: configs.Schedule = "cosine"
+    filters: configs.Units = (16, 32, 48)
+    """Filters of each convolution; an image has half the height and width after each."""
+    dropout: configs.Fraction = 0.2
+    """Share of the last hidden layer's outputs that is zeroed in training."""
+    precision: configs.Precision = "auto"
+    """Of the hidden layers' arithmetic; auto takes mixed_bfloat16 where the processor has it."""
+
+
+def load_data(config: Config) -> splits.Splits:
+    """Load the images, a validation part split off the training part by the seed."""
+    return mnist.load(config.data, config.data_dir, seed=config.seed)
+
+
+def build_model(config: Config) -> keras.Model:
+    """Build and compile: pixels to 0..1, convolutions with pooling, one probability per class."""
+    inputs = keras.Input(mnist.IMAGE_SHAPE)
+    hidden = keras.layers.Rescaling(1 / 255)(inputs)
+    hidden = keras.layers.Reshape((*mnist.IMAGE_SHAPE, 1))(hidden)
+    conv = {"kernel_size": 3, "padding": "same", "use_bias": False}
+    for filters in config.filters:
+        hidden = keras.layers.Conv2D(filters, **conv, kernel_initializer="he_normal")(hidden)
+        hidden = keras.layers.MaxPooling2D()(hidden)  # before the rest, which then costs a quarter
+        hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
+        hidden = keras.layers.Activation("relu")(hidden)
+    hidden = keras.layers.Flatten()(hidden)
+    hidden = keras.layers.Dropout(config.dropout)(hidden)
+    model = keras.Model(inputs, PROBLEM.outputs(hidden), name="mnist_cnn")
+    return PROBLEM.compile(model, optimizers.make(config))
+
+
+def search_space(hp: keras_tuner.HyperParameters) -> Config:
+    """Draw a Config from the tuner; the defaults are those of `Config()`."""
+    return Config(
+        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.2),
+        learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.01], default=0.01),
+        batch_size=hp.Choice("batch_size", [64, 128, 256], default=128),
+    )
+
+
+if __name__ == "__main__":
+    command_line.main(sys.modules[__name__])
