@@ -45,14 +45,31 @@ CONTESTANTS = {
     "fmnist": Contestant(
         "fmnist",
         0.90,
-        {"epochs": 9, "batch_size": 256, "input_dropout": 0.0, "dropout": 0.1},
-        "",
+        {
+            "hidden_units": (256,),
+            "epochs": 10,
+            "batch_size": 128,
+            "learning_rate": 0.005,
+            "input_dropout": 0.0,
+            "dropout": 0.1,
+        },
+        "one layer of half the width: a third of the arithmetic of the recipe's two; ten epochs, "
+        "since eight gave 0.9056 on validation rows and ten 0.9078, and the test part is half a "
+        "point harder; little dropout and a higher rate, since there is no time to overfit",
     ),
     "fmnist_cnn": Contestant(
         "fmnist_cnn",
         0.90,
-        {"epochs": 3, "filters": (16, 32, 64), "shift": 0.0},
-        "",
+        {
+            "filters": (16, 32, 48),
+            "epochs": 3,
+            "learning_rate": 0.01,
+            "shift": 0.0,
+            "dropout": 0.0,
+        },
+        "half the recipe's filters: a third of its arithmetic; three epochs, since two gave 0.885 "
+        "on validation rows and four 0.921; two stages instead of three were no faster; no shifts "
+        "and no dropout, which pay in long trainings only",
     ),
 }
 Part = Literal["test", "validation"]

@@ -2,8 +2,8 @@
 
 TensorFlow's basic classification tutorial trains 784-128-10 for 10 epochs in batches of 32 by Adam
 at 0.001, and ends near 0.883 on the test part. Ours trains the same network, of 101,770 parameters,
-along a cosine of the learning rate; its epochs, batch and rate were chosen on 10,000 validation
-rows. Each contestant is a fresh process: its seconds hold the imports, the loading, the compilation
+along a cosine of the learning rate; its epochs, batch and rate were chosen on validation rows, once
+for that accuracy, once for the least time to it, once for 0.890 and more. Each contestant is a fresh process: its seconds hold the imports, the loading, the compilation
 and one look at the test part. They run in turn, and the ratio is taken seed by seed.
 
 Run: python -m benchmarks.tutorial --seeds 5 --record
@@ -61,6 +61,8 @@ class Settings:
 CONTESTANTS = {
     "stock": Settings(False, epochs=10, batch_size=32, learning_rate=0.001, cosine=False),
     "ours": Settings(True, epochs=8, batch_size=64, learning_rate=0.003, cosine=True),
+    "ours, shorter": Settings(True, epochs=5, batch_size=128, learning_rate=0.005, cosine=True),
+    "ours, longer": Settings(True, epochs=16, batch_size=128, learning_rate=0.005, cosine=True),
 }
 
 
