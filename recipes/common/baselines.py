@@ -20,6 +20,7 @@ from recipes.common.problems import Problem
 MANY_NUMBERS = 5_000_000
 FEW_ITERATIONS = 50
 ITERATIONS = 2000
+MANY_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
 MOST_WORDS = 100  # of a category that get a column each; the others share one
 
 
@@ -34,7 +35,8 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
 
     Returns:
         For each baseline its test scores, as `training.measure` gives them. A multi-label problem
-        has the share of each label only; a user's table has gradient boosting as well.
+        has the share of each label only; a user's table, or one of many rows, has gradient
+        boosting as well.
     """
     train = splits.merge_validation().train
     y = problem.labels(train.y)
@@ -49,7 +51,8 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
             "majority_class": _majority(problem, classes, len(x_test)),
             "logistic_regression": _logistic(problem, x, classes, x_test),
         }
-    if tables.is_own(splits.source):
+    is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MANY_ROWS
+    if tables.is_own(splits.source) or is_large:
         fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()
