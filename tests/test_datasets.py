@@ -26,6 +26,7 @@ from datasets import (
     breast_cancer,
     california_housing,
     diabetes,
+    digit_traits,
     digits,
     download,
     fashion_mnist,
@@ -40,7 +41,7 @@ from datasets import (
 )
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
-BUNDLED = (breast_cancer, diabetes, digits, iris, wine)
+BUNDLED = (breast_cancer, diabetes, digit_traits, digits, iris, wine)
 TABLES = (breast_cancer, diabetes, iris, wine)
 REAL = {module: module.PUBLISHED for module in (fashion_mnist, mnist)}
 SOURCE = splits.Source("toy", "real", "the test", "none")
@@ -300,6 +301,20 @@ def test_diabetes_comes_in_plain_units():
     assert x["age"].between(19, 79).all()
     assert set(x["sex"]) == {1, 2}
     assert (y.min(), y.max()) == (25, 346)
+
+
+def test_each_digit_has_its_traits():
+    parts, plain = digit_traits.load(seed=1), digits.load(seed=1)
+    np.testing.assert_array_equal(parts.test.x, plain.test.x)
+    traits = dict(zip(plain.test.y.tolist(), parts.test.y.tolist(), strict=True))
+    names = {
+        digit: [name for name, has in zip(digit_traits.CLASS_NAMES, row, strict=True) if has]
+        for digit, row in traits.items()
+    }
+    assert names == {
+        0: ["even", "loop"], 1: [], 2: ["even", "prime"], 3: ["prime"], 4: ["even"],
+        5: ["prime"], 6: ["even", "loop"], 7: ["prime"], 8: ["even", "loop"], 9: ["loop"],
+    }  # fmt: skip
 
 
 def test_digits_are_small_whole_numbers():
