@@ -3,9 +3,14 @@
 Problem: regression, linear output and mean squared error.
 Data: 20,640 districts x 8 numbers, from StatLib by way of Keras (Pace and Barry 1997).
 Result: not measured
+Published: rmse 0.495 tuned MLP, 0.450 LightGBM by default, 0.428 TabM (yandex-research/tabm)
 Run: python -m recipes.california_housing
 Tune: python -m tuning california_housing --tuner random --trials 30
 Copy: python -m recipes copy california_housing ../my_project
+
+Tried, RMSE on validation rows over two seeds, where this reached 0.460 and scikit-learn's gradient
+boosting 0.480: dropout 0.2 0.464; 40 epochs 0.469; learning rate 0.003, or patience 80, 0.459, but
+slower; 16 members 0.445 against 0.450 in one seed, in twice the time.
 """
 
 from __future__ import annotations
