@@ -2,8 +2,9 @@
 
 A set with a published test part is trained once for each seed and tested on that part. A small
 table is cross-validated: 5 folds for each seed, every row tested once, and the score of a seed is
-the mean over its folds. The baselines learn and are tested on the same rows. Every choice is made
-on validation rows; test rows only give the score.
+the mean over its folds. The baselines, and for small tables other usual classifiers, learn and are
+tested on the same rows; the network's differences to them are taken fold by fold. Every choice is
+made on validation rows; test rows only give the score.
 
 Run: python -m benchmarks.recipes fmnist digits --seeds 5
 """
@@ -12,14 +13,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import pathlib
 import statistics
 import types
 from typing import Annotated
 
 import tyro
 
-from benchmarks import records
-from recipes.common import baselines, command_line, configs, files, runs, shelf, training
+from benchmarks import classics, records
+from recipes.common import baselines, command_line, configs, files, problems, runs, shelf, training
 from recipes.common.errors import InputError
 
 NUM_FOLDS = 5
@@ -36,47 +38,61 @@ class Measure:
     """Recipes to measure; none named: all of them."""
     seeds: configs.Count = 5
     """Seeds 0, 1, … to measure each with."""
+    data_dir: pathlib.Path | None = None
+    """Folder that holds the data files, of a recipe whose data are downloaded."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
 
 
-def measure(name: str, num_seeds: int) -> dict:
+def measure(name: str, num_seeds: int, data_dir: pathlib.Path | None = None) -> dict:
     """Train a recipe with its defaults for each seed and gather the record.
 
     Args:
         name: Of the recipe.
         num_seeds: Seeds 0 to num_seeds - 1.
+        data_dir: Folder that holds the data files, where the recipe has such a setting.
 
     Returns:
         The content of recipes/results/NAME.json.
     """
     recipe = importlib.import_module(f"recipes.{name}")
+    takes_folder = data_dir is not None and hasattr(recipe.Config, "data_dir")
+    place, told = (
+        ({"data_dir": data_dir}, f" --data-dir {data_dir.name}") if takes_folder else ({}, "")
+    )
     results = []
     for seed in range(num_seeds):
-        config = dataclasses.replace(recipe.Config(), seed=seed)
-        splits = recipe.load_data(config)
-        rows = sum(len(part) for part in (splits.train, splits.validation, splits.test))
-        folded = rows < FEW_ROWS
-        parts = list(splits.folds(NUM_FOLDS, seed=seed)) if folded else [splits]
-        results.append([train_and_test(recipe, config, part) for part in parts])
-        print(f"{name} seed {seed}: {_mean(results[-1], 'test')}", flush=True)
+        config = dataclasses.replace(recipe.Config(), seed=seed, **place)
+        splits, scores = _measure_once(recipe, config)
+        results.append(scores)
+        print(f"{name} seed {seed}: {_mean(scores, 'test')}", flush=True)
+    protocol = f"{num_seeds} seeds"
     return {
         "recipe": name,
         "headline": recipe.PROBLEM.headline,
-        "protocol": f"{NUM_FOLDS}-fold, {num_seeds} seeds" if folded else f"{num_seeds} seeds",
-        "command": f"python -m benchmarks.recipes {name} --seeds {num_seeds}",
-        "test": _summarise(results, "test"),
-        "baselines": {
-            key: _summarise(results, "baselines", key) for key in results[0][0]["baselines"]
-        },
-        "train_seconds": _summarise(results, "cost")["train_seconds"],
-        "epochs_run": _summarise(results, "cost")["epochs_run"],
+        "protocol": f"{NUM_FOLDS}-fold, {protocol}" if len(scores) > 1 else protocol,
+        "command": f"python -m benchmarks.recipes {name} --seeds {num_seeds}{told}",
+        **_scores(recipe.PROBLEM.headline, results),
+        **{key: _summarise(results, "cost")[key] for key in ("train_seconds", "epochs_run")},
         "parameters": results[0][0]["parameters"],
         "config": runs.plain(dataclasses.asdict(recipe.Config())),
         "data": runs.describe_data(splits),
         **records.origin(),
     }
+
+
+def _measure_once(recipe: types.ModuleType, config) -> tuple:
+    """Train by one seed: a large set once, a small one on each fold; give the data and results."""
+    splits = recipe.load_data(config)
+    rows = sum(len(part) for part in (splits.train, splits.validation, splits.test))
+    if rows >= FEW_ROWS:
+        return splits, [train_and_test(recipe, config, splits)]
+    folds = list(splits.folds(NUM_FOLDS, seed=config.seed))
+    return splits, [
+        {**train_and_test(recipe, config, fold), "peers": classics.score(recipe.PROBLEM, fold)}
+        for fold in folds
+    ]
 
 
 def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
@@ -88,6 +104,50 @@ def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
         "baselines": baselines.score(recipe.PROBLEM, splits),
         "cost": {"train_seconds": trained.seconds, "epochs_run": trained.epochs_run},
         "parameters": trained.model.count_params(),
+        "tested_share": len(splits.test) / len(splits.merge_validation().train),
+    }
+
+
+def _scores(headline: str, results: list[list[dict]]) -> dict:
+    """Summarise the scores of the network and of the others, and compare them fold by fold."""
+    summary = {"test": _summarise(results, "test"), "baselines": {}, "peers": {}}
+    folds = [fold for seed in results for fold in seed]
+    better = {}
+    for kind in ("baselines", "peers"):
+        for name in folds[0].get(kind, {}):
+            summary[kind][name] = _summarise(results, kind, name)
+            sign = 1 if problems.direction(headline) == "max" else -1
+            pairs = [(fold["test"][headline], fold[kind][name][headline]) for fold in folds]
+            if len(pairs) > 1:
+                differences = [sign * (ours - other) for ours, other in pairs]
+                better[name] = compare(differences, folds[0]["tested_share"])
+    return {**summary, "better_than": better}
+
+
+def compare(differences: list[float], tested_share: float) -> dict:
+    """Judge by how much the network is better than another model on the same splits.
+
+    The splits share most of their training rows, so that the differences are not independent; the
+    standard error is the corrected one of Nadeau and Bengio (2003), Inference for the
+    generalization error, Machine Learning 52, https://doi.org/10.1023/A:1024068626366
+
+    Args:
+        differences: For each split, above 0 where the network is better; 2 or more.
+        tested_share: Rows that are tested on for each row that is learned from.
+
+    Returns:
+        Mean and standard error, and a verdict: "level" within two standard errors, else "better"
+        or "worse".
+    """
+    mean = statistics.fmean(differences)
+    correction = 1 / len(differences) + tested_share
+    error = (correction * statistics.variance(differences)) ** 0.5
+    verdict = "level" if abs(mean) <= 2 * error else "better" if mean > 0 else "worse"
+    return {
+        "mean": round(mean, 6),
+        "standard_error": round(error, 6),
+        "splits": len(differences),
+        "verdict": verdict,
     }
 
 
@@ -117,7 +177,7 @@ def main() -> None:
                 + ", ".join(shelf.recipe_names())
             )
         for name in wanted.names or shelf.recipe_names():
-            record = measure(name, wanted.seeds)
+            record = measure(name, wanted.seeds, wanted.data_dir)
             records.check_real(record["data"]["kind"], f"{name}: ")
             files.write_json(shelf.FOLDER / "results" / f"{name}.json", record)
         shelf.publish()

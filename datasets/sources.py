@@ -1,4 +1,4 @@
-"""Finding published sets of images: own folder, Keras's cache, system package, download."""
+"""Finding published sets: own folder, Keras's cache, system package, download."""
 
 import dataclasses
 import logging
@@ -65,6 +65,12 @@ class Published:
         train = splits.Part(x_train, y_train.astype(np.int32))
         return train, splits.Part(x_test, y_test.astype(np.int32))
 
+    def divide(
+        self, found: tuple[splits.Part, splits.Part], source: splits.Source, seed: int
+    ) -> splits.Splits:
+        """Make splits of what `read` gave, the validation rows chosen by the seed."""
+        return splits.hold_out(*found, source, seed, self.validation_rows)
+
     def _read_idx(self, folder: Path) -> list[np.ndarray]:
         try:
             return idx.read_folder(folder, self.files)
@@ -102,14 +108,14 @@ def load(
     if data == "builtin":
         return built_in(seed)
     try:
-        (train, test), origin = _find(published, data_dir)
+        found, origin = _find(published, data_dir)
     except FileNotFoundError as error:
         if data == "real":
             raise datasets.DataError(str(error)) from error
         _logger.info("%s", error)
         return built_in(seed)
     source = splits.Source(published.name, "real", origin, published.licence)
-    return splits.hold_out(train, test, source, seed, published.validation_rows)
+    return published.divide(found, source, seed)
 
 
 def keras_home() -> Path:
@@ -137,7 +143,7 @@ def _check_choice(data: str, data_dir: str | os.PathLike | None) -> None:
 def _find(
     published: Published, data_dir: str | os.PathLike | None
 ) -> tuple[tuple[splits.Part, splits.Part], str]:
-    """Give ((train, test), origin) from data_dir, or from the first place that has the set."""
+    """Give (rows, origin) from data_dir, or from the first place that has the set."""
     if data_dir is not None:
         return _read_data_dir(published, Path(data_dir).expanduser()), "--data-dir"
     tried = []

@@ -2,10 +2,14 @@
 
 Problem: multiclass with one-hot labels, softmax and categorical cross-entropy.
 Data: 1,797 grey images of 8x8 pixels, from scikit-learn (UCI, CC BY 4.0).
-Result: accuracy 0.9813 ± 0.0023 (5-fold, 5 seeds), 1.3 s on 2 cores
+Result: accuracy 0.9863 ± 0.0038 (5-fold, 5 seeds), 24 s on 2 cores
 Run: python -m recipes.digits
 Tune: python -m tuning digits --tuner random --trials 30
 Copy: python -m recipes copy digits ../my_project
+
+Tried, accuracy on validation rows of ten folds (standard error 0.002 to 0.003), where this reached
+0.986 and a support vector machine 0.983: 60 epochs without shifts 0.980, with noise instead 0.982,
+with 512 units 0.981; shifts and dropout 0.4 0.983, in 60 epochs 0.974, with turns as well 0.982.
 """
 
 from __future__ import annotations
@@ -31,13 +35,16 @@ PROBLEM = problems.multiclass(digits.CLASS_NAMES, one_hot=True)
 class Config(configs.Config):
     """Settings of this recipe; each is a flag of the same name."""
 
-    epochs: configs.Count = 60
+    epochs: configs.Count = 150
     learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
-    patience: configs.Count = 15
+    patience: configs.Count = 50
+    refit: bool = True
+    shift: configs.Fraction = 0.125
+    """Share of its side by which an image is moved in training, at most."""
     hidden_units: configs.Units = (256, 256)
     """Units of each hidden layer."""
-    dropout: configs.Fraction = 0.4
+    dropout: configs.Fraction = 0.2
     """Share of each hidden layer's outputs that is zeroed in training."""
 
 
@@ -47,9 +54,11 @@ def load_data(config: Config) -> splits.Splits:
 
 
 def build_model(config: Config) -> keras.Model:
-    """Build and compile: pixels to 0..1, ReLU layers, one probability per class."""
+    """Build and compile: pixels to 0..1, shifts, ReLU layers, one probability per class."""
     inputs = keras.Input(digits.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / digits.LARGEST_VALUE)(inputs)
+    hidden = keras.layers.Reshape((*digits.IMAGE_SHAPE, 1))(hidden)
+    hidden = keras.layers.RandomTranslation(config.shift, config.shift, "constant")(hidden)
     hidden = keras.layers.Flatten()(hidden)
     for units in config.hidden_units:
         hidden = keras.layers.Dense(units, "relu", kernel_initializer="he_normal")(hidden)
@@ -63,7 +72,8 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
     units = hp.Choice("hidden_units", [64, 128, 256, 512], default=256)
     return Config(
         hidden_units=(units, units),
-        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.4),
+        shift=hp.Choice("shift", [0.0, 0.125, 0.25], default=0.125),
+        dropout=hp.Choice("dropout", [0.0, 0.2, 0.4], default=0.2),
         learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.003),
         batch_size=hp.Choice("batch_size", [16, 32, 64], default=32),
     )

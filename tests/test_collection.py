@@ -15,9 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = shelf.recipe_names()
 
 
-def test_there_are_recipes_of_three_problem_types():
-    kinds = {importlib.import_module(f"recipes.{name}").PROBLEM.rule.kind for name in NAMES}
-    assert kinds >= {"binary", "multiclass", "regression"}
+def test_every_rule_has_a_recipe():
+    rules = {importlib.import_module(f"recipes.{name}").PROBLEM.rule for name in NAMES}
+    assert rules == set(problems.RULES)
 
 
 @pytest.mark.parametrize("name", NAMES)

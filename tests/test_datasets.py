@@ -24,7 +24,9 @@ import pytest
 import datasets
 from datasets import (
     breast_cancer,
+    california_housing,
     diabetes,
+    digit_traits,
     digits,
     download,
     fashion_mnist,
@@ -39,7 +41,7 @@ from datasets import (
 )
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
-BUNDLED = (breast_cancer, diabetes, digits, iris, wine)
+BUNDLED = (breast_cancer, diabetes, digit_traits, digits, iris, wine)
 TABLES = (breast_cancer, diabetes, iris, wine)
 REAL = {module: module.PUBLISHED for module in (fashion_mnist, mnist)}
 SOURCE = splits.Source("toy", "real", "the test", "none")
@@ -58,7 +60,7 @@ def _own_home(tmp_path, monkeypatch, drawn):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(garments, "draw", lambda: drawn)  # once: 1 s for every test that asks
-    for module in (fashion_mnist, mnist):
+    for module in (california_housing, fashion_mnist, mnist):
         elsewhere = dataclasses.replace(
             module.PUBLISHED,
             base_url="http://127.0.0.1:9/",  # the discard port: refused at once
@@ -299,6 +301,20 @@ def test_diabetes_comes_in_plain_units():
     assert x["age"].between(19, 79).all()
     assert set(x["sex"]) == {1, 2}
     assert (y.min(), y.max()) == (25, 346)
+
+
+def test_each_digit_has_its_traits():
+    parts, plain = digit_traits.load(seed=1), digits.load(seed=1)
+    np.testing.assert_array_equal(parts.test.x, plain.test.x)
+    traits = dict(zip(plain.test.y.tolist(), parts.test.y.tolist(), strict=True))
+    names = {
+        digit: [name for name, has in zip(digit_traits.CLASS_NAMES, row, strict=True) if has]
+        for digit, row in traits.items()
+    }
+    assert names == {
+        0: ["even", "loop"], 1: [], 2: ["even", "prime"], 3: ["prime"], 4: ["even"],
+        5: ["prime"], 6: ["even", "loop"], 7: ["prime"], 8: ["even", "loop"], 9: ["loop"],
+    }  # fmt: skip
 
 
 def test_digits_are_small_whole_numbers():
@@ -906,6 +922,96 @@ def test_stand_in_of_mnist_is_scikit_learns_digits_enlarged():
 def test_ten_class_names(module):
     assert len(set(module.CLASS_NAMES)) == 10
     assert module.load("builtin").test.x.shape[1:] == module.IMAGE_SHAPE
+
+
+# --- a published table --------------------------------------------------------------------------
+
+# Two rows of the census, as published, between others: as in the npz file, and what scikit-learn's
+# fetch_california_housing gives for them.
+COUNTS = np.array(
+    [
+        [-122.23, 37.88, 41.0, 880.0, 129.0, 322.0, 126.0, 8.3252],
+        [-122.22, 37.86, 21.0, 7099.0, 1106.0, 2401.0, 1138.0, 8.3014],
+    ]
+    * 5,
+    dtype="float32",
+)
+DOLLARS = np.array([452600.0, 358500.0] * 5, dtype="float32")
+DERIVED = [8.3252, 41.0, 6.98412698, 1.02380952, 322.0, 2.55555556, 37.88, -122.23]
+
+
+@pytest.fixture
+def census(monkeypatch):
+    """The file of a small California housing, by its name."""
+    buffer = io.BytesIO()
+    np.savez(buffer, x=COUNTS, y=DOLLARS)
+    archive = npz.File("california_housing.npz", hashlib.sha256(buffer.getvalue()).hexdigest())
+    published = dataclasses.replace(california_housing.PUBLISHED, archive=archive)
+    monkeypatch.setattr(california_housing, "PUBLISHED", published)
+    return {archive.name: buffer.getvalue()}
+
+
+def check_districts(parts, name, origin):
+    assert (parts.source.kind, parts.source.origin, parts.source.name) == ("real", origin, name)
+    assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [6, 2, 2]
+    x, y = rows_by_label(parts)
+    assert tuple(x.columns) == california_housing.FEATURE_NAMES
+    np.testing.assert_allclose(x.iloc[0], DERIVED, rtol=1e-6)
+    np.testing.assert_allclose(y[:2], [4.526, 3.585], rtol=1e-6)
+
+
+def test_districts_are_downloaded_and_kept(census, server, monkeypatch):
+    published = california_housing.PUBLISHED
+    published = dataclasses.replace(published, base_url=server.serve(census))
+    monkeypatch.setattr(california_housing, "PUBLISHED", published)
+    for origin in ("download", "Keras cache"):
+        check_districts(california_housing.load("real"), "California housing", origin)
+    assert server.requests == list(census)
+
+
+def write_housing(path, **changes):
+    names = (*california_housing.COUNTED, "ocean_proximity")
+    rows = np.column_stack([COUNTS, DOLLARS, np.zeros(len(DOLLARS))])
+    table = pd.DataFrame(rows, columns=names).assign(**changes)
+    table[table.columns[::-1]].to_csv(path, index=False)
+
+
+def test_districts_may_come_from_the_table_with_gaps(tmp_path):
+    write_housing(tmp_path / "housing.csv")
+    table = pd.read_csv(tmp_path / "housing.csv")
+    gaps = pd.concat([table, table.assign(total_bedrooms=np.nan).head(3)])
+    gaps.to_csv(tmp_path / "housing.csv", index=False)
+    name = "California housing (derived from housing.csv: 10 of 13 rows, none missing)"
+    check_districts(california_housing.load("real", tmp_path), name, "--data-dir")
+
+
+def test_the_published_districts_come_before_the_table_with_gaps(census, tmp_path):
+    (tmp_path / "housing.csv").write_text("broken")
+    for name, content in census.items():
+        (tmp_path / name).write_bytes(content)
+    parts = california_housing.load("real", tmp_path)
+    check_districts(parts, "California housing", "--data-dir")
+
+
+def test_districts_that_are_not_there_or_not_the_census_are_an_error(census, tmp_path):
+    message = error_of(california_housing.load, "auto", tmp_path)
+    assert f"{tmp_path} holds no california_housing.npz, nor housing.csv" in message
+    write_housing(tmp_path / "housing.csv", population="many")
+    message = error_of(california_housing.load, "auto", tmp_path)
+    assert "housing.csv cannot be read as the census" in message
+    assert "median_house_value" in message
+    (tmp_path / "california_housing.npz").write_bytes(b"broken")
+    message = error_of(california_housing.load, "auto", tmp_path)
+    assert "damaged or the wrong file" in message
+
+
+def test_drawn_districts_by_seed():
+    first, again, other = (california_housing.load(seed=seed) for seed in (1, 1, 2))
+    assert first.source.kind == "built-in"
+    np.testing.assert_array_equal(first.test.x, again.test.x)
+    assert not np.array_equal(first.test.x, other.test.x)
+    assert np.isfinite(first.train.x.to_numpy()).all()
+    assert first.train.x["AveBedrms"].lt(first.train.x["AveRooms"]).all()
 
 
 # --- the package --------------------------------------------------------------------------------

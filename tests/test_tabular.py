@@ -16,7 +16,7 @@ import tensorflow as tf
 import tuning
 from datasets import rents
 from recipes import __main__ as program
-from recipes import iris, tabular
+from recipes import california_housing, iris, tabular
 from recipes.common import (
     anatomy,
     command_line,
@@ -253,6 +253,28 @@ def test_other_runs_are_exported_too(tmp_path, monkeypatch):
     np.testing.assert_allclose(
         said["probabilities"], iris.PROBLEM.probabilities(outputs), rtol=1e-5
     )
+
+
+def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    config = california_housing.Config(data="builtin", refit=False, **{**QUICK, "epochs": 2})
+    options = command_line.Options(out=tmp_path / "run", quiet=True)
+    runs.run(california_housing, config, options)
+    exporting.export(tmp_path / "run", tmp_path / "export")
+    x = california_housing.load_data(config).test.x
+    serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+    said = serve(inputs=tf.constant(x.to_numpy("float32")))["prediction"]
+    model = predictions.open_run(tmp_path / "run").model
+    np.testing.assert_allclose(said, training.predict(model, x)[:, 0], rtol=1e-4)
+
+
+def test_a_table_of_many_rows_stands_beside_gradient_boosting(monkeypatch):
+    loaded = california_housing.load_data(california_housing.Config(data="builtin"))
+    monkeypatch.setattr(runs.baselines, "MANY_ROWS", 1600)
+    scores = runs.baselines.score(california_housing.PROBLEM, loaded)
+    assert scores["gradient_boosting"]["rmse"] < scores["mean"]["rmse"]
+    monkeypatch.setattr(runs.baselines, "MANY_ROWS", 1601)
+    assert "gradient_boosting" not in runs.baselines.score(california_housing.PROBLEM, loaded)
 
 
 @pytest.mark.parametrize(("run", "folder"), [("nowhere", "new"), ("regression", "taken")])

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from recipes.common import tables, training
+from recipes.common import problems, tables, training
 from recipes.common.problems import Problem
 
 # Beyond this many numbers, logistic regression stops after few iterations: on Fashion-MNIST it is
@@ -20,6 +20,7 @@ from recipes.common.problems import Problem
 MANY_NUMBERS = 5_000_000
 FEW_ITERATIONS = 50
 ITERATIONS = 2000
+MANY_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
 MOST_WORDS = 100  # of a category that get a column each; the others share one
 
 
@@ -33,8 +34,8 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
         splits: With the parts train, validation and test.
 
     Returns:
-        For each baseline its test scores, as `training.measure` gives them. A multi-label problem
-        has the share of each label only; a user's table has gradient boosting as well.
+        For each baseline its test scores, as `training.measure` gives them. A user's table, or one
+        of many rows, has gradient boosting as well.
     """
     train = splits.merge_validation().train
     y = problem.labels(train.y)
@@ -42,14 +43,19 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
     if problem.is_regression:
         fitted = {"mean": _mean(y, len(x_test)), "linear_regression": _linear(x, y, x_test)}
     elif problem.rule.kind == "multilabel":
-        fitted = {"label_share": _mean(y, len(x_test))}
+        shares = (_logistic(problems.binary(), x, column.astype(int), x_test) for column in y.T)
+        fitted = {
+            "label_share": _mean(y, len(x_test)),
+            "logistic_regression": np.column_stack(list(shares)),
+        }
     else:
         classes = problem.classes(train.y)
         fitted = {
             "majority_class": _majority(problem, classes, len(x_test)),
             "logistic_regression": _logistic(problem, x, classes, x_test),
         }
-    if tables.is_own(splits.source):
+    is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MANY_ROWS
+    if tables.is_own(splits.source) or is_large:
         fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
         name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()

@@ -44,7 +44,8 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
     read, specs, described = signature(run.inputs)
 
     def serve(given):
-        return _answer(run.problem, run.model(read(given), training=False))
+        x = tables.as_inputs(run.model, read(given))
+        return _answer(run.problem, run.model(x, training=False))
 
     description = {"inputs": described, "outputs": _describe_outputs(run.problem)}
     with files.whole_folder(folder) as partial, files.faults_named(folder):

@@ -37,6 +37,11 @@ BUNDLED = {
     "breast_cancer": "load_breast_cancer(return_X_y=True)\ny = 1 - y  # 1 is malignant",
     "diabetes": "load_diabetes(return_X_y=True, scaled=False)",
     "digits": "load_digits(return_X_y=True)\nx = x.reshape(-1, 8, 8)",
+    "digit_traits": (
+        "load_digits(return_X_y=True)\nx = x.reshape(-1, 8, 8)\n"
+        "traits = ((0, 2, 4, 6, 8), (2, 3, 5, 7), (0, 6, 8, 9))  # even, prime, with a loop\n"
+        "y = np.column_stack([np.isin(y, having) for having in traits])"
+    ),
     "iris": "load_iris(return_X_y=True)",
     "wine": "load_wine(return_X_y=True)",
 }

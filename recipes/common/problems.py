@@ -74,9 +74,9 @@ def _accuracy(problem: Problem) -> keras.metrics.Metric:
 _METRICS: dict[str, Callable[[Problem], keras.metrics.Metric]] = {
     "accuracy": _accuracy,
     "binary_accuracy": lambda _: keras.metrics.BinaryAccuracy(name="binary_accuracy"),
-    "auc": lambda problem: keras.metrics.AUC(
-        name="auc", multi_label=problem.rule.kind == "multilabel"
-    ),
+    # Of a multilabel problem over all labels together: Keras's AUC of each label by itself is slow,
+    # and TensorFlow logs warnings at each measurement.
+    "auc": lambda _: keras.metrics.AUC(name="auc"),
     "rmse": lambda _: keras.metrics.RootMeanSquaredError(name="rmse"),
     "mae": lambda _: keras.metrics.MeanAbsoluteError(name="mae"),
     "r2": lambda _: keras.metrics.R2Score(name="r2"),

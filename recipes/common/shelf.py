@@ -8,6 +8,7 @@ import difflib
 import json
 import pathlib
 import re
+from collections.abc import Iterator
 
 from rich.table import Table
 
@@ -27,6 +28,7 @@ class Entry:
     problem: str
     data: str
     result: str
+    published: str = ""
 
 
 def recipe_names() -> list[str]:
@@ -52,7 +54,8 @@ def read(name: str) -> Entry:
         return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
     title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
-    return Entry(name, title, *(lines.get(word, "") for word in ("Problem", "Data", "Result")))
+    words = ("Problem", "Data", "Result", "Published")
+    return Entry(name, title, *(lines.get(word, "") for word in words))
 
 
 def record(name: str) -> dict | None:
@@ -82,8 +85,8 @@ def describe_result(name: str) -> str:
 def readme_table() -> str:
     """Write README's table of results from all records."""
     head = (
-        "| recipe | test score | baselines on the same rows | measured | parameters | seconds |\n"
-        "|---|---|---|---|---|---|"
+        "| recipe | test score | others on the same rows | published | measured | parameters "
+        "| seconds |\n|---|---|---|---|---|---|---|"
     )
     return "\n".join([head, *(readme_row(name) for name in recipe_names() if record(name))])
 
@@ -108,19 +111,24 @@ def readme_row(name: str) -> str:
     if found is None:
         raise InputError(f"{name}: not measured; python -m benchmarks.recipes {name}")
     headline = found["headline"]
-    baselines = [
-        f"{key.replace('_', ' ')} {_figure(scores[headline])}"
-        for key, scores in found["baselines"].items()
-    ]
     cells = (
         f"[`{name}`](recipes/{name}.py)",
         f"{headline} **{_figure(found['test'][headline])}**",
-        "<br>".join(baselines),
+        "<br>".join(_others(found)),
+        read(name).published,
         found["protocol"],
         f"{found['parameters']:,}",
         f"{found['train_seconds']['mean']:.1f}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _others(found: dict) -> Iterator[str]:
+    """Say what other models reached, and where the network is level with them, or worse."""
+    for key, scores in {**found["baselines"], **found.get("peers", {})}.items():
+        verdict = found.get("better_than", {}).get(key, {}).get("verdict", "better")
+        said = "" if verdict == "better" else f" ({verdict})"
+        yield f"{key.replace('_', ' ')} {_figure(scores[found['headline']])}{said}"
 
 
 def _figure(scores: dict) -> str:

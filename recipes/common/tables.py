@@ -29,8 +29,13 @@ def is_own(source: object) -> bool:
 
 
 def as_inputs(model: keras.Model, x: object) -> object:
-    """Give a table in the form that a model of `serving` takes; anything else as it is."""
-    return arrays(x) if is_serving(model) and isinstance(x, pd.DataFrame) else x
+    """Give a table, or an array of numbers alone, in the form that a model of `serving` takes.
+
+    What is in this form already, or is for another model, comes back as it is.
+    """
+    if not is_serving(model) or isinstance(x, dict):
+        return x
+    return arrays(x) if isinstance(x, pd.DataFrame) else {NUMBERS: x}
 
 
 def arrays(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
@@ -265,8 +270,9 @@ def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
     return predict(model.get_layer("encoder"), x)
 
 
-def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 2048) -> np.ndarray:
-    """Run a model of raw columns over a table, float32 (rows, outputs)."""
+def predict(model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int = 2048) -> np.ndarray:
+    """Run a model of raw columns over a table, or an array of numbers, float32 (rows, outputs)."""
+    x = pd.DataFrame(x)
     parts = [
         model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))

@@ -1,0 +1,184 @@
+"""California housing: what a home cost in each district of California in 1990.
+
+Rows: 20,640 districts (block groups of the census).
+Shape: x table (rows, 8) of float64: MedInc (median income in 10,000 dollars), HouseAge (median age
+of the houses in years, 52 at most), AveRooms, AveBedrms and AveOccup (rooms, bedrooms and persons
+for each household), Population, Latitude and Longitude in degrees; y float32 (rows,), the median
+value of a home in UNIT, cut off at 5.00001.
+Source: StatLib, as california_housing.npz from Keras, whose columns are the counts of the census
+(https://github.com/keras-team/keras/issues/21886); the eight columns are those that scikit-learn's
+fetch_california_housing makes of them. Or housing.csv in --data-dir, the same census with the count
+of bedrooms missing in 207 rows, which are left out.
+Licence: none stated by the authors.
+Reference: Pace and Barry (1997), Sparse spatial autoregressions, Statistics and Probability Letters
+33(3), https://doi.org/10.1016/S0167-7152(96)00140-X
+Stand-in: 2,000 districts, drawn.
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+
+import datasets
+from datasets import idx, npz, sources, splits
+
+FEATURE_NAMES = (
+    "MedInc",
+    "HouseAge",
+    "AveRooms",
+    "AveBedrms",
+    "Population",
+    "AveOccup",
+    "Latitude",
+    "Longitude",
+)
+UNIT = "100,000 dollars"
+CSV_NAME = "housing.csv"
+# Of the census, in the order of the npz file; the last is the target, in dollars.
+COUNTED = (
+    "longitude",
+    "latitude",
+    "housing_median_age",
+    "total_rooms",
+    "total_bedrooms",
+    "population",
+    "households",
+    "median_income",
+    "median_house_value",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Census(sources.Published):
+    """One table, split by the seed, instead of images with a test part of their own."""
+
+    def read(self, folder: Path) -> tuple[splits.Part, str]:
+        """Read the published file, or else housing.csv; arguments and errors as in `Published`.
+
+        Returns:
+            All rows, and the name of what they are.
+        """
+        path, csv = folder / self.archive.name, folder / CSV_NAME
+        if os.path.exists(path):
+            arrays = self.archive.parse(idx.read_bytes(path), str(path))
+            return _derive(np.column_stack([arrays["x"], arrays["y"]])), self.name
+        if not os.path.exists(csv):
+            raise FileNotFoundError(f"{folder} holds no {path.name}, nor {CSV_NAME}")
+        counts = _read_csv(csv)
+        known = counts[~np.isnan(counts).any(axis=1)]
+        said = f"derived from {CSV_NAME}: {len(known):,} of {len(counts):,} rows, none missing"
+        return _derive(known), f"{self.name} ({said})"
+
+    def divide(
+        self, found: tuple[splits.Part, str], source: splits.Source, seed: int
+    ) -> splits.Splits:
+        """Split all rows by the seed; arguments as in `Published`."""
+        every_row, name = found
+        return splits.split(every_row.x, every_row.y, dataclasses.replace(source, name=name), seed)
+
+
+# File and address as in keras/src/datasets/california_housing.py.
+PUBLISHED = _Census(
+    name="California housing",
+    licence="none stated",
+    files=(),
+    archive=npz.File(
+        "california_housing.npz", "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
+    ),
+    base_url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+    cache_folder="datasets",
+    system_folder=None,
+    advice=(
+        "save https://storage.googleapis.com/tensorflow/tf-keras-datasets/california_housing.npz, "
+        f"or {CSV_NAME} with the columns {', '.join(COUNTED)}, and pass --data-dir FOLDER; or "
+        "--data builtin for drawn districts"
+    ),
+)
+_STAND_IN = splits.Source(
+    name="drawn districts (stand-in for California housing)",
+    kind="built-in",
+    origin="drawn by datasets/california_housing.py",
+    licence="that of this repository",
+)
+
+
+def load(
+    data: str = "auto", data_dir: str | os.PathLike | None = None, seed: int = 0
+) -> splits.Splits:
+    """Load the districts, or drawn ones.
+
+    Args:
+        data: "real" for the census or an error, "builtin" for the stand-in without looking,
+            "auto" for the census if it can be found or downloaded, else the stand-in.
+        data_dir: folder with california_housing.npz or housing.csv; None to search.
+        seed: 0 or more; chooses the parts.
+
+    Returns:
+        Splits of x DataFrame (rows, 8) and y float32 (rows,) in UNIT: 60 % train, 20 %
+        validation, 20 % test. `source.kind` tells which they are.
+
+    Raises:
+        datasets.DataError: the arguments make no sense, data_dir holds no such file, or
+            "real" found none.
+    """
+    return sources.load(PUBLISHED, data, data_dir, seed, _draw_stand_in)
+
+
+def _derive(counts: np.ndarray) -> splits.Part:
+    """Make scikit-learn's columns of those of the census, float (rows, 9) in their order."""
+    import pandas as pd
+
+    columns = dict(zip(COUNTED, counts.astype("float64").T, strict=True))
+    households = columns["households"]
+    table = {
+        "MedInc": columns["median_income"],
+        "HouseAge": columns["housing_median_age"],
+        "AveRooms": columns["total_rooms"] / households,
+        "AveBedrms": columns["total_bedrooms"] / households,
+        "Population": columns["population"],
+        "AveOccup": columns["population"] / households,
+        "Latitude": columns["latitude"],
+        "Longitude": columns["longitude"],
+    }
+    return splits.Part(pd.DataFrame(table), (columns["median_house_value"] / 1e5).astype("float32"))
+
+
+def _read_csv(path: Path) -> np.ndarray:
+    """Read the columns of the census, float64 (rows, 9), NaN where a value is missing."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, usecols=list(COUNTED))[list(COUNTED)].to_numpy("float64")
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise datasets.DataError(
+            f"{path} cannot be read as the census ({reason}); expected numbers in the columns "
+            f"{', '.join(COUNTED)}"
+        ) from error
+
+
+def _draw_stand_in(seed: int) -> splits.Splits:
+    """Draw districts along a coast: dear where incomes are high and near to two towns."""
+    dice = np.random.default_rng(0)
+    num_rows = 2_000
+    along, inland = dice.random(num_rows), dice.gamma(1.5, 0.6, num_rows)
+    income = np.clip(dice.lognormal(1.25, 0.45, num_rows), 0.5, 15)
+    near = np.exp(-8 * np.abs(along - 0.25) - inland) + np.exp(-8 * np.abs(along - 0.7) - inland)
+    value = 0.1 + 0.38 * income * (0.7 + near) + dice.normal(0, 0.25, num_rows)
+    households = dice.integers(50, 1500, num_rows)
+    rooms = households * (3 + 0.5 * income + dice.normal(0, 0.4, num_rows))
+    counts = (
+        -117 - 7 * along + inland,
+        33 + 8 * along,
+        dice.integers(1, 53, num_rows),
+        rooms,
+        rooms * dice.uniform(0.18, 0.22, num_rows),
+        households * dice.uniform(2, 4, num_rows),
+        households,
+        income,
+        1e5 * np.clip(value, 0.15, 5.00001),
+    )
+    drawn = _derive(np.column_stack(counts))
+    return splits.split(drawn.x, drawn.y, _STAND_IN, seed)

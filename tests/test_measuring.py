@@ -1,0 +1,62 @@
+"""How results are measured: peers on the same rows, differences judged by their error."""
+
+import numpy as np
+import pytest
+
+import benchmarks.recipes as of_recipes
+from benchmarks import classics
+from recipes import diabetes, iris
+from recipes.common import shelf
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([0.02, -0.01, 0.0, 0.01] * 5, "level"),
+        ([0.03, 0.028, 0.032, 0.03] * 5, "better"),
+        ([-0.03, -0.028, -0.032, -0.03] * 5, "worse"),
+        ([0.0, 0.0], "level"),
+    ],
+)
+def test_a_difference_within_two_standard_errors_is_level(differences, verdict):
+    found = of_recipes.compare(differences, 0.25)
+    assert found["verdict"] == verdict
+    assert found["mean"] == pytest.approx(np.mean(differences), abs=1e-6)
+
+
+def test_folds_that_share_rows_tell_less_than_independent_ones():
+    """By the formula of Nadeau and Bengio: 1/n becomes 1/n + tested/learned rows."""
+    differences = list(np.random.default_rng(0).normal(0.01, 0.02, 50))
+    found = of_recipes.compare(differences, 0.25)
+    expected = np.std(differences, ddof=1) * np.sqrt(1 / 50 + 0.25)
+    assert found["standard_error"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_peers_learn_from_training_and_validation_rows_and_are_scored_on_the_test_part():
+    data = iris.load_data(iris.Config())
+    scores = classics.score(iris.PROBLEM, data)
+    assert set(scores) == {"SVC", "random_forest", "gradient_boosting"}
+    assert all(0.85 < score["accuracy"] <= 1 for score in scores.values())
+    assert classics.score(diabetes.PROBLEM, diabetes.load_data(diabetes.Config())) == {}
+
+
+def test_readme_says_where_a_network_is_not_better_and_what_others_published(monkeypatch):
+    score = {"accuracy": {"mean": 0.9, "std": 0.01}}
+    found = {
+        "recipe": "iris", "headline": "accuracy", "protocol": "5-fold, 2 seeds",
+        "parameters": 7, "train_seconds": {"mean": 1.0}, "test": score,
+        "baselines": {"majority_class": score},
+        "peers": {"SVC": score, "random_forest": score},
+        "better_than": {
+            name: {"verdict": verdict}
+            for name, verdict in (
+                ("majority_class", "better"), ("SVC", "level"), ("random_forest", "worse")
+            )
+        },
+    }  # fmt: skip
+    entry = shelf.Entry("iris", "", "", "", "", published="0.5 by guessing (nobody)")
+    monkeypatch.setattr(shelf, "record", lambda _: found)
+    monkeypatch.setattr(shelf, "read", lambda _: entry)
+    row = shelf.readme_row("iris")
+    said = "majority class 0.9000 ± 0.0100<br>SVC 0.9000 ± 0.0100 (level)<br>random forest 0.9000"
+    assert f"{said} ± 0.0100 (worse) | 0.5 by guessing (nobody) |" in row
