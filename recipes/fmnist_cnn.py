@@ -31,12 +31,12 @@ PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="a
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each is a flag of the same name."""
 
-    epochs: configs.Count = 24
+    epochs: configs.Count = 20
     batch_size: configs.Count = 128
     optimizer: configs.Optimizer = "adamw"
     learning_rate: configs.Positive = 0.005
     schedule: configs.Schedule = "cosine"
-    patience: configs.Count = 24
+    patience: configs.Count = 20
     filters: configs.Units = (32, 48, 62)
     """Filters of each stage; an image has half the height and width after each."""
     shift: configs.Fraction = 0.07
