@@ -118,7 +118,7 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
             "error",
             f"x of shape {shown}, on which the model fails: {facts.fault}",
             "inputs that the model can be called on",
-            shapes.fix(facts.train.x_leaves[0][1], None),
+            shapes.fix(facts.train.x_leaves[0][1], None, facts.fault),
         )
     else:
         told = set()
@@ -153,7 +153,7 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
                 "error",
                 ", ".join(f"{count} rows of {label}" for label, count in counts.items()),
                 "one row of y for each row of x",
-                "drop rows from both: x, y = x[keep], y[keep]",
+                _fix_of_rows(part),
             )
         elif 0 in counts.values():
             yield say(
@@ -162,6 +162,17 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
                 "at least one row in each part of the data",
                 "print(x.shape, y.shape) where they are made shows what took the rows away",
             )
+
+
+def _fix_of_rows(part: reading.Part) -> str:
+    """Write the change that gives inputs and targets equally many rows."""
+    (_, x), *more_x = part.x_leaves
+    (_, y), *more_y = part.y_leaves or [("", np.empty(0))]
+    if not more_x and not more_y and x.shape[1:] == y.shape[1:] and np.prod(x.shape[1:]) > 1:
+        return "x_train, x_test, y_train, y_test = train_test_split(x, y), in this order"
+    if not more_y and len(y) == 1 and np.size(y) == reading.count(x):
+        return "y = np.ravel(y)"
+    return "drop rows from both: x, y = x[keep], y[keep]"
 
 
 def _without_targets(facts: Facts, name: str, part: reading.Part) -> list[str]:
@@ -333,6 +344,13 @@ def _misfits(facts: Facts, part: reading.Part) -> Iterator[tuple[str, str, str]]
             expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
             fix = "x = {name of an input: array, ...}"
             shape = wanted.shape[1:] if wanted is not None else ()
+            swapped = len(part.y_leaves) == 1 == len(pairs)
+            if wanted is not None and swapped and shapes.takes(wanted, part.y_leaves[0][1]):
+                yield received, "inputs in the place of x", "x, y = y, x"
+                continue
+            if wanted is not None and leaf is not None and len(part.x_leaves) < len(pairs):
+                yield received, expected, shapes.parts(leaf, pairs)
+                return
             if wanted is not None:
                 expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
             yield received, expected, fix if leaf is None else shapes.fix(leaf, shape)

@@ -321,7 +321,12 @@ def _is_too_narrow(head: Head) -> bool:
 def _is_surely_absent(head: Head) -> bool:
     """Whether some classes have no row although there are rows enough to show them by chance."""
     seen = len(head.labels)
-    if seen == head.units or head.units > MANY_CLASSES or len(head.shape) > 1:
+    if (
+        not head.y.are_whole
+        or seen == head.units
+        or head.units > MANY_CLASSES
+        or len(head.shape) > 1
+    ):
         return False
     return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
 
