@@ -157,6 +157,11 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
         raise InputError(
             f"{path}: cannot be read ({reason}); give a .csv table, or an .npz file with x and y"
         ) from error
+    return _divide(table, path, arguments)
+
+
+def _divide(table: pd.DataFrame, path: pathlib.Path, arguments: Check) -> tuple:
+    """Take the columns of a table apart into (x, y)."""
     there = _show_columns(table)
     if not arguments.target:
         raise InputError(f"--target: which of {there} to predict")

@@ -9,7 +9,7 @@ import pathlib
 import sys
 import types
 import unittest.mock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from recipes.common import shelf, source_files
 from recipes.common.errors import InputError
@@ -165,26 +165,36 @@ def find(
             f"{path}: {function}() wants {', '.join(wanted)}; give each a default, or name a "
             f"function that takes nothing, such as def check(): return {function}(...)"
         )
+    is_model = isinstance(found, keras.Model) or not callable(found)
     try:
-        argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
-        with contextlib.chdir(path.resolve().parent), _stopped_at_fit(), argv:
-            is_model = isinstance(found, keras.Model) or not callable(found)
-            model = found if is_model else found()
+        model = found if is_model else _call(found, function, path)
     except _Fit as begun:
         return begun.given
-    except SystemExit as end:
-        raise InputError(
-            f"{path}: {function}() ended the program (exit code {end.code or 0}) before it gave a "
-            "model; take sys.exit() out of it"
-        ) from end
-    except Exception as error:  # whatever the user's function raises
-        text = source_files.describe(error, path.resolve())
-        raise InputError(f"{path}: {function}() raised {text}") from error
     if not isinstance(model, keras.Model):
         raise InputError(
             f"{path}: {function}() returned {type(model).__name__}, expected a compiled keras.Model"
         )
     return {"model": model}
+
+
+def _call(function: Callable[[], object], name: str, path: pathlib.Path) -> object:
+    """Call a function of a file as if it were run without arguments, up to its first fit.
+
+    Raises:
+        InputError: If it fails, or ends the program.
+    """
+    argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
+    try:
+        with contextlib.chdir(path.resolve().parent), _stopped_at_fit(), argv:
+            return function()
+    except SystemExit as end:
+        raise InputError(
+            f"{path}: {name}() ended the program (exit code {end.code or 0}) before it gave a "
+            "model; take sys.exit() out of it"
+        ) from end
+    except Exception as error:  # whatever the user's function raises
+        text = source_files.describe(error, path.resolve())
+        raise InputError(f"{path}: {name}() raised {text}") from error
 
 
 def _wanted_arguments(found: object) -> list[str]:

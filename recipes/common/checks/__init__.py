@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`, `arguments`,
-`settings`, `compiled`, `own_tables` (a table of the user's), `probe` (runs the untrained model on
-one batch) and `after` (looks at a trained one).
+`data`, `fitting`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`,
+`numbers`, `arguments`, `watching`, `settings`, `compiled`, `own_tables` (a table of the user's),
+`probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from recipes.common.checks import (
     balance,
     compiled,
     data,
+    fitting,
     head,
     labels,
+    numbers,
     own_tables,
     parts,
     preprocessing,
@@ -32,14 +34,15 @@ from recipes.common.checks import (
     scale,
     settings,
     splits,
+    watching,
     whole,
 )
 from recipes.common.checks.facts import Facts, Settings
 from recipes.common.checks.findings import Finding, Findings, Rule
 from recipes.common.errors import InputError
 
-_BEFORE = (head, labels, data, parts, scale, preprocessing, balance, splits, arguments, settings)
-_BEFORE += (whole,)
+_BEFORE = (head, labels, numbers, data, fitting, parts, scale, preprocessing, balance, splits)
+_BEFORE += (arguments, watching, settings, whole)
 MODULES = (*_BEFORE, compiled, own_tables, probe, after)
 BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)

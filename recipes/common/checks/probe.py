@@ -170,13 +170,9 @@ def take(facts: Facts) -> Step | None:
     """Take the first step without its update; None where it cannot be told or must wait."""
     import tensorflow as tf
 
+    if not _can_be_taken(facts):
+        return None
     losses = [head.loss.function for head in facts.heads]
-    if not any(losses) or facts.trains_itself or keras.backend.backend() != "tensorflow":
-        return None
-    if preprocessing.not_adapted(facts) or not facts.train.rows:
-        return None
-    if any(head.loss.function and not head.y.rows for head in facts.heads):
-        return None  # of targets that are not there a finding tells
     batch = running.first_batch(facts.model, facts.train)
     targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
     values: list[float | None] = []
@@ -193,11 +189,21 @@ def take(facts: Facts) -> Step | None:
         with running.undisturbed():
             _, outputs, gradients = running.gradients(facts.model, batch.x, loss)
     except tf.errors.InvalidArgumentError as error:
-        return Step([], [], [], [], [], reading.first_line(error).partition("}} ")[2] or str(error))
+        return Step([], [], [], [], [], reading.first_line(error).rpartition("}} ")[2])
     except Exception as error:  # whatever the user's own layers and losses raise
         facts.notes.append(f"the first step was not tried: {reading.first_line(error)}")
         return None
     return Step(facts.heads, values, outputs, gradients, targets)
+
+
+def _can_be_taken(facts: Facts) -> bool:
+    """Tell whether there are losses, rows and targets, and layers that are ready."""
+    with_loss = [head for head in facts.heads if head.loss.function]
+    if not with_loss or facts.trains_itself or keras.backend.backend() != "tensorflow":
+        return False
+    if preprocessing.not_adapted(facts) or not facts.train.rows:
+        return False
+    return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
 
 
 def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
