@@ -269,3 +269,11 @@ def test_parts_of_a_split_in_another_order():
     found = checks.check(regression(), x, y, (NUMBERS[:150], NUMBERS[150:]))
     fixes = [one.fix for one in found if one.id == "D8"]
     assert fixes[0].startswith("x_train, x_test, y_train, y_test = train_test_split(x, y)")
+
+
+def test_one_hot_labels_of_classes_from_one():
+    y = keras.utils.to_categorical(CLASSES + 1)
+    for target, units, wanted in ((y, 4, ["H3"]), (y[:, 1:], 3, [])):
+        model = network(units, "softmax")
+        model.compile("adam", "categorical_crossentropy")
+        assert ids(checks.check(model, X, target)) == wanted

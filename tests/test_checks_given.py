@@ -504,6 +504,11 @@ def reader():
     ("end", "function", "told"),
     [
         ("try:\n    train()\nexcept:\n    pass\n", "", "error T1"),  # the stop is caught as well
+        (
+            "def caught():\n    try:\n        train()\n    except:\n        pass\n",
+            "caught",
+            "error T1",
+        ),
         ("get_ipython().run_line_magic('matplotlib', 'inline')\ntrain()\n", "", "error T1"),
         ('if __name__ == "__main__":\n    sys.exit(2)\n', "", "ended itself (exit code 2)"),
         ("def make(units, rate=1):\n    pass\n", "make", "make() wants units; give each a default"),

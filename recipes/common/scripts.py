@@ -185,8 +185,11 @@ def _call(function: Callable[[], object], name: str, path: pathlib.Path) -> obje
     """
     argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
     try:
-        with contextlib.chdir(path.resolve().parent), _stopped_at_fit(), argv:
-            return function()
+        with contextlib.chdir(path.resolve().parent), _stopped_at_fit() as begun, argv:
+            made = function()
+        if begun:  # the function caught the stop
+            raise _Fit(begun[0])
+        return made
     except SystemExit as end:
         raise InputError(
             f"{path}: {name}() ended the program (exit code {end.code or 0}) before it gave a "

@@ -53,6 +53,14 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     Fix: `classes, y = np.unique(y, return_inverse=True)`.
     Thread: rstudio/keras3#465, googlecolab/colabtools#2967
     """
+    if _is_one_hot_from_one(head):
+        yield say(
+            "warning",
+            f"one-hot labels whose first column is empty, of {head.y.shape[-1]}: the classes were "
+            "numbered from 1",
+            "a column for each class",
+            f"y = y[:, 1:] with Dense({head.y.shape[-1] - 1}, ...)",
+        )
     if not _has_class_numbers(head) or head.units == 1:
         return
     labels = head.labels
@@ -224,6 +232,14 @@ def _count_classes(head: Head) -> int | None:
         return int(labels[-1]) + 1 if _is_too_narrow(head) else None
     from_zero = len(labels) == labels[-1] + 1 > 1  # a single class has a rule of its own
     return len(labels) if from_zero and _is_surely_absent(head) else None
+
+
+def _is_one_hot_from_one(head: Head) -> bool:
+    """Whether to_categorical was given classes from 1: of all columns the first alone is empty."""
+    if not head.uses(CATEGORICAL) or not head.y.are_whole or len(head.y.shape) != 2:
+        return False
+    filled = head.y.is_one_hot and head.y.rows >= 10 * head.y.shape[-1] and head.y.train.any(axis=0)
+    return np.size(filled) > 2 and not filled[0] and bool(filled[1:].all())
 
 
 def _is_too_narrow(head: Head) -> bool:

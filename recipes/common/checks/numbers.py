@@ -98,4 +98,6 @@ def _is_held_back(head: Head) -> bool:
 def _number_fix(head: Head) -> str:
     if remedies.are_bytes(head):
         return "y = y / 255"
+    if head.y.rows == 1 < head.y.train.size:
+        return "y = np.ravel(y)"
     return remedies.fix(head) + ("" if remedies.are_numbers(head) else ", if these are classes")
