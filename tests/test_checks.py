@@ -26,7 +26,8 @@ MESSAGES = dict(
 
 
 @pytest.fixture(autouse=True)
-def _same_weights():
+def _same_weights_and_names():
+    keras.backend.clear_session()
     keras.utils.set_random_seed(0)
 
 

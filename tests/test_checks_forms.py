@@ -410,7 +410,7 @@ def test_command_takes_a_recipe(monkeypatch, capsys):
         ("{}:no_such", (), "there is build_model, classes, broken, nothing"),
         ("{}:broken", (), "broken() raised ZeroDivisionError: division by zero (line 14"),
         ("{}:nothing", (), "nothing() returned NoneType"),
-        ("{}:classes", (), "missing 2 required positional arguments"),
+        ("{}:classes", (), "classes() wants model, x; give each a default"),
         ("{}:build_model", ("--data", "nowhere.csv"), "nowhere.csv: no such file"),
         ("{}:build_model", ("--data", "x.csv"), "--target: which of a, b, y to predict"),
         ("{}:build_model", ("--data", "x.csv", "--target", "z"), "no column 'z'; there is a, b, y"),

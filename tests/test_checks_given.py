@@ -55,7 +55,7 @@ def two_outputs(loss, by_name=False):
     [
         (["mse", None], False, [NUMBERS, None]),
         (["mse", None], False, NUMBERS),
-        ({"a": "mse", "e": None}, False, {"a": NUMBERS}),
+        ({"a": "mse", "e": None}, False, [NUMBERS, None]),
         ({"a": "mse"}, True, {"a": NUMBERS}),
     ],
 )
@@ -498,3 +498,24 @@ def reader():
 """
     code, said = script("--data text.csv --target y", end, function="reader")
     assert (code, said) == (0, "0 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "function", "told"),
+    [
+        ("try:\n    train()\nexcept:\n    pass\n", "", "error T1"),  # the stop is caught as well
+        (
+            "def caught():\n    try:\n        train()\n    except:\n        pass\n",
+            "caught",
+            "error T1",
+        ),
+        ("get_ipython().run_line_magic('matplotlib', 'inline')\ntrain()\n", "", "error T1"),
+        ('if __name__ == "__main__":\n    sys.exit(2)\n', "", "ended itself (exit code 2)"),
+        ("def make(units, rate=1):\n    pass\n", "make", "make() wants units; give each a default"),
+    ],
+)
+def test_programs_of_other_kinds(script, end, function, told):
+    code, said = script("", end, function)
+    assert code == 2
+    assert told in said
+    assert "Traceback" not in said

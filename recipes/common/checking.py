@@ -153,9 +153,15 @@ def _read(path: pathlib.Path, arguments: Check) -> tuple:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: no UTF-8 text ({error}); save the table as UTF-8") from error
     except Exception as error:  # NumPy and pandas have many; whatever it is, it is about the file
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: cannot be read ({error}); give a .csv table, or an .npz file with x and y"
+            f"{path}: cannot be read ({reason}); give a .csv table, or an .npz file with x and y"
         ) from error
+    return _divide(table, path, arguments)
+
+
+def _divide(table: pd.DataFrame, path: pathlib.Path, arguments: Check) -> tuple:
+    """Take the columns of a table apart into (x, y)."""
     there = _show_columns(table)
     if not arguments.target:
         raise InputError(f"--target: which of {there} to predict")
@@ -179,7 +185,7 @@ def _show_columns(table: pd.DataFrame) -> str:
     shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
     numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().mean()
     header = " (numbers: the file has no header line, which names the columns)"
-    return shown + (header if numbers > 0.5 else "")
+    return shown + (header if numbers >= 0.5 else "")
 
 
 def _read_table(path: pathlib.Path) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pathlib
 import sys
 import types
 import unittest.mock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from recipes.common import shelf, source_files
 from recipes.common.errors import InputError
@@ -64,11 +64,11 @@ def run(
     folder = path.parent if path.is_file() else "."
     try:
         # Its own relative paths are those of its folder.
-        with contextlib.chdir(folder), _stopped_at_fit():
+        with contextlib.chdir(folder), _stopped_at_fit() as begun:
             module = source_files.import_file(path)
             if as_main:
                 _run_main_block(module, path)
-            return module, None
+            return module, begun[0] if begun else None  # where the file caught the stop
     except _Fit as fit:
         return sys.modules[f"file_{path.stem}"], fit.given
     except SystemExit as end:  # of its own command line, or where it was done
@@ -94,16 +94,23 @@ def _run_main_block(module: types.ModuleType, path: pathlib.Path) -> None:
     try:
         with unittest.mock.patch.object(sys, "argv", [str(path)]):
             exec(program, vars(module))
-    except SystemExit:
-        pass  # `sys.exit(main())`: it may have ended well, and a function may still be found
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code:  # what was wrong it has said itself
+            raise InputError(
+                f"{path}: run as a program without arguments it ended itself (exit code "
+                f"{end.code}) before any fit; {_WRAP}"
+            ) from end
+        # `sys.exit(main())`: it may have ended well, and a function may still be found
     except Exception as error:  # whatever the user's program raises
         raise InputError(f"{path}: {source_files.describe(error, path)}") from error
 
 
 @contextlib.contextmanager
-def _stopped_at_fit() -> Iterator[None]:
+def _stopped_at_fit() -> Iterator[list[dict]]:
+    """Let no fit begin; give the list that will hold what each was given."""
     import keras
 
+    begun: list[dict] = []
     signature = inspect.signature(keras.Model.fit)
 
     def stop(*arguments, **named):
@@ -111,14 +118,18 @@ def _stopped_at_fit() -> Iterator[None]:
         known = ("x", "y", "epochs", "batch_size", "steps_per_epoch", "validation_split")
         known += ("validation_data", "callbacks", "class_weight", "sample_weight")
         given = {"model": given["self"]} | {name: given[name] for name in known if name in given}
-        raise _Fit({name: value for name, value in given.items() if value is not None})
+        begun.append({name: value for name, value in given.items() if value is not None})
+        raise _Fit(begun[0])
 
     def stop_at_batch(self, x, y=None, *_, **__):
-        raise _Fit({"model": self, "x": x, "y": y})  # a loop of the user's own begins
+        begun.append({"model": self, "x": x, "y": y})  # a loop of the user's own begins
+        raise _Fit(begun[0])
 
-    patch = unittest.mock.patch.object
-    with patch(keras.Model, "fit", stop), patch(keras.Model, "train_on_batch", stop_at_batch):
-        yield
+    patch = unittest.mock.patch
+    fits = patch.multiple(keras.Model, fit=stop, train_on_batch=stop_at_batch)
+    # What notebooks ask of IPython when they are saved as programs: pictures, installs, timings.
+    with fits, patch("builtins.get_ipython", unittest.mock.MagicMock(), create=True):
+        yield begun
 
 
 def find(
@@ -149,26 +160,53 @@ def find(
     function = function or "build_model"
     if found is None:
         raise InputError(f"{path}: no {function!r} in it; {_advise(module, fit)}")
+    if wanted := _wanted_arguments(found):
+        raise InputError(
+            f"{path}: {function}() wants {', '.join(wanted)}; give each a default, or name a "
+            f"function that takes nothing, such as def check(): return {function}(...)"
+        )
+    is_model = isinstance(found, keras.Model) or not callable(found)
     try:
-        argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
-        with contextlib.chdir(path.resolve().parent), _stopped_at_fit(), argv:
-            is_model = isinstance(found, keras.Model) or not callable(found)
-            model = found if is_model else found()
+        model = found if is_model else _call(found, function, path)
     except _Fit as begun:
         return begun.given
-    except SystemExit as end:
-        raise InputError(
-            f"{path}: {function}() ended the program (exit code {end.code or 0}) before it gave a "
-            "model; take sys.exit() out of it"
-        ) from end
-    except Exception as error:  # whatever the user's function raises
-        text = source_files.describe(error, path.resolve())
-        raise InputError(f"{path}: {function}() raised {text}") from error
     if not isinstance(model, keras.Model):
         raise InputError(
             f"{path}: {function}() returned {type(model).__name__}, expected a compiled keras.Model"
         )
     return {"model": model}
+
+
+def _call(function: Callable[[], object], name: str, path: pathlib.Path) -> object:
+    """Call a function of a file as if it were run without arguments, up to its first fit.
+
+    Raises:
+        InputError: If it fails, or ends the program.
+    """
+    argv = unittest.mock.patch.object(sys, "argv", [str(path)])  # not the check's own flags
+    try:
+        with contextlib.chdir(path.resolve().parent), _stopped_at_fit() as begun, argv:
+            made = function()
+        if begun:  # the function caught the stop
+            raise _Fit(begun[0])
+        return made
+    except SystemExit as end:
+        raise InputError(
+            f"{path}: {name}() ended the program (exit code {end.code or 0}) before it gave a "
+            "model; take sys.exit() out of it"
+        ) from end
+    except Exception as error:  # whatever the user's function raises
+        text = source_files.describe(error, path.resolve())
+        raise InputError(f"{path}: {name}() raised {text}") from error
+
+
+def _wanted_arguments(found: object) -> list[str]:
+    """Name the arguments without which something cannot be called."""
+    if not isinstance(found, types.FunctionType):
+        return []
+    named = inspect.signature(found).parameters.values()
+    some = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [one.name for one in named if one.default is one.empty and one.kind not in some]
 
 
 def _advise(module: types.ModuleType, fit: dict | None) -> str:

@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`, `arguments`,
-`settings`, `own_tables` (a table of the user's), `probe` (runs the untrained model on one batch)
-and `after` (looks at a trained one).
+`data`, `fitting`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`,
+`numbers`, `arguments`, `watching`, `settings`, `compiled`, `own_tables` (a table of the user's),
+`probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from recipes.common.checks import (
     after,
     arguments,
     balance,
+    compiled,
     data,
+    fitting,
     head,
     labels,
+    numbers,
     own_tables,
     parts,
     preprocessing,
@@ -31,15 +34,16 @@ from recipes.common.checks import (
     scale,
     settings,
     splits,
+    watching,
     whole,
 )
 from recipes.common.checks.facts import Facts, Settings
 from recipes.common.checks.findings import Finding, Findings, Rule
 from recipes.common.errors import InputError
 
-_BEFORE = (head, labels, data, parts, scale, preprocessing, balance, splits, arguments, settings)
-_BEFORE += (whole,)
-MODULES = (*_BEFORE, own_tables, probe, after)
+_BEFORE = (head, labels, numbers, data, fitting, parts, scale, preprocessing, balance, splits)
+_BEFORE += (arguments, watching, settings, whole)
+MODULES = (*_BEFORE, compiled, own_tables, probe, after)
 BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
@@ -94,6 +98,8 @@ def check(
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
+    if unknown := {*ignore} - {rule.id for rule in RULES}:
+        raise InputError(f"ignore: received {min(unknown)!r}, expected ids of rules such as 'D3'")
     facts = Facts.gather(model, x, y, validation_data, test_data, Settings(**fit_settings))
     return _judge(facts, set(ignore), strict)
 
@@ -196,6 +202,8 @@ def check_trained(
 def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
     found = _apply(BEFORE, facts, set(), facts.notes)
     # What is known and left out explains as much as what is said.
+    if not any(one.level == "error" for one in found):
+        found += _apply(compiled.RULES, facts, set(), facts.notes)
     if not any(one.level == "error" or one.id in EXPLAINING for one in found):
         found += _probe(facts, ignore)
     return _finish([one for one in found if one.id not in ignore], facts, strict)

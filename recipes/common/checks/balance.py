@@ -62,6 +62,12 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     """
     weights = facts.settings.class_weight
     heads = [head for head in facts.heads if head.uses(CROSS_ENTROPY) and head.y.is_number]
+    if weights is not None and any(
+        head.uses(NUMERIC) and not head.are_classes for head in facts.heads
+    ):
+        fix = "sample_weight=..., one number for each row, in its place"
+        yield say("error", "class_weight for a regression", "classes to weigh", fix)
+        return
     if weights is None or len(heads) != 1:
         return
     counts = _count_rows(heads[0])
@@ -89,6 +95,7 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
     """
     for head in facts.heads:
         judged = head.uses(CROSS_ENTROPY | NUMERIC) and head.y.is_number and head.y.rows > 1
+        judged &= head.y.are_whole
         if not judged or len(head.shape) != 1:
             continue
         train = head.y.train

@@ -208,7 +208,8 @@ class Facts:
             *(
                 part.y if others and _is_single(part.y) else _pick(part.y, place, names)
                 for part in self._all_parts()
-            )
+            ),
+            are_whole=self.train.note is None,
         )
         return Head(
             name=names[place],

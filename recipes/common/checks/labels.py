@@ -1,4 +1,4 @@
-"""Rules about labels and targets: whether they are what output layer and loss take."""
+"""Rules about labels: whether they are what output layer and loss take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recipes.common.checks import activations, remedies
+from recipes.common.checks import remedies
 from recipes.common.checks.findings import Finding, rule_list
 from recipes.common.checks.heads import Head
 from recipes.common.checks.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
@@ -30,7 +30,7 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
     """
     classes = _count_classes(head)
     if head.units == 1 and head.uses(SPARSE | CATEGORICAL):
-        own_rule = head.activation in ("softmax", "sigmoid") or _are_numbers(head)
+        own_rule = head.activation in ("softmax", "sigmoid") or remedies.are_numbers(head)
         if not own_rule:
             expected = "one unit for each class, or the binary loss for two classes"
             yield say("error", f"1 output unit with {head.loss.name}", expected, remedies.fix(head))
@@ -53,6 +53,14 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     Fix: `classes, y = np.unique(y, return_inverse=True)`.
     Thread: rstudio/keras3#465, googlecolab/colabtools#2967
     """
+    if _is_one_hot_from_one(head):
+        yield say(
+            "warning",
+            f"one-hot labels whose first column is empty, of {head.y.shape[-1]}: the classes were "
+            "numbered from 1",
+            "a column for each class",
+            f"y = y[:, 1:] with Dense({head.y.shape[-1] - 1}, ...)",
+        )
     if not _has_class_numbers(head) or head.units == 1:
         return
     labels = head.labels
@@ -81,7 +89,7 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
     """
     if not head.uses(CATEGORICAL) or not head.y.is_number or (head.units or 0) < 2:
         return
-    if head.has_one_value and not _are_numbers(head):
+    if head.has_one_value and not remedies.are_numbers(head):
         yield say(
             "error",
             f"integer labels of shape {head.y.shape} with {head.loss.name}",
@@ -101,7 +109,7 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
     """
     several = remedies.kind(head) == "multilabel"
     if head.uses(SPARSE) and head.has_label_for_each_unit and not several:
-        numbers = _are_numbers(head)
+        numbers = remedies.are_numbers(head)
         yield say(
             "error",
             f"{'targets' if numbers else 'one-hot labels'} of shape {head.y.shape} with "
@@ -176,83 +184,11 @@ def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
         fix = remedies.fix(head)
         if remedies.are_bytes(head):
             fix = "y = y / 255"
-        elif _are_numbers(head):
+        elif remedies.are_numbers(head):
             fix += ", if these are numbers to predict"
         elif len(head.y.labels) == 2:
             fix = f"y = (y == {high:g}).astype(int)"
         yield say("error", f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
-
-
-@rule("H12")
-def regression_with_activation(head: Head, say) -> Iterator[Finding]:
-    """An activation on the output of a regression.
-
-    Why: the output cannot leave the activation's range, so that targets outside it are never
-        reached; a relu may also stay at 0 for good.
-    Fix: `Dense(1)` without activation.
-    Thread: keras-team/keras#3753, keras-team/keras#108
-    """
-    if _is_held_back(head):
-        low, high = activations.REACH[head.activation]
-        sample = head.y.sample[np.isfinite(head.y.sample)]
-        unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
-        outside = head.y.range[0] < low or head.y.range[1] > high
-        share = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
-        yield say(
-            "error" if outside else "warning",
-            f"a {head.activation} output"
-            + (f", which cannot reach {share} of the targets" if outside else ""),
-            "a linear output for a regression",
-            _number_fix(head),
-        )
-
-
-@rule("H13")
-def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
-    """Targets and outputs of different width, which a regression loss broadcasts silently.
-
-    Why: with targets (N, 1) and outputs (N, 3), each target is held against three outputs; the
-        loss falls and means nothing.
-    Fix: as many output units as target columns.
-    Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
-    """
-    if head.uses(NUMERIC) and head.y.is_number and not head.fits and not head.has_axes_left:
-        yield say(
-            "error",
-            f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
-            "the same number of columns",
-            _number_fix(head),
-        )
-
-
-@rule("H15")
-def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
-    """Continuous targets given to a classifier, or class numbers to a regression.
-
-    Why: the sparse loss cuts 1.7 down to class 1 without a word; and a regression on class numbers
-        says that class 2 is twice class 1.
-    Fix: `loss="mse"` with a linear output for numbers; softmax and the sparse loss for classes.
-    Thread: keras-team/keras#11786
-    """
-    if head.uses(SPARSE | CATEGORICAL) and head.y.is_number and _are_numbers(head):
-        broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
-        cut = ", which cuts off decimals" if head.uses(SPARSE) and broken.size else ""
-        if head.has_one_value or head.uses(CATEGORICAL):  # else told by another rule
-            yield say(
-                "error",
-                f"targets such as {head.y.show((broken if cut else head.y.labels)[:3])} with "
-                f"{head.loss.name}{cut}",
-                "classes; or a regression, where these are numbers to predict",
-                remedies.fix(head),
-            )
-    elif head.uses(NUMERIC) and head.fits and head.are_classes and not _is_held_back(head):
-        yield say(
-            "warning",
-            f"class numbers {head.y.show(head.y.labels)} as targets of a regression "
-            f"({head.loss.name})",
-            "a classification, if these are classes",
-            remedies.fix(head),
-        )
 
 
 @rule("H17")
@@ -278,23 +214,9 @@ def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
 
 def _has_class_numbers(head: Head) -> bool:
     """Whether each row, or each place of it, has one whole number that stands for a class."""
-    if not head.uses(SPARSE | CATEGORICAL) or not head.has_one_value or _are_numbers(head):
+    if not head.uses(SPARSE | CATEGORICAL) or not head.has_one_value or remedies.are_numbers(head):
         return False
     return head.y.are_integers and bool(head.labels.size)
-
-
-def _are_numbers(head: Head) -> bool:
-    """Whether the targets are numbers to predict rather than classes."""
-    return remedies.kind(head) == "regression"
-
-
-def _is_held_back(head: Head) -> bool:
-    """Whether the output's activation does not reach all targets of a regression, or may die."""
-    if not head.uses(NUMERIC) or not head.y.is_number or head.rescaled:
-        return False
-    low, high = activations.REACH.get(head.activation, (-np.inf, np.inf))
-    outside = head.y.range[0] < low or head.y.range[1] > high
-    return outside or head.activation in ("relu", "relu6")
 
 
 def _count_classes(head: Head) -> int | None:
@@ -312,6 +234,14 @@ def _count_classes(head: Head) -> int | None:
     return len(labels) if from_zero and _is_surely_absent(head) else None
 
 
+def _is_one_hot_from_one(head: Head) -> bool:
+    """Whether to_categorical was given classes from 1: of all columns the first alone is empty."""
+    if not head.uses(CATEGORICAL) or not head.y.are_whole or len(head.y.shape) != 2:
+        return False
+    filled = head.y.is_one_hot and head.y.rows >= 10 * head.y.shape[-1] and head.y.train.any(axis=0)
+    return np.size(filled) > 2 and not filled[0] and bool(filled[1:].all())
+
+
 def _is_too_narrow(head: Head) -> bool:
     """Whether there are more classes than units, rather than labels that begin at 1."""
     labels = head.labels
@@ -321,12 +251,11 @@ def _is_too_narrow(head: Head) -> bool:
 def _is_surely_absent(head: Head) -> bool:
     """Whether some classes have no row although there are rows enough to show them by chance."""
     seen = len(head.labels)
-    if seen == head.units or head.units > MANY_CLASSES or len(head.shape) > 1:
+    if (
+        not head.y.are_whole
+        or seen == head.units
+        or head.units > MANY_CLASSES
+        or len(head.shape) > 1
+    ):
         return False
     return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
-
-
-def _number_fix(head: Head) -> str:
-    if remedies.are_bytes(head):
-        return "y = y / 255"
-    return remedies.fix(head) + ("" if _are_numbers(head) else ", if these are classes")

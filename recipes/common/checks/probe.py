@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import keras
@@ -35,6 +36,7 @@ class Step:
         outputs: What the model gave, training.
         gradients: Of each trainable variable; None where the loss does not depend on it.
         targets: Of the batch, for each output.
+        fault: What TensorFlow says of numbers that it cannot reckon with; None where it could.
     """
 
     heads: list[Head]
@@ -42,6 +44,38 @@ class Step:
     outputs: list[np.ndarray]
     gradients: list[np.ndarray | None]
     targets: list[np.ndarray]
+    fault: str | None = None
+
+
+@rule("P3")
+def step_fails(step: Step, say) -> Iterator[Finding]:
+    """A first step that fails on the numbers, or whose loss is no number.
+
+    Why: shapes and types are right, so that `fit` begins; it then stops with "Graph execution
+        error" and a page of the names of operations, or shows a loss of nan.
+    Fix: what the message names: numbers of words below `input_dim`, an output above 0 for a loss
+        with a logarithm.
+    Thread: keras-team/tf-keras#358, keras-team/keras#13097
+    """
+    bad = [loss for loss in step.losses if loss is not None and not np.isfinite(loss)]
+    if step.fault:
+        beyond = re.search(r"= (\d+) is not in \[0, (\d+)\)", step.fault)
+        yield say(
+            "error",
+            f"a first step that fails: {step.fault}",
+            "numbers that the model and its loss can reckon with",
+            f"keras.layers.Embedding(input_dim={int(beyond[1]) + 1}, ...), if x.max() is no more"
+            if beyond
+            else "look at x.min(), x.max() and the shape of y, beside model.summary()",
+        )
+    elif bad and all(one is None or np.isfinite(one).all() for one in step.gradients):
+        yield say(
+            "error",
+            f"a loss of {bad[0]:g} at the first step",
+            "a finite loss",
+            "an output above 0 for a loss with a logarithm, such as poisson: Dense(1, "
+            "activation='exponential'); or look for log(0) and divisions by 0",
+        )
 
 
 @rule("T7")
@@ -79,6 +113,8 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
     Thread: keras-team/keras#3687
     """
     there = [gradient for gradient in step.gradients if gradient is not None]
+    if step.fault:
+        return  # a rule of its own
     if not step.gradients:
         yield say(
             "error",
@@ -132,13 +168,11 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
 
 def take(facts: Facts) -> Step | None:
     """Take the first step without its update; None where it cannot be told or must wait."""
+    import tensorflow as tf
+
+    if not _can_be_taken(facts):
+        return None
     losses = [head.loss.function for head in facts.heads]
-    if not any(losses) or facts.trains_itself or keras.backend.backend() != "tensorflow":
-        return None
-    if preprocessing.not_adapted(facts) or not facts.train.rows:
-        return None
-    if any(head.loss.function and not head.y.rows for head in facts.heads):
-        return None  # of targets that are not there a finding tells
     batch = running.first_batch(facts.model, facts.train)
     targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
     values: list[float | None] = []
@@ -154,17 +188,29 @@ def take(facts: Facts) -> Step | None:
     try:
         with running.undisturbed():
             _, outputs, gradients = running.gradients(facts.model, batch.x, loss)
+    except tf.errors.InvalidArgumentError as error:
+        return Step([], [], [], [], [], reading.first_line(error).rpartition("}} ")[2])
     except Exception as error:  # whatever the user's own layers and losses raise
         facts.notes.append(f"the first step was not tried: {reading.first_line(error)}")
         return None
     return Step(facts.heads, values, outputs, gradients, targets)
 
 
+def _can_be_taken(facts: Facts) -> bool:
+    """Tell whether there are losses, rows and targets, and layers that are ready."""
+    with_loss = [head for head in facts.heads if head.loss.function]
+    if not with_loss or facts.trains_itself or keras.backend.backend() != "tensorflow":
+        return False
+    if preprocessing.not_adapted(facts) or not facts.train.rows:
+        return False
+    return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
+
+
 def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
     if not head.loss.function:
         return np.empty(0)  # an output without a loss needs none
     y = head.y.train[reading.spread(rows, wanted)]
-    return y.astype("float32") if y.dtype == "float64" else y
+    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras gives it to a loss
 
 
 def _align(y: np.ndarray, output) -> np.ndarray:

@@ -158,7 +158,8 @@ def first_line(error: BaseException) -> str:
 
 
 def _is_plain_list(values: object) -> bool:
-    return isinstance(values, list) and not any(hasattr(value, "shape") for value in values)
+    """Tell a list of numbers, NumPy's too, or of lists of such, from one of arrays."""
+    return isinstance(values, list) and not any(getattr(value, "shape", ()) for value in values)
 
 
 def map_leaves(values: object, function: Callable) -> object:
@@ -193,7 +194,9 @@ def _read_stream(stream) -> Part:
     batches, rows, start = [], 0, time.perf_counter()
     note = None
     for batch in _iterate(stream):
-        if rows >= ROWS_OF_STREAM or time.perf_counter() - start > SECONDS_OF_STREAM:
+        # The first one may take long: a buffer to shuffle is filled, a generator begins.
+        late = bool(batches) and time.perf_counter() - start > SECONDS_OF_STREAM
+        if rows >= ROWS_OF_STREAM or late:
             note = f"the data were judged by their first {rows} rows"
             break
         batches.append(_convert(batch if isinstance(batch, tuple) else (batch,)))
@@ -228,4 +231,18 @@ def _join(batches: list, join: Callable[[list], np.ndarray]) -> object:
         return {key: _join([batch[key] for batch in batches], join) for key in first}
     if isinstance(first, list | tuple):
         return [_join([batch[place] for batch in batches], join) for place in range(len(first))]
-    return join(batches)
+    return join(_padded(batches))
+
+
+def _padded(batches: list[np.ndarray]) -> list[np.ndarray]:
+    """Bring batches of sequences to the length of the longest, as `padded_batch` does for each."""
+    shapes = [batch.shape[1:] for batch in batches]
+    if len({*shapes}) == 1 or len({*map(len, shapes)}) > 1 or batches[0].dtype.kind in "OSU":
+        return batches
+    longest = np.max(shapes, axis=0)
+    return [
+        np.pad(
+            batch, [(0, 0), *((0, most - size) for most, size in zip(longest, shape, strict=True))]
+        )
+        for batch, shape in zip(batches, shapes, strict=True)
+    ]

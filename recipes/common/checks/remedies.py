@@ -48,6 +48,11 @@ def loss(head: Head, from_logits: bool = False) -> str:
     return f"loss=keras.losses.{name}(from_logits=True)" if from_logits else f"loss='{text}'"
 
 
+def are_numbers(head: Head) -> bool:
+    """Tell whether the targets are numbers to predict rather than classes."""
+    return kind(head) == "regression"
+
+
 def fix(head: Head) -> str:
     """Write the smallest change that makes output layer and loss fit the targets."""
     wanted = kind(head)

@@ -58,6 +58,17 @@ def outputs(model: keras.Model, x: object) -> tuple[list[str], list[keras.KerasT
     return list(getattr(model, "output_names", None) or map(str, range(len(tensors)))), tensors
 
 
+def structure(model: keras.Model, x: object) -> object:
+    """Give the symbolic outputs in the structure that the model gives them in; None if unknown."""
+    if isinstance(model, keras.Sequential) and getattr(model, "outputs", None):
+        return model.outputs[0]
+    if getattr(model, "outputs", None):
+        return model.output
+    with contextlib.suppress(CallError):
+        return _call_symbolically(model, x)
+    return None
+
+
 def _call_symbolically(model: keras.Model, x: object) -> object:
     if x is None:
         raise CallError("it is not built, and there are no inputs to build it from")

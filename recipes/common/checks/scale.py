@@ -46,7 +46,7 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
     if not _starts_with_weights(facts):
         return
     for label, leaf in facts.train.x_leaves:
-        summary = columns.summarise(leaf)
+        summary = columns.summarise(_without_masked(facts, leaf))
         if summary is None:
             continue
         mean, deviation = np.abs(summary.mean), summary.deviation
@@ -218,6 +218,15 @@ def _words(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
             given = isinstance(leaf, np.ndarray) and leaf.size and columns.is_numeric(leaf)
             if given and any(one is tensor for one in taken):
                 yield label, leaf, layer.input_dim
+
+
+def _without_masked(facts: Facts, leaf: reading.Leaf) -> reading.Leaf:
+    """Give the steps of sequences that a Masking layer lets through, shape (steps, columns)."""
+    masks = [one.mask_value for one in facts.operations if isinstance(one, keras.layers.Masking)]
+    if not masks or not isinstance(leaf, np.ndarray) or leaf.ndim != 3:
+        return leaf
+    sample = reading.take(leaf, reading.spread(len(leaf)))
+    return sample[(sample != masks[0]).any(axis=-1)]
 
 
 def _are_flat_pixels(summary: columns.Summary) -> bool:

@@ -25,9 +25,12 @@ class Targets:
         validation: The validation targets; None without a validation part.
         others: Validation and test targets, whatever their shape; empty where there are none.
         names: The text that each number stands for; empty where there was no text.
+        are_whole: Whether all training targets were read, and not the first ones of a stream, which
+            may be of few classes.
     """
 
-    def __init__(self, train, validation=None, test=None):
+    def __init__(self, train, validation=None, test=None, *, are_whole: bool = True):
+        self.are_whole = are_whole
         given = [_to_array(part) for part in (train, validation, test)]
         (self.train, *others), self.names = _without_text(given)
         self.others = dict(zip(("validation ", "test "), others, strict=True))
