@@ -258,9 +258,7 @@ def _folds_in_time(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part
     """Check at once, then give (what was before, the fold) for each fold; seed decides nothing."""
     _check_folds(num_folds, len(part) - 1)
     stretches = np.array_split(np.arange(len(part)), num_folds + 1)
-    return (
-        (part.take(np.arange(stretch[0])), part.take(stretch)) for stretch in stretches[1:]
-    )
+    return ((part.take(np.arange(stretch[0])), part.take(stretch)) for stretch in stretches[1:])
 
 
 def _check_folds(num_folds: int, most: int) -> None:

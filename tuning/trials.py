@@ -119,6 +119,8 @@ def make_config(recipe: types.ModuleType, values: dict, fixed: dict) -> Config:
     hp = keras_tuner.HyperParameters()
     hp.values = dict(values)
     config = dataclasses.replace(anatomy.search_space(recipe, hp), **fixed)
+    if "epochs" not in fixed:
+        config = anatomy.settle(recipe, config)
     if "tuner/epochs" in values:
         config = dataclasses.replace(config, epochs=values["tuner/epochs"])
     return config

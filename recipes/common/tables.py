@@ -22,6 +22,8 @@ from recipes.common.problems import Problem
 
 NUMBERS, WORDS = "numbers", "words"
 NO_WORD = "[NONE]"  # stands in where no word is known: Keras wants one
+ROWS_TO_ENCODE = 16_384  # at once: five times as fast as 2,048
+ROWS_FOR_SCALES = 100_000  # spread over all: quantiles of more would be the same
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
 
@@ -244,9 +246,10 @@ def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) 
         layer.set_vocabulary(once(x, made, lambda n=name, i=layer: _known_words(i, x[n])))
     if len(words) < x.shape[1]:
         scale, bins = encoder.get_layer("scale"), network.get_layer("bins")
-        scale.adapt(once(x, "scale", lambda: _scale(_numbers(x))))
+        few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
+        scale.adapt(once(x, "scale", lambda: _scale(_numbers(few))))
         made = ("bins", bins.kernel.shape[1])
-        bins.set_weights(once(x, made, lambda: _bins(_scaled(scale, x), bins.kernel.shape[1])))
+        bins.set_weights(once(x, made, lambda: _bins(_scaled(scale, few), bins.kernel.shape[1])))
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(y)[:, np.newaxis])
@@ -306,7 +309,8 @@ def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
         x: Rows, which nobody changes any more.
     """
     encoder = model.get_layer("encoder")
-    return once(x, ("encoded", *_learned(encoder)), lambda: predict(encoder, x))
+    made = ("encoded", *_learned(encoder))
+    return once(x, made, lambda: predict(encoder, x, ROWS_TO_ENCODE))
 
 
 def _learned(encoder: keras.Model) -> list[Hashable]:
