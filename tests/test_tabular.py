@@ -19,6 +19,7 @@ from recipes import __main__ as program
 from recipes import iris, tabular
 from recipes.common import (
     anatomy,
+    baselines,
     command_line,
     configs,
     copying,
@@ -172,6 +173,22 @@ def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
         said.append(predictions.predict(tmp_path / "run", pathlib.Path("new.csv")))
     pd.testing.assert_frame_equal(*said)
     assert len(said[0]) == len(frame)
+
+
+def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(finished, monkeypatch):
+    config = configured(finished / "regression.csv", "rent")
+    recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
+    whole = baselines.score(recipe.PROBLEM, data)
+    monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
+    pieces = baselines.score(recipe.PROBLEM, data)["linear_regression"]
+    assert pieces == pytest.approx(whole["linear_regression"], rel=1e-4)
+    for name, number in (("MOST_NUMBERS", 1500), ("MANY_NUMBERS", 0)):
+        monkeypatch.setattr(baselines, name, number)
+    assert "of 240 rows" in baselines.describe_time(data)
+    fewer = baselines.score(recipe.PROBLEM, data)
+    assert fewer["linear_regression"] != pieces
+    assert fewer["linear_regression"]["r2"] > 0.5
+    assert fewer["gradient_boosting"] == whole["gradient_boosting"]
 
 
 def test_class_weights_find_more_of_a_rare_class():
