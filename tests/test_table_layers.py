@@ -115,3 +115,14 @@ def test_what_was_made_of_a_table_is_made_once():
     assert tables.encode(first, x) is tables.encode(again, x)
     elsewhere = tables.encode(made(other), x)
     assert np.abs(elsewhere - tables.encode(first, x)).max() > 0.1, "by what it has learned"
+
+
+def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypatch):
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 12)))
+    whole = tables.predict(model := made(x), x)
+    monkeypatch.setattr(tables, "MOST_AT_ONCE", 200)
+    np.testing.assert_allclose(tables.predict(model, x), whole, atol=1e-6)
+    monkeypatch.setattr(tables, "MOST_EMBEDDED", 20)
+    narrow = made(x).get_layer("network")
+    assert narrow.get_layer("line").output.shape[1:] == (12, 1)
+    assert model.get_layer("network").get_layer("line").output.shape[1:] == (12, 2)

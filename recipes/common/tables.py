@@ -10,6 +10,7 @@ Babenko 2024, "TabM", there called TabM-mini).
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable, Hashable
@@ -22,7 +23,10 @@ from recipes.common.problems import Problem
 
 NUMBERS, WORDS = "numbers", "words"
 NO_WORD = "[NONE]"  # stands in where no word is known: Keras wants one
+MOST_EMBEDDED = 8192  # numbers that all numbers of a row become: thousands of columns take memory
 ROWS_TO_ENCODE = 16_384  # at once: five times as fast as 2,048
+ROWS_TO_PREDICT = 2048  # at once
+MOST_AT_ONCE = 2**24  # numbers of the widest array that a prediction makes, 64 MB
 ROWS_FOR_SCALES = 100_000  # spread over all: quantiles of more would be the same
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
@@ -108,7 +112,7 @@ def network(
         num_words: Words in each category.
         most_words: Of a category that have a column of their own.
         bins: Pieces of the piecewise linear encoding of each number.
-        embedding_units: Numbers that each number becomes.
+        embedding_units: Numbers that each number becomes; fewer where there are very many columns.
         members: Of the ensemble.
         hidden_units: Of each hidden layer.
         dropout: Share of each hidden layer's outputs that is zeroed in training.
@@ -119,7 +123,8 @@ def network(
     inputs = keras.Input((2 * num_numbers + len(num_words),))
     parts = []
     if num_numbers:
-        parts.append(embedding(inputs[:, :num_numbers], num_numbers, bins, embedding_units))
+        units = max(1, min(embedding_units, MOST_EMBEDDED // num_numbers))
+        parts.append(embedding(inputs[:, :num_numbers], num_numbers, bins, units))
         parts.append(inputs[:, num_numbers : 2 * num_numbers])
     if num_words:
         parts.append(one_hot(inputs[:, 2 * num_numbers :], num_words, most_words))
@@ -310,7 +315,8 @@ def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
     """
     encoder = model.get_layer("encoder")
     made = ("encoded", *_learned(encoder))
-    return once(x, made, lambda: predict(encoder, x, ROWS_TO_ENCODE))
+    rows = max(1, min(ROWS_TO_ENCODE, MOST_AT_ONCE // x.shape[1]))
+    return once(x, made, lambda: predict(encoder, x, rows))
 
 
 def _learned(encoder: keras.Model) -> list[Hashable]:
@@ -322,8 +328,17 @@ def _learned(encoder: keras.Model) -> list[Hashable]:
     return [*words, *moments]
 
 
-def predict(model: keras.Model, x: pd.DataFrame, batch_size: int = 2048) -> np.ndarray:
-    """Run a model of raw columns over a table, float32 (rows, outputs)."""
+def predict(model: keras.Model, x: pd.DataFrame, batch_size: int | None = None) -> np.ndarray:
+    """Run a model of raw columns over a table, float32 (rows, outputs).
+
+    Args:
+        model: From `serving`, or its encoder, then with a batch size.
+        x: Rows.
+        batch_size: Rows at once; by default as many as the width of the network allows.
+    """
+    if batch_size is None:
+        widest = math.prod(model.get_layer("network").get_layer("factors").kernel.shape)
+        batch_size = max(1, min(ROWS_TO_PREDICT, MOST_AT_ONCE // widest))
     parts = [
         model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
