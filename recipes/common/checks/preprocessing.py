@@ -58,7 +58,8 @@ def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras-io#1549
     """
     layer = _first_layer(facts)
-    if layer is None or len(facts.train.x_leaves) != 1:
+    # Of one that was not adapted D14 tells, or the caller sees to it.
+    if layer is None or layer in not_adapted(facts) or len(facts.train.x_leaves) != 1:
         return
     ((label, leaf),) = facts.train.x_leaves
     summary = columns.summarise(leaf)
@@ -71,8 +72,6 @@ def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
         if not small or not floats or np.abs(values).max() > 1:
             return
         received = f"{label} within {values.min():.3g} to {values.max():.3g}"
-    elif layer in not_adapted(facts):  # which D14 tells of, or the caller sees to
-        return
     elif (spread := _spread_after(layer, summary)) is not None and spread < SQUEEZED:
         received = f"{label} whose columns vary by {spread:.2g} after it, where 1 is meant,"
     else:
