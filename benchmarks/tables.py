@@ -3,8 +3,10 @@
 The baselines (majority or mean, a linear model, scikit-learn's HistGradientBoosting by default)
 learn from training and validation rows; the network picks its epoch by the latter and is then
 trained anew on both. Without --folds each seed splits the rows anew, a fifth of them for testing.
+With --rows, it is a table of many rows, drawn, whose time and memory are measured.
 
 Run: python -m benchmarks.tables --csv housing.csv --target median_house_value --record
+     python -m benchmarks.tables --rows 1000000 --record
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import dataclasses
 import statistics
 
 import benchmarks.recipes as of_recipes
-from benchmarks import records
+from benchmarks import large_tables, records
 from recipes import tabular
 from recipes.common import anatomy, command_line, configs, problems
 from recipes.common.errors import InputError
@@ -27,8 +29,10 @@ class Measure:
     """Seeds 0, 1, … of splits and trainings."""
     folds: int = 0
     """Folds for each seed; 0 for one split a seed."""
+    rows: int = 0
+    """Rows of a drawn table whose time and memory are measured, instead of a file's scores."""
     record: bool = False
-    """Add it to recipes/results/tables.json, under the name of the file."""
+    """Add it to recipes/results/tables.json, under the name of the file, or size."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
@@ -48,6 +52,7 @@ def measure(table: configs.TableOptions, wanted: Measure) -> dict:
     results = []
     for seed in range(wanted.seeds):
         config = dataclasses.replace(tabular.Config(), **table.told(), seed=seed)
+        config = tabular.settle(config)
         recipe = anatomy.bind(tabular, config)
         splits = recipe.load_data(config)
         parts = splits.folds(wanted.folds, seed=seed) if wanted.folds else [splits]
@@ -94,13 +99,17 @@ def main() -> None:
         table, wanted = command_line.parse(
             "python -m benchmarks.tables", __doc__, table=configs.TableOptions, measure=Measure
         )
-        if table.csv is None:
-            raise InputError("--csv: which table? Give a .csv file, and its --target")
-        result = measure(table, wanted)
-        print(describe(result))
-        if wanted.record:
+        if wanted.rows:
+            part, result = "size", large_tables.measure(wanted.rows)
+            print(large_tables.describe(result))
+        elif table.csv is None:
+            raise InputError("--csv: which table? Give a .csv file, and its --target; or --rows")
+        else:
             told = {"seeds": wanted.seeds, "folds": wanted.folds}
-            records.write_parts({table.csv.stem: {**told, **result}})
+            part, result = table.csv.stem, {**told, **measure(table, wanted)}
+            print(describe(result))
+        if wanted.record:
+            records.write_parts({part: result})
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Table:
             return splits.split(self.x, self.y, self.source, seed)
         rows, count = splits.Part(self.x, self.y), len(self.y)
         parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
-        return splits.Splits(*map(rows.take, parts), self.source)
+        return splits.Splits(*map(rows.take, parts), self.source, in_time=True)
 
 
 def read(
@@ -258,7 +258,8 @@ def _without_copies(
 
     keys = pd.util.hash_pandas_object(x.assign(**{"": y}), index=False)
     is_copy = keys.duplicated().to_numpy()
-    if is_copy.sum() <= _FEW_COPIES + 3 * _expected_copies(x[~is_copy]):
+    num_copies = is_copy.sum()
+    if num_copies <= _FEW_COPIES or num_copies <= 3 * _expected_copies(x[~is_copy]) + _FEW_COPIES:
         return x, y
     _logger.warning(
         "%s: %s rows are copies of others in every column that is used; each is taken once",

@@ -80,12 +80,14 @@ class Splits:
         validation: rows for early stopping and tuning; None once merged into train.
         test: rows for the one final measurement.
         source: where the rows came from.
+        in_time: whether the rows of the parts, one after the other, stand in the order of time.
     """
 
     train: Part
     validation: Part | None
     test: Part
     source: Source
+    in_time: bool = False
 
     def map_labels(self, function: Callable[[np.ndarray], np.ndarray]) -> "Splits":
         """Apply a function to the targets of every part, such as one-hot encoding.
@@ -130,9 +132,15 @@ class Splits:
             One Splits per fold, stratified where y holds classes.
 
         Raises:
-            datasets.DataError: num_folds or validation_fraction is out of range.
+            datasets.DataError: num_folds or validation_fraction is out of range, or the rows
+                follow one another in time.
         """
         _check_fraction("validation_fraction", validation_fraction)
+        if self.in_time:
+            raise datasets.DataError(
+                "rows in the order of time cannot be tested each by folds: the first would be "
+                "predicted from later ones; take one split, or no column of time."
+            )
         every_row = _join(self.train, self.validation, self.test)
         parts = _held_out_folds(every_row, num_folds, seed)
         return (
@@ -149,13 +157,19 @@ class Splits:
 
         Returns:
             One Splits per fold: each row of train and validation is in `validation` exactly
-            once; `test` is handed on untouched.
+            once; `test` is handed on untouched. Of rows in the order of time each fold validates
+            on the stretch that follows its training rows, and the first stretch is only learned
+            from.
 
         Raises:
             datasets.DataError: num_folds is out of range.
         """
-        parts = _held_out_folds(_join(self.train, self.validation), num_folds, seed)
-        return (Splits(rest, held_out, self.test, self.source) for rest, held_out in parts)
+        rows = _join(self.train, self.validation)
+        find = _folds_in_time if self.in_time else _held_out_folds
+        return (
+            dataclasses.replace(self, train=rest, validation=held_out)
+            for rest, held_out in find(rows, num_folds, seed)
+        )
 
 
 def split(
@@ -228,11 +242,7 @@ def _set_aside(part: Part, num_rows: int, generator: np.random.Generator) -> tup
 
 def _held_out_folds(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
     """Check at once, then give (the rest, the fold) for each fold."""
-    if not 2 <= num_folds <= len(part):
-        raise datasets.DataError(
-            f"num_folds must be 2..{len(part)}, the number of rows: received {num_folds}; "
-            f"5 and 10 are usual."
-        )
+    _check_folds(num_folds, len(part))
     generator = np.random.default_rng(seed)
     fold = np.empty(len(part), dtype=int)
     fold[_spread(part.y, generator)] = np.arange(len(part)) % num_folds  # dealt out like cards
@@ -242,6 +252,21 @@ def _held_out_folds(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Par
         (part.take(shuffled[fold != number]), part.take(shuffled[fold == number]))
         for number in range(num_folds)
     )
+
+
+def _folds_in_time(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
+    """Check at once, then give (what was before, the fold) for each fold; seed decides nothing."""
+    _check_folds(num_folds, len(part) - 1)
+    stretches = np.array_split(np.arange(len(part)), num_folds + 1)
+    return ((part.take(np.arange(stretch[0])), part.take(stretch)) for stretch in stretches[1:])
+
+
+def _check_folds(num_folds: int, most: int) -> None:
+    if not 2 <= num_folds <= most:
+        raise datasets.DataError(
+            f"num_folds must be 2..{most}, by the number of rows: received {num_folds}; "
+            f"5 and 10 are usual."
+        )
 
 
 def _spread(y: np.ndarray, generator: np.random.Generator) -> np.ndarray:

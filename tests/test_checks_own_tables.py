@@ -141,5 +141,16 @@ def test_the_check_before_training_tells_of_them(caplog):
         training.prepare(recipe, config, tabular.load_data(config), strict=True)
 
 
+def test_columns_of_any_scale_are_left_to_the_layer_that_is_adapted_later(caplog):
+    from recipes import tabular
+    from recipes.common import anatomy, training
+
+    pd.DataFrame({"a": X * 0.047, "b": DICE.normal(size=ROWS) / 21, "y": CLASS}).to_csv("table.csv")
+    config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
+    recipe = anatomy.bind(tabular, config)
+    training.prepare(recipe, config, tabular.load_data(config), strict=True)
+    assert not caplog.records
+
+
 def test_rules_are_registered():
     assert {rule.id for rule in own_tables.RULES} <= {rule.id for rule in checks.RULES}

@@ -76,7 +76,7 @@ def test_a_saved_model_knows_the_same_words(words):
     model = made(x)
     model.save("model.keras")
     loaded = keras.models.load_model("model.keras")
-    np.testing.assert_array_equal(tables.encode(loaded, x), tables.encode(model, x))
+    np.testing.assert_array_equal(tables.encode(loaded, x.copy()), tables.encode(model, x))
     np.testing.assert_array_equal(tables.predict(loaded, x), tables.predict(model, x))
 
 
@@ -107,3 +107,22 @@ def test_members_differ_and_their_mean_is_the_prediction():
     assert members.shape == (20, 3)
     assert members.std(axis=1).min() > 0
     np.testing.assert_allclose(tables.predict(model, x)[:, 0], members.mean(axis=1), rtol=1e-5)
+
+
+def test_what_was_made_of_a_table_is_made_once():
+    x, other = pd.DataFrame({"a": np.arange(20.0)}), pd.DataFrame({"a": np.arange(20.0) ** 2})
+    first, again = made(x), made(x)
+    assert tables.encode(first, x) is tables.encode(again, x)
+    elsewhere = tables.encode(made(other), x)
+    assert np.abs(elsewhere - tables.encode(first, x)).max() > 0.1, "by what it has learned"
+
+
+def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypatch):
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 12)))
+    whole = tables.predict(model := made(x), x)
+    monkeypatch.setattr(tables, "MOST_AT_ONCE", 200)
+    np.testing.assert_allclose(tables.predict(model, x), whole, atol=1e-6)
+    monkeypatch.setattr(tables, "MOST_EMBEDDED", 20)
+    narrow = made(x).get_layer("network")
+    assert narrow.get_layer("line").output.shape[1:] == (12, 1)
+    assert model.get_layer("network").get_layer("line").output.shape[1:] == (12, 2)

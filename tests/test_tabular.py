@@ -19,6 +19,7 @@ from recipes import __main__ as program
 from recipes import california_housing, iris, tabular
 from recipes.common import (
     anatomy,
+    baselines,
     command_line,
     configs,
     copying,
@@ -174,6 +175,22 @@ def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
     assert len(said[0]) == len(frame)
 
 
+def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(finished, monkeypatch):
+    config = configured(finished / "regression.csv", "rent")
+    recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
+    whole = baselines.score(recipe.PROBLEM, data)
+    monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
+    pieces = baselines.score(recipe.PROBLEM, data)["linear_regression"]
+    assert pieces == pytest.approx(whole["linear_regression"], rel=1e-4)
+    for name, number in (("MOST_NUMBERS", 1500), ("MANY_NUMBERS", 0)):
+        monkeypatch.setattr(baselines, name, number)
+    assert "of 240 rows" in baselines.describe_time(data)
+    fewer = baselines.score(recipe.PROBLEM, data)
+    assert fewer["linear_regression"] != pieces
+    assert fewer["linear_regression"]["r2"] > 0.5
+    assert fewer["gradient_boosting"] == whole["gradient_boosting"]
+
+
 def test_class_weights_find_more_of_a_rare_class():
     frame = flats("binary", 800)
     rare = frame[frame["furnished"] == "yes"].head(30)
@@ -304,6 +321,73 @@ def test_a_search_takes_the_table(finished):
     assert len(resumed.trials) == 3
     with pytest.raises(InputError, match="--target: the search in search has furnished"):
         tuning.search(resume="search", target="size", quiet=True)
+
+
+@pytest.mark.parametrize(("folds", "parts"), [(None, 2), (2, 4)])
+def test_a_search_encodes_its_rows_once(finished, folds, parts, monkeypatch):
+    encoded, predict = [], tables.predict
+
+    def watched(model, x, *rest):
+        encoded.extend([len(x)] * (model.name == "encoder"))
+        return predict(model, x, *rest)
+
+    monkeypatch.setattr(tables, "predict", watched)
+    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
+    monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
+    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
+    search(finished, recipe="tabular", trials=3, folds=folds, out=pathlib.Path("search"))
+    assert len(encoded) == parts
+
+
+@pytest.fixture
+def in_time(monkeypatch):
+    """Flats by the day, of 200 days."""
+    days = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d")
+    frame = flats("binary", 200).assign(listed=days).sample(frac=1, random_state=0)
+    frame.to_csv("days.csv", index=False)
+    return {"csv": pathlib.Path("days.csv"), "time": "listed"}
+
+
+def test_folds_of_a_table_split_by_time_validate_on_later_rows(in_time):
+    parts = tabular.load_data(configured(**in_time, target="furnished"))
+    folds = list(parts.validation_folds(4, seed=0))
+    assert len(folds) == 4
+    for fold in folds:
+        parts_of_fold = fold.train, fold.validation, fold.test
+        days = [part.x["listed_month"] * 32 + part.x["listed_day"] for part in parts_of_fold]
+        assert days[0].max() < days[1].min() <= days[1].max() < days[2].min()
+    assert sum(len(fold.validation) for fold in folds) == 160 - len(folds[0].train)
+    with pytest.raises(ValueError, match="order of time"):
+        parts.folds(4, seed=0)
+
+
+def test_a_search_by_folds_takes_a_table_split_by_time(finished, in_time, capsys, monkeypatch):
+    monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
+    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
+    told = {**in_time, "folds": 3, "trials": 1, "out": pathlib.Path("search"), "quiet": False}
+    found = search(finished, recipe="tabular", **told)
+    assert found.trials["status"].tolist() == ["ok"]
+    assert "each validates on rows after those it learns from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("most_steps", "epochs", "refit"), [(10_000, 20, True), (21, 7, False), (61, 20, True)]
+)
+def test_many_rows_are_passed_over_in_fewer_epochs(finished, most_steps, epochs, refit, capsys):
+    changes = {"most_steps": most_steps, "patience": 10, "refit": True}
+    config = configured(finished / "binary.csv", "furnished", **changes)
+    settled = tabular.settle(config)  # 300 rows, 180 to learn from in 3 steps
+    assert (settled.epochs, settled.refit) == (epochs, refit)
+    assert tabular.settle(settled) == settled
+    runs.describe_table(tabular.bind(settled).PROBLEM, tabular.load_data(settled), settled)
+    assert ("--most-steps" in capsys.readouterr().out) == (not refit)
+
+
+def test_a_search_gives_many_rows_fewer_epochs_too(finished, monkeypatch):
+    monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(most_steps=2))
+    fixed = {"csv": finished / "binary.csv", "target": "furnished"}
+    assert trials.make_config(tabular, {}, fixed).epochs == 2, "of one step each"
+    assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}).epochs == 9, "as asked for"
 
 
 def test_a_search_is_not_resumed_with_another_table(finished, monkeypatch):

@@ -113,6 +113,8 @@ def _begin(options: Options) -> tuple[plans.Plan, Store]:
         runs.describe_table(plan.problem, splits, plan.defaults)
     if plan.settings.folds:
         _check_folds(plan, splits)
+        if splits.in_time and not options.quiet:
+            print("folds in the order of time: each validates on rows after those it learns from")
     fingerprint = plan.fingerprint()
     training.prepare(plan.recipe, plan.defaults, splits)
     settings = dataclasses.asdict(plan.settings)

@@ -186,15 +186,17 @@ def begin(options: Options) -> Plan:
         data_dir=options.data_dir and str(options.data_dir.resolve()),
         max_parameters=options.max_parameters,
         engine=options.engine or "fused",
-        start=options.start_from and starting.find(options.start_from, recipe, space),
+        start=None,
         table=plain(options.told()),
         num_initial_points=initial,
         bracket_trials=num_trials if tuner == "hyperband" else None,
     )
     plan = resolve(settings)
-    monitor = _find_monitor(plan.recipe.PROBLEM, options.objective)
+    found = {"monitor": _find_monitor(plan.recipe.PROBLEM, options.objective)}
+    if options.start_from:
+        found["start"] = starting.find(options.start_from, recipe, space, options.told())
     _check_grid(plan, options)
-    return dataclasses.replace(plan, settings=dataclasses.replace(settings, monitor=monitor))
+    return dataclasses.replace(plan, settings=dataclasses.replace(settings, **found))
 
 
 def plain(table: dict) -> dict:

@@ -22,13 +22,19 @@ OF_THE_SEARCH += tuple(field.name for field in dataclasses.fields(configs.TableO
 _log = logging.getLogger(__name__)
 
 
-def find(path: pathlib.Path, recipe: types.ModuleType, space: keras_tuner.HyperParameters) -> dict:
+def find(
+    path: pathlib.Path,
+    recipe: types.ModuleType,
+    space: keras_tuner.HyperParameters,
+    table: dict | None = None,
+) -> dict:
     """Find the point of a search space that gives the Config of a run.
 
     Args:
         path: A run folder, a search folder (its best point is meant), or a config.json.
         recipe: The module.
         space: The recipe's.
+        table: What is told about a user's table.
 
     Returns:
         Values of the hyperparameters.
@@ -38,7 +44,7 @@ def find(path: pathlib.Path, recipe: types.ModuleType, space: keras_tuner.HyperP
     """
     wanted = {name: v for name, v in _read(path).items() if name not in OF_THE_SEARCH}
     found = [
-        (point, _plain(trials.make_config(recipe, point, {})))
+        (point, _plain(trials.make_config(recipe, point, table or {})))
         for point in itertools.islice(_points(space, wanted), spaces.MANY)
     ]
     point, nearest = min(found, key=lambda pair: len(_find_differences(wanted, pair[1])))

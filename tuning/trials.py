@@ -12,12 +12,13 @@ import tempfile
 import time
 import traceback
 import types
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 
 import keras
 import keras_tuner
 
-from recipes.common import anatomy, callbacks, source_files, training
+from recipes.common import anatomy, callbacks, source_files, tables, training
 from recipes.common.configs import Config
 from recipes.common.errors import InputError, NotFiniteError
 from recipes.common.problems import direction
@@ -118,6 +119,8 @@ def make_config(recipe: types.ModuleType, values: dict, fixed: dict) -> Config:
     hp = keras_tuner.HyperParameters()
     hp.values = dict(values)
     config = dataclasses.replace(anatomy.search_space(recipe, hp), **fixed)
+    if "epochs" not in fixed:
+        config = anatomy.settle(recipe, config)
     if "tuner/epochs" in values:
         config = dataclasses.replace(config, epochs=values["tuner/epochs"])
     return config
@@ -177,9 +180,24 @@ def _train_all(task: Task, done: list[dict]) -> keras.Model:
 
 def _rounds(task: Task, splits) -> Iterator[tuple[int, int, object]]:
     for repeat in range(task.repeats):
-        folds = [splits] if task.folds is None else splits.validation_folds(task.folds, task.seed)
-        for fold, part in enumerate(folds):
+        for fold, part in enumerate(_folds(task, splits)):
             yield repeat, fold, part
+
+
+_folded: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def _folds(task: Task, splits) -> Iterable:
+    """Give the parts to train on; those of a user's table are kept, with what is made of them."""
+    if task.folds is None:
+        return [splits]
+    if not tables.is_own(splits.source):
+        return splits.validation_folds(task.folds, task.seed)
+    kept = _folded.setdefault(splits, {})
+    wanted = task.folds, task.seed
+    if wanted not in kept:
+        kept[wanted] = list(splits.validation_folds(*wanted))
+    return kept[wanted]
 
 
 def _train(task: Task, recipe, config: Config, splits) -> tuple[training.Trained, dict]:

@@ -18,6 +18,11 @@ def bind(recipe: types.ModuleType, config: Config) -> types.ModuleType:
     return recipe.bind(config) if hasattr(recipe, "bind") else recipe
 
 
+def settle(recipe: types.ModuleType, config: Config) -> Config:
+    """Give a config with what the data decide about it, where a recipe lets them."""
+    return recipe.settle(config) if hasattr(recipe, "settle") else config
+
+
 def load_data(recipe: types.ModuleType, config: Config):
     """Call a recipe's load_data.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ FEW_ITERATIONS = 50
 ITERATIONS = 2000
 MANY_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
 MOST_WORDS = 100  # of a category that get a column each; the others share one
+MOST_NUMBERS = 100_000_000  # that a linear model learns a table by: 0.4 GB, and as much to prepare
+ROWS_AT_ONCE = 20_000
 
 
 def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
@@ -38,21 +41,25 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
         of many rows, has gradient boosting as well.
     """
     train = splits.merge_validation().train
-    y = problem.labels(train.y)
-    x, x_test = _flat(train.x, splits.test.x)
+    y, num_rows = problem.labels(train.y), len(splits.test)
+    few = _even_share(train)
+    x, x_test = _flat(few.x, splits.test.x)
     if problem.is_regression:
-        fitted = {"mean": _mean(y, len(x_test)), "linear_regression": _linear(x, y, x_test)}
+        linear = _linear(x, problem.labels(few.y), x_test)
+        fitted = {"mean": _mean(y, num_rows), "linear_regression": linear}
     elif problem.rule.kind == "multilabel":
-        shares = (_logistic(problems.binary(), x, column.astype(int), x_test) for column in y.T)
+        shares = (
+            _logistic(problems.binary(), x, column.astype(int), x_test)
+            for column in problem.labels(few.y).T
+        )
         fitted = {
-            "label_share": _mean(y, len(x_test)),
+            "label_share": _mean(y, num_rows),
             "logistic_regression": np.column_stack(list(shares)),
         }
     else:
-        classes = problem.classes(train.y)
         fitted = {
-            "majority_class": _majority(problem, classes, len(x_test)),
-            "logistic_regression": _logistic(problem, x, classes, x_test),
+            "majority_class": _majority(problem, problem.classes(train.y), num_rows),
+            "logistic_regression": _logistic(problem, x, problem.classes(few.y), x_test),
         }
     is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MANY_ROWS
     if tables.is_own(splits.source) or is_large:
@@ -67,15 +74,40 @@ def describe_time(splits) -> str:
     rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
     if rows * math.prod(np.shape(splits.train.x)[1:]) <= MANY_NUMBERS:
         return ""
-    return f" (a linear model on {rows:,} rows, which may take up to a minute)"
+    most = min(rows, _most_rows(splits.train.x))
+    of_all = f" of {rows:,}" if most < rows else ""
+    return f" (a linear model on {most:,}{of_all} rows, which may take up to a minute)"
 
 
-def _flat(x, x_test) -> tuple[np.ndarray, np.ndarray]:
-    """Give rows of numbers; a table's missing ones by the median, its words one-hot."""
+def _most_rows(x) -> float:
+    """Give how many rows of a table a linear model can have at once; of arrays, all."""
     if not isinstance(x, pd.DataFrame):
-        return tuple(
+        return math.inf
+    words = tables.categories(x)
+    num_columns = x.shape[1] - len(words)
+    num_columns += sum(min(x[name].nunique(), MOST_WORDS) for name in words)
+    return max(1, MOST_NUMBERS // num_columns)
+
+
+def _even_share(train):
+    """Give as many training rows as a linear model can have at once, spread over all."""
+    most = _most_rows(train.x)
+    if len(train) <= most:
+        return train
+    return train.take(np.linspace(0, len(train) - 1, most).astype("int64"))
+
+
+def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
+    """Give rows of numbers; a table's missing ones by the median, its words one-hot.
+
+    Returns:
+        Training rows, and the test rows in pieces: all at once, the words of many may be too large.
+    """
+    if not isinstance(x, pd.DataFrame):
+        x, x_test = (
             np.asarray(part).reshape(len(part), -1).astype("float32") for part in (x, x_test)
         )
+        return x, [x_test]
     from sklearn import compose, impute, preprocessing
 
     words = tables.categories(x)
@@ -89,7 +121,10 @@ def _flat(x, x_test) -> tuple[np.ndarray, np.ndarray]:
         (one_hot, words), remainder=impute.SimpleImputer(strategy="median")
     )
     types = dict.fromkeys(x.columns.difference(words), "float32")
-    return prepared.fit_transform(x.astype(types)), prepared.transform(x_test.astype(types))
+    x = prepared.fit_transform(x.astype(types))
+    starts = range(0, len(x_test), ROWS_AT_ONCE)
+    pieces = (x_test.iloc[start : start + ROWS_AT_ONCE].astype(types) for start in starts)
+    return x, map(prepared.transform, pieces)
 
 
 def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
@@ -117,10 +152,11 @@ def _mean(y: np.ndarray, rows: int) -> np.ndarray:
     return np.tile(y.mean(axis=0), (rows, 1))
 
 
-def _linear(x: np.ndarray, y: np.ndarray, x_test: np.ndarray) -> np.ndarray:
+def _linear(x: np.ndarray, y: np.ndarray, x_test: Iterable[np.ndarray]) -> np.ndarray:
     from sklearn.linear_model import LinearRegression
 
-    return LinearRegression().fit(x, y).predict(x_test).reshape(len(x_test), -1)
+    model = LinearRegression().fit(x, y)
+    return np.concatenate([model.predict(piece).reshape(len(piece), -1) for piece in x_test])
 
 
 def _majority(problem: Problem, classes: np.ndarray, rows: int) -> np.ndarray:
@@ -129,7 +165,9 @@ def _majority(problem: Problem, classes: np.ndarray, rows: int) -> np.ndarray:
     return _as_outputs(problem, shares)
 
 
-def _logistic(problem: Problem, x: np.ndarray, classes: np.ndarray, x_test) -> np.ndarray:
+def _logistic(
+    problem: Problem, x: np.ndarray, classes: np.ndarray, x_test: Iterable[np.ndarray]
+) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -142,8 +180,9 @@ def _logistic(problem: Problem, x: np.ndarray, classes: np.ndarray, x_test) -> n
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant
         model.fit(x, classes)
-    shares = np.zeros((len(x_test), len(problem.class_names)))
-    shares[:, model.classes_] = model.predict_proba(x_test)
+    found = np.concatenate([model.predict_proba(piece) for piece in x_test])
+    shares = np.zeros((len(found), len(problem.class_names)))
+    shares[:, model.classes_] = found
     return _as_outputs(problem, shares)
 
 

@@ -104,6 +104,7 @@ def main(recipe: types.ModuleType, positional: str | None = None) -> None:
         # They load TensorFlow: only after the flags.
         from recipes.common import anatomy, reports, runs
 
+        config = anatomy.settle(recipe, config)
         recipe = anatomy.bind(recipe, config)
         reports.print_run(recipe.PROBLEM, runs.run(recipe, config, options))
 

@@ -118,11 +118,18 @@ class TableOptions:
 class TableConfig(TableOptions, Config):
     """Settings of a recipe for a table of the user's."""
 
+    most_steps: Count = 10_000
+    """Steps of a training, about: a table of many rows is gone through in fewer epochs, and not
+    again with the validation rows."""
     class_weights: bool = False
     """Let the rows of a rare class count more, so that all classes count the same; probabilities
     are then too high for the rare ones."""
     threshold: Annotated[float, Range(0, 1, includes_low=False, includes_high=False)] = 0.5
     """Of two classes, the second is predicted from this probability on."""
+
+    def most_epochs(self, rows: int) -> int:
+        """Give the epochs that most_steps allow for so many training rows."""
+        return -(-self.most_steps // -(-rows // self.batch_size))
 
 
 def check_fields(settings: object) -> None:

@@ -94,6 +94,14 @@ def describe_table(problem: Problem, splits, config: Config) -> None:
     reports.print_columns(splits.source)
     if problem.class_names:
         print(reports.describe_classes(problem, splits.train.y, config.class_weights), flush=True)
+    most = config.most_epochs(len(splits.train))
+    if most < config.patience or most == config.epochs:
+        once = "" if most >= config.patience else ", not again with the validation rows"
+        print(
+            f"{config.epochs:,} epochs over {len(splits.train):,} rows{once}: about "
+            f"{config.most_steps:,} steps at most (--most-steps; in a search, --epochs)",
+            flush=True,
+        )
 
 
 def _train(recipe, config, splits, options, partial) -> training.Trained:

@@ -17,6 +17,7 @@ from recipes.common.errors import InputError
 
 MARKS = ("<!-- results -->", "<!-- /results -->")
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
+OF_ANY_TABLE = "tabular"  # its record holds a result for each table, by benchmarks.tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,8 @@ def record(name: str) -> dict | None:
 
 def describe_result(name: str) -> str:
     """Say a recipe's measured result in a few words: metric, mean ± std, how, seconds, machine."""
+    if name == OF_ANY_TABLE:
+        return _describe_tables(record("tables") or {})
     found = record(name)
     if found is None:
         return "not measured"
@@ -80,6 +83,20 @@ def describe_result(name: str) -> str:
         f"{found['headline']} {_figure(scores)} ({found['protocol']}), "
         f"{seconds:.{0 if seconds >= 10 else 1}f} s on {cores} cores"
     )
+
+
+def _describe_tables(parts: dict) -> str:
+    """Say in a few words what the recipe for any table has reached on some."""
+    shown = []
+    for name, found in parts.items():
+        if "scores" in found:  # others tell of time and memory
+            score = found["scores"]["network"]
+            digits = 0 if score["mean"] >= 1000 else 3
+            mean, std = (f"{score[one]:.{digits}f}" for one in ("mean", "std"))
+            seconds = found["seconds_of_a_training"]["median"]
+            cores = found["machine"]["cores"]
+            shown.append(f"{name} {found['metric']} {mean} ± {std}, {seconds:.0f} s")
+    return f"{'; '.join(shown)}, on {cores} cores" if shown else "not measured"
 
 
 def readme_table() -> str:

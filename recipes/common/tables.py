@@ -10,7 +10,10 @@ Babenko 2024, "TabM", there called TabM-mini).
 
 from __future__ import annotations
 
+import math
 import warnings
+import weakref
+from collections.abc import Callable, Hashable
 
 import keras
 import numpy as np
@@ -20,6 +23,11 @@ from recipes.common.problems import Problem
 
 NUMBERS, WORDS = "numbers", "words"
 NO_WORD = "[NONE]"  # stands in where no word is known: Keras wants one
+MOST_EMBEDDED = 8192  # numbers that all numbers of a row become: thousands of columns take memory
+ROWS_TO_ENCODE = 16_384  # at once: five times as fast as 2,048
+ROWS_TO_PREDICT = 2048  # at once
+MOST_AT_ONCE = 2**24  # numbers of the widest array that a prediction makes, 64 MB
+ROWS_FOR_SCALES = 100_000  # spread over all: quantiles of more would be the same
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
 
 
@@ -109,7 +117,7 @@ def network(
         num_words: Words in each category.
         most_words: Of a category that have a column of their own.
         bins: Pieces of the piecewise linear encoding of each number.
-        embedding_units: Numbers that each number becomes.
+        embedding_units: Numbers that each number becomes; fewer where there are very many columns.
         members: Of the ensemble.
         hidden_units: Of each hidden layer.
         dropout: Share of each hidden layer's outputs that is zeroed in training.
@@ -120,7 +128,8 @@ def network(
     inputs = keras.Input((2 * num_numbers + len(num_words),))
     parts = []
     if num_numbers:
-        parts.append(embedding(inputs[:, :num_numbers], num_numbers, bins, embedding_units))
+        units = max(1, min(embedding_units, MOST_EMBEDDED // num_numbers))
+        parts.append(embedding(inputs[:, :num_numbers], num_numbers, bins, units))
         parts.append(inputs[:, num_numbers : 2 * num_numbers])
     if num_words:
         parts.append(one_hot(inputs[:, 2 * num_numbers :], num_words, most_words))
@@ -208,30 +217,60 @@ def is_serving(model: keras.Model) -> bool:
     return {"encoder", "network"} <= {layer.name for layer in model.layers}
 
 
+_made: dict[int, dict[Hashable, object]] = {}
+
+
+def once(x: pd.DataFrame, name: Hashable, make: Callable[[], object]) -> object:
+    """Give what was made of a table before, or make it; forgotten together with the table.
+
+    The trainings of a search have the same rows, and mostly encoders of the same settings.
+
+    Args:
+        x: Rows, which nobody changes.
+        name: What is made, with all that it depends on besides x.
+        make: Makes it.
+    """
+    if id(x) not in _made:
+        _made[id(x)] = {}
+        weakref.finalize(x, _made.pop, id(x), None)
+    made = _made[id(x)]
+    if name not in made:
+        made[name] = make()
+    return made[name]
+
+
 def adapt(model: keras.Model, problem: Problem, x: pd.DataFrame, y: np.ndarray) -> None:
     """Let encoder and network learn scales, words, bins and the target's unit.
 
     Args:
         model: From `serving`.
         problem: Decides the form of the targets.
-        x: Training rows.
+        x: Training rows, which nobody changes any more.
         y: Training targets, shape (rows,) or (rows, 1).
     """
     encoder, network = model.get_layer("encoder"), model.get_layer("network")
-    given = arrays(x)
-    for place, name in enumerate(categories(x)):
-        _adapt_words(encoder.get_layer(f"words_{place}"), x[name])
-    if NUMBERS in given:
-        _adapt_scale(encoder.get_layer("scale"), given[NUMBERS].to_numpy("float32"))
-        scaled = encode(model, x)[:, : given[NUMBERS].shape[1]]
-        _adapt_bins(network.get_layer("bins"), scaled)
+    words = categories(x)
+    for place, name in enumerate(words):
+        layer = encoder.get_layer(f"words_{place}")
+        made = ("words", name, layer.max_tokens)
+        layer.set_vocabulary(once(x, made, lambda n=name, i=layer: _known_words(i, x[n])))
+    if len(words) < x.shape[1]:
+        scale, bins = encoder.get_layer("scale"), network.get_layer("bins")
+        few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
+        scale.adapt(once(x, "scale", lambda: _scale(_numbers(few))))
+        made = ("bins", bins.kernel.shape[1])
+        bins.set_weights(once(x, made, lambda: _bins(_scaled(scale, few), bins.kernel.shape[1])))
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(y)[:, np.newaxis])
 
 
-def _adapt_words(layer: keras.layers.StringLookup, words: pd.Series) -> None:
-    """Let a layer know the most frequent words; of equally frequent ones the first by alphabet.
+def _numbers(x: pd.DataFrame) -> np.ndarray:
+    return arrays(x)[NUMBERS].to_numpy("float32")
+
+
+def _known_words(layer: keras.layers.StringLookup, words: pd.Series) -> list[str]:
+    """Give the most frequent words for a layer; of equally frequent ones the first by alphabet.
 
     Keras saves them as the lines of a text: one that holds a line break, that stands for unknown
     words there, or that is empty and comes last, would be read as another. The former two count as
@@ -240,11 +279,14 @@ def _adapt_words(layer: keras.layers.StringLookup, words: pd.Series) -> None:
     counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     known = [word for word in counts.index if len(f"{word}.".splitlines()) == 1]
     known = [word for word in known if word != layer.oov_token][: layer.max_tokens - 1]
-    layer.set_vocabulary(sorted(known, key=bool) if any(known) else [NO_WORD])
+    return sorted(known, key=bool) if any(known) else [NO_WORD]
 
 
-def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None:
-    """Centre each number at its median; NaN counts for nothing."""
+def _scale(numbers: np.ndarray) -> np.ndarray:
+    """Give two rows whose mean is each number's median, and whose deviation is the number's.
+
+    NaN counts for nothing, and so does what is beyond the outer hundredths for the deviation.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column may be missing in all rows
         low, median, high = np.nanpercentile(numbers, (1, 50, 99), axis=0)
@@ -252,26 +294,58 @@ def _adapt_scale(layer: keras.layers.Normalization, numbers: np.ndarray) -> None
         deviation = np.nan_to_num(np.nanstd(middle.astype("float64"), axis=0))
     median = np.nan_to_num(median)
     deviation = np.where(deviation > 0, deviation, 1.0)
-    # Of these two rows the mean is the median, and the variance the square of the deviation.
-    layer.adapt(np.stack([median - deviation, median + deviation]).astype("float32"))
+    return np.stack([median - deviation, median + deviation]).astype("float32")
 
 
-def _adapt_bins(layer: keras.layers.EinsumDense, scaled: np.ndarray) -> None:
-    """Put each number's bins between its quantiles; bins of no width stay 0."""
-    bins = layer.kernel.shape[1]
-    edges = np.quantile(scaled, np.linspace(0, 1, bins + 1), axis=0).T
+def _scaled(scale: keras.layers.Normalization, x: pd.DataFrame) -> np.ndarray:
+    """Give the numbers as the encoder does, without the words, which take much longer."""
+    scaled = np.nan_to_num(keras.ops.convert_to_numpy(scale(_numbers(x))))
+    return np.clip(scaled, -FARTHEST, FARTHEST)
+
+
+def _bins(scaled: np.ndarray, num_bins: int) -> list[np.ndarray]:
+    """Give weights that put each number's bins between its quantiles; bins of no width stay 0."""
+    edges = np.quantile(scaled, np.linspace(0, 1, num_bins + 1), axis=0).T
     widths = np.diff(edges, axis=1)
     slopes = np.where(widths > 1e-6, 1 / np.maximum(widths, 1e-6), 0.0)
-    layer.set_weights([slopes, -edges[:, :-1] * slopes])
+    return [slopes, -edges[:, :-1] * slopes]
 
 
 def encode(model: keras.Model, x: pd.DataFrame) -> np.ndarray:
-    """Run the encoder over a table, float32 (rows, features)."""
-    return predict(model.get_layer("encoder"), x)
+    """Run the encoder over a table, float32 (rows, features), once for what it has learned.
+
+    Args:
+        model: From `serving`, adapted.
+        x: Rows, which nobody changes any more.
+    """
+    encoder = model.get_layer("encoder")
+    made = ("encoded", *_learned(encoder))
+    rows = max(1, min(ROWS_TO_ENCODE, MOST_AT_ONCE // x.shape[1]))
+    return once(x, made, lambda: predict(encoder, x, rows))
 
 
-def predict(model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int = 2048) -> np.ndarray:
-    """Run a model of raw columns over a table, or an array of numbers, float32 (rows, outputs)."""
+def _learned(encoder: keras.Model) -> list[Hashable]:
+    """Tell apart what encoders have learned."""
+    lookups = [one for one in encoder.layers if isinstance(one, keras.layers.StringLookup)]
+    words = [tuple(layer.get_vocabulary()) for layer in lookups]
+    scales = [one for one in encoder.layers if isinstance(one, keras.layers.Normalization)]
+    moments = [np.concatenate([one.mean, one.variance]).tobytes() for one in scales]
+    return [*words, *moments]
+
+
+def predict(
+    model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int | None = None
+) -> np.ndarray:
+    """Run a model of raw columns over a table, or an array of numbers, float32 (rows, outputs).
+
+    Args:
+        model: From `serving`, or its encoder, then with a batch size.
+        x: Rows.
+        batch_size: Rows at once; by default as many as the width of the network allows.
+    """
+    if batch_size is None:
+        widest = math.prod(model.get_layer("network").get_layer("factors").kernel.shape)
+        batch_size = max(1, min(ROWS_TO_PREDICT, MOST_AT_ONCE // widest))
     x = pd.DataFrame(x)
     parts = [
         model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})

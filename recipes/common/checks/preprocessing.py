@@ -58,7 +58,8 @@ def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras-io#1549
     """
     layer = _first_layer(facts)
-    if layer is None or len(facts.train.x_leaves) != 1:
+    # Of one that was not adapted D14 tells, or the caller sees to it.
+    if layer is None or layer in not_adapted(facts) or len(facts.train.x_leaves) != 1:
         return
     ((label, leaf),) = facts.train.x_leaves
     summary = columns.summarise(leaf)

@@ -1,0 +1,127 @@
+"""A table of many rows: the recipe's command against training on the bare matrix.
+
+Part of `python -m benchmarks.tables --rows 1000000`. The command reads a drawn table of 30 columns,
+trains one epoch, predicts, and fits the baselines. Beside it, one epoch of the same network on the
+matrix that the encoder makes, nothing else counted.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pandas as pd
+
+from recipes import tabular
+from recipes.common import anatomy, fused, tables, training
+from recipes.common.errors import RunError
+
+GOALS = {"ratio": 3, "memory_gb": 8, "preprocessing_ms_a_step": 0.5}
+WORDS = (3, 5, 8, 20, 50, 100, 300, 1000)  # in each category
+
+
+def draw(num_rows: int) -> pd.DataFrame:
+    """Draw a table: 20 numbers, some missing, 8 categories, a boolean, a date; y to predict."""
+    dice = np.random.default_rng(0)
+    numbers = dice.normal(size=(num_rows, 20))
+    words = [dice.integers(0, count, num_rows) for count in WORDS]
+    y = 2 * numbers[:, 0] + np.sin(3 * numbers[:, 1]) + numbers[:, 2] * numbers[:, 3]
+    y += sum(0.3 * (one % 3) for one in words) + 0.5 * dice.normal(size=num_rows)
+    numbers[dice.random(numbers.shape) < 0.02] = np.nan
+    days = pd.Timestamp("2018-01-01") + pd.to_timedelta(dice.integers(0, 2000, num_rows), unit="D")
+    columns = {f"number_{place}": numbers[:, place].round(4) for place in range(20)}
+    for place, one in enumerate(words):
+        columns[f"word_{place}"] = np.char.add("word ", one.astype("str"))
+    columns["is_new"] = np.where(dice.random(num_rows) < 0.3, "yes", "no")
+    return pd.DataFrame({**columns, "day": days.strftime("%Y-%m-%d"), "y": y.round(4)})
+
+
+def measure(num_rows: int) -> dict:
+    """Time command and bare training on a drawn table, each in a process of its own.
+
+    Returns:
+        Seconds of both, their ratio, what the command held in memory at most, and what encoding
+        takes: in all, and for each step of a training by the defaults.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        csv = pathlib.Path(folder) / "large.csv"
+        draw(num_rows).to_csv(csv, index=False)
+        whole = _run_command(csv, pathlib.Path(folder) / "run")
+        print(f"command: {whole}", flush=True)
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+            bare = pool.submit(_train_bare, csv).result()
+    return {
+        "rows": num_rows,
+        "columns": 30,
+        **whole,
+        **bare,
+        "ratio": round(whole["seconds"] / bare["bare_seconds"], 2),
+        "goals": GOALS,
+    }
+
+
+def _run_command(csv: pathlib.Path, out: pathlib.Path) -> dict:
+    """Run the recipe's command for one epoch."""
+    told = [str(csv), "--target", "y", "--epochs", "1", "--out", str(out)]
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "recipes.tabular", *told])
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise RunError(f"recipes.tabular ended with exit code {os.waitstatus_to_exitcode(status)}")
+    trained = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return {
+        "seconds": round(seconds, 1),
+        "train_seconds": trained["train_seconds"],
+        "memory_gb": round(used.ru_maxrss / 2**20, 2),
+    }
+
+
+def _train_bare(csv: pathlib.Path) -> dict:
+    """Train one epoch on rows that are encoded already; time the encoding by itself."""
+    config = dataclasses.replace(tabular.Config(), csv=csv, target="y", epochs=1)
+    recipe, splits = anatomy.bind(tabular, config), tabular.load_data(config)
+    model = recipe.build_model(config)
+    start = time.perf_counter()
+    training.adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
+    train, validation = (
+        (tables.encode(model, part.x), tables.targets(model, recipe.PROBLEM, part.y))
+        for part in (splits.train, splits.validation)
+    )
+    encoded = time.perf_counter()
+    network = tables.trained_part(model, recipe.PROBLEM)
+    settings = {"batch_size": config.batch_size, "validation_data": validation, "verbose": 0}
+    fused.fit(network, *train, **settings)
+    end = time.perf_counter()
+    steps = -(-len(splits.train) // config.batch_size)
+    steps *= tabular.settle(dataclasses.replace(config, epochs=tabular.Config.epochs)).epochs
+    return {
+        "bare_seconds": round(end - encoded, 1),
+        "preprocessing_seconds": round(encoded - start, 2),
+        "steps_of_a_training": steps,
+        "preprocessing_ms_a_step": round(1000 * (encoded - start) / steps, 3),
+    }
+
+
+def describe(result: dict) -> str:
+    """Write the result as a Markdown table."""
+    shown = {
+        f"command, {result['rows']:,} rows": f"{result['seconds']} s",
+        "bare matrix, one epoch": f"{result['bare_seconds']} s",
+        "ratio": f"{result['ratio']} (goal {GOALS['ratio']})",
+        "memory": f"{result['memory_gb']} GB (goal {GOALS['memory_gb']})",
+        "preprocessing a step": f"{result['preprocessing_ms_a_step']} ms (goal "
+        f"{GOALS['preprocessing_ms_a_step']})",
+    }
+    rows = (f"| {name} | {figure} |" for name, figure in shown.items())
+    return "\n".join(["| work | measured |", "|---|---|", *rows])
