@@ -9,7 +9,8 @@ Copy: python -m recipes copy digits ../my_project
 
 Tried, accuracy on validation rows of ten folds (standard error 0.002 to 0.003), where this reached
 0.986 and a support vector machine 0.983: 60 epochs without shifts 0.980, with noise instead 0.982,
-with 512 units 0.981; shifts and dropout 0.4 0.983, in 60 epochs 0.974, with turns as well 0.982.
+with 512 units 0.981; shifts and dropout 0.4 0.983, in 60 epochs 0.974, with turns as well 0.982;
+This in 300 epochs, or with 512 units, 0.986 too.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def test_a_copy_is_in_style_and_asks_for_no_docstrings(recipe, tmp_path):
     assert run(tmp_path / "mine", "-m", "ruff", "check") == "All checks passed!\n"
     source = (tmp_path / f"mine/recipes/{name}.py").read_text("utf-8")
     assert "recipes copy" not in source
-    assert f"Result: none yet; {copying.result_of(recipe)}".rstrip("; ") in source
+    assert f"Result: none; {copying.result_of(recipe)}".rstrip("; ") in source
     readme = (tmp_path / "mine/README.md").read_text("utf-8")
     block = readme.split("```")[1]
     assert len({line.index("#") for line in block.splitlines() if "#" in line}) == 1

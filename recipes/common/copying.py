@@ -409,7 +409,7 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     source = re.sub(rf"(python -m (?:recipes\.|tuning )){recipe}\b", rf"\g<1>{name}", source)
     source = source.replace(f'name="{recipe}"', f'name="{name}"')
     source = re.sub(r"^Copy: .*\n", "", source, flags=re.MULTILINE, count=1)  # no command there
-    result = "; ".join(filter(None, ["none yet", result_of(recipe)]))
+    result = "; ".join(filter(None, ["none", result_of(recipe)]))
     return re.sub(r"^Result: .*$", f"Result: {result}", source, flags=re.MULTILINE, count=1)
 
 
