@@ -238,7 +238,7 @@ def test_a_single_file_replaces_no_other(tmp_path):
 
 def test_an_unknown_recipe_is_refused(tmp_path):
     for write in (copying.copy, minimal.copy):
-        with pytest.raises(InputError, match=r"did you mean fmnist\?.*fmnist, iris"):
+        with pytest.raises(InputError, match=r"did you mean fmnist\?.*fmnist, fmnist_cnn, iris"):
             write("fmist", tmp_path / "mine")
 
 
