@@ -3,9 +3,14 @@
 Problem: multiclass with integer labels, logits and sparse categorical cross-entropy.
 Data: 70,000 grey images of 28x28 pixels, 10,000 of them for testing (Zalando Research, MIT).
 Result: not measured
+Published: 0.925 below 100,000 parameters (zalandoresearch), 0.9234 DeepOBS (10 seeds)
 Run: python -m recipes.fmnist_cnn
 Tune: python -m tuning fmnist_cnn --tuner random --trials 10 --epochs 10
 Copy: python -m recipes copy fmnist_cnn ../my_project
+
+Tried, on validation rows by seed 0: 24 epochs 0.942; half the filters, without shifts, 0.921 in 4
+epochs. In bfloat16 an epoch takes 0.6 of the time in float32; shifting by the nearest pixel costs a
+quarter of interpolation; pooling comes before normalisation, which then has a quarter to do.
 """
 
 from __future__ import annotations
