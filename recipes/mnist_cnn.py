@@ -43,8 +43,6 @@ class Config(configs.DownloadedConfig):
     """Filters of each convolution; an image has half the height and width after each."""
     dropout: configs.Fraction = 0.2
     """Share of the last hidden layer's outputs that is zeroed in training."""
-    precision: configs.Precision = "auto"
-    """Of the hidden layers' arithmetic; auto takes mixed_bfloat16 where the processor has it."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -3,12 +3,11 @@
 import dataclasses
 import typing
 
-import keras
 import numpy as np
 import pytest
 
-from recipes import diabetes, iris, mnist_cnn
-from recipes.common import anatomy, configs, precision, training
+from recipes import diabetes, iris
+from recipes.common import configs, training
 
 
 def short(recipe, **changes):
@@ -67,27 +66,3 @@ def test_every_optimizer_learns_a_target_of_large_numbers(optimizer):
     config, splits = short(diabetes, **changes)
     losses = training.train(diabetes, config, splits).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "flags", "dtype"),
-    [
-        ("auto", "flags : fpu avx512_bf16", "bfloat16"),
-        ("auto", "flags : fpu avx512f", "float32"),
-        ("auto", None, "float32"),
-        ("mixed_bfloat16", None, "bfloat16"),
-        ("float32", "flags : fpu amx_bf16", "float32"),
-    ],
-)
-def test_hidden_layers_calculate_in_the_precision_that_the_processor_has(
-    wanted, flags, dtype, monkeypatch, tmp_path
-):
-    file = tmp_path / "cpuinfo"
-    if flags is not None:
-        file.write_text(f"processor : 0\n{flags}\n")
-    monkeypatch.setattr(precision, "CPU_INFO", file)
-    model = anatomy.build_model(mnist_cnn, mnist_cnn.Config(precision=wanted))
-    assert {layer.compute_dtype for layer in model.layers[1:-1]} == {dtype}
-    assert model.layers[-1].compute_dtype == "float32"
-    assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32"

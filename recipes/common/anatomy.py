@@ -7,7 +7,6 @@ import types
 
 import keras
 
-from recipes.common import precision
 from recipes.common.checks.facts import Facts
 from recipes.common.configs import Config
 from recipes.common.errors import InputError
@@ -51,7 +50,7 @@ def load_data(recipe: types.ModuleType, config: Config):
 
 
 def build_model(recipe: types.ModuleType, config: Config) -> keras.Model:
-    """Call a recipe's build_model, its layers in the config's precision where it has one.
+    """Call a recipe's build_model.
 
     Returns:
         The compiled model.
@@ -59,8 +58,7 @@ def build_model(recipe: types.ModuleType, config: Config) -> keras.Model:
     Raises:
         InputError: If it gives anything else, or lacks a metric that the run cannot do without.
     """
-    with precision.policy(getattr(config, "precision", None)):
-        model = recipe.build_model(config)
+    model = recipe.build_model(config)
     compiled = "end it with `return PROBLEM.compile(model, optimizer)`"
     if not isinstance(model, keras.Model):
         raise _wrong(recipe, "build_model", model, f"a keras.Model; {compiled}")

@@ -46,7 +46,6 @@ Seed = Annotated[int, Range(0, 2**32 - 1)]
 Units = tuple[Count, ...]
 Optimizer = Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
-Precision = Literal["auto", "float32", "mixed_bfloat16"]  # the latter: Keras's dtype policies
 
 
 @dataclasses.dataclass(frozen=True)

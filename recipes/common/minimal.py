@@ -60,8 +60,7 @@ RANGES = {
 LINE_LENGTH = 100
 MOST_LINES = 150
 SAME_NAMES = {"keras", "math", "np"}  # a recipe that says so means what a single file imports
-# Keras itself knows one place for each set, and calculates in float32.
-LEFT_OUT = ("data", "data_dir", "precision")
+LEFT_OUT = ("data", "data_dir")  # Keras itself knows one place for each set
 # Meanings that are too long to stand beside their fields.
 SHORT = {
     "schedule": "Cosine: the rate falls to 0",
