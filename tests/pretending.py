@@ -25,5 +25,6 @@ def run(order, task):
         time.sleep(0.05)  # until what was said has left the process
         os.kill(os.getpid(), values["signal"])
     time.sleep(values.get("sleep", 0))
-    trial = records.Trial(number, {"process": os.getpid()}, scores=[1.0])
+    held = values.get("memory")
+    trial = records.Trial(number, {"process": os.getpid()}, scores=[1.0], memory=held)
     return on_worker.Done(worker.address, trial, None)

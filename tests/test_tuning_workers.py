@@ -262,6 +262,13 @@ def test_a_process_runs_as_many_trials_as_it_is_told_to():
     assert len(set(processes)) >= 5
 
 
+def test_a_process_that_holds_too_much_memory_is_exchanged():
+    with two_workers(max_memory=500) as team:
+        done = run_on(team, [{"sleep": 0.05, "memory": 501.0}, *[{"sleep": 0.05}] * 5])
+    processes = [trial.values["process"] for trial in done]
+    assert processes.count(processes[0]) == 1
+
+
 def test_a_worker_that_differs_is_sent_away_and_named(caplog):
     with two_workers() as team:
         done = run_on(team, [{"refused_by": 0, "sleep": 0.05}] * 6)
@@ -395,6 +402,23 @@ def test_without_dask_one_line_says_how_to_get_it(monkeypatch, told):
     with pytest.raises(InputError, match=r"needs Dask, .*: pip install distributed"):
         Options(recipe="iris", **told)
     assert not Options(recipe="iris", workers=1).is_shared
+
+
+def grow(task):
+    """Stand in for `trials.run` in a forked process."""
+    process, memory = os.getpid(), 400.0 + 100 * (task.number == 1)
+    trial = records.Trial(task.number, {"process": process}, scores=[1.0], memory=memory)
+    return trial, None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
+    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(trials, "run", grow)
+    with workers.runner(9, recipe_files.hash_code("iris"), max_memory=450) as run:
+        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(4)]
+    first, second, third, fourth = (trial.values["process"] for trial in done)
+    assert first == second != third == fourth
 
 
 def freeze(task):

@@ -57,6 +57,7 @@ class Cluster:
         order: What a worker has to be like.
         timeout: Seconds that a trial may take; None sets no limit.
         isolate: Trials of one process; None sets no limit.
+        max_memory: MB that a process may hold after a trial to be given another one.
         run: What a worker runs.
     """
 
@@ -67,10 +68,11 @@ class Cluster:
         *,
         timeout: float | None = None,
         isolate: int | None = None,
+        max_memory: float | None = None,
         run: Callable[[on_worker.Order, dict], object] = on_worker.run,
     ):
         self._client, self._order, self._run = client, order, run
-        self._timeout, self._isolate = timeout, isolate
+        self._timeout, self._isolate, self._max_memory = timeout, isolate, max_memory
         self._ended: queue.SimpleQueue = queue.SimpleQueue()
         self._futures: dict[int, distributed.Future] = {}
         self._tasks: dict[int, trials.Task] = {}
@@ -184,7 +186,7 @@ class Cluster:
             return None
         self._forget(number)
         held = self._trials_of[said.address] = self._trials_of.get(said.address, 0) + 1
-        if held == self._isolate:
+        if held == self._isolate or workers.holds_too_much(said.trial, self._max_memory):
             self._restart([said.address])
         return said.trial, said.model
 
@@ -341,7 +343,8 @@ def gather(plan: plans.Plan, store: Store, options: Options) -> Iterator[Cluster
     timeout = options.trial_timeout and seconds(options.trial_timeout)
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(place)
-        team = Cluster(client, order, timeout=timeout, isolate=options.isolate)
+        limits = {"isolate": options.isolate, "max_memory": options.max_memory}
+        team = Cluster(client, order, timeout=timeout, **limits)
         stack.callback(team.close)
         try:
             yield team

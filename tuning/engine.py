@@ -218,7 +218,8 @@ def _gather_team(plan, store: Store, options: Options) -> Iterator[workers.Team]
             yield team
         return
     timeout = options.trial_timeout and seconds(options.trial_timeout)
-    with workers.runner(options.isolate, store.description["code"], timeout) as run_task:
+    limits = {"timeout": timeout, "max_memory": options.max_memory}
+    with workers.runner(options.isolate, store.description["code"], **limits) as run_task:
         yield workers.Alone(run_task)
 
 
@@ -239,9 +240,11 @@ def _limits(store: Store, options: Options) -> Callable[[], str | None]:
             return None
         if time.monotonic() >= end:
             return f"--max-time {options.max_time}"
+        if options.is_shared or options.isolate:  # then the process is exchanged, not the search
+            return None
         last = max(store.trials, key=lambda trial: trial.ended_as)
-        limit, held = options.max_memory, last.memory
-        return f"--max-memory {limit}" if limit and held and held > limit else None
+        ended = workers.holds_too_much(last, options.max_memory)
+        return f"--max-memory {options.max_memory}" if ended else None
 
     return is_over
 

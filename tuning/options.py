@@ -64,7 +64,8 @@ class Options(configs.TableOptions):
     max_time: Annotated[str | None, takes("TIME", "no limit")] = None
     """Start no trial after this time, such as 90s, 30m or 2h; the search can be resumed."""
     max_memory: Annotated[configs.Count | None, takes("MB", "no limit")] = None
-    """Start no trial while the process holds more memory; the search can be resumed."""
+    """Exchange a process of trials (--workers, --isolate) that holds more for a fresh one; without
+    these, end the search, which can be resumed."""
     isolate: Annotated[configs.Count | None, takes("N", "all in this process")] = None
     """Train in a process of its own, a fresh one every N trials."""
     workers: Annotated[configs.Count | None, takes("N", "1, this process")] = None

@@ -63,10 +63,18 @@ class Worker:
         num_trials: Trials of one process.
         code: What `recipe_files.hash_code` gave when the search began.
         timeout: Seconds that a trial may take.
+        max_memory: MB that a process may hold after a trial to be given another one.
     """
 
-    def __init__(self, num_trials: int, code: dict[str, str], timeout: float | None = None):
+    def __init__(
+        self,
+        num_trials: int,
+        code: dict[str, str],
+        timeout: float | None = None,
+        max_memory: float | None = None,
+    ):
         self.num_trials, self.code, self.timeout = num_trials, code, timeout
+        self.max_memory = max_memory
         self._process, self._end, self._left = None, None, 0
 
     def run(self, task: trials.Task) -> Result:
@@ -82,7 +90,10 @@ class Worker:
         try:
             self._end.send(task)
             if self._end.poll(self.timeout):
-                return self._end.recv()
+                trial, model = self._end.recv()
+                if holds_too_much(trial, self.max_memory):
+                    self._left = 0
+                return trial, model
             self._left = 0  # the process is ended before the next trial, or at the end
             return timed_out(task, self.timeout), None
         except (EOFError, OSError):
@@ -132,9 +143,17 @@ def timed_out(task: trials.Task, timeout: float) -> records.Trial:
     return records.Trial(task.number, task.values, "timeout", error, seconds=timeout)
 
 
+def holds_too_much(trial: records.Trial, max_memory: float | None) -> bool:
+    """Tell whether a process held more memory after a trial than it may, both in MB."""
+    return bool(max_memory and trial.memory and trial.memory > max_memory)
+
+
 @contextlib.contextmanager
 def runner(
-    isolate: int | None, code: dict[str, str], timeout: float | None = None
+    isolate: int | None,
+    code: dict[str, str],
+    timeout: float | None = None,
+    max_memory: float | None = None,
 ) -> Iterator[Callable[[trials.Task], Result]]:
     """Give what runs a trial: in this process, or in others.
 
@@ -142,12 +161,13 @@ def runner(
         isolate: Trials of one process; None runs all in this one.
         code: What `recipe_files.hash_code` gave when the search began.
         timeout: Seconds that a trial may take in another process.
+        max_memory: MB that such a process may hold after a trial to be given another one.
     """
     if isolate is None:
         with trials.light_collection():
             yield lambda task: trials.run(task)  # looked up late, so that a test can replace it
         return
-    worker = Worker(isolate, code, timeout)
+    worker = Worker(isolate, code, timeout, max_memory)
     try:
         yield worker.run
     finally:
