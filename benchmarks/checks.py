@@ -131,7 +131,7 @@ def time_once(name: str) -> dict[str, float]:
         start = time.perf_counter()
         checks.check_splits(model, splits)
         halfway = time.perf_counter()
-        training.adapt(model, recipe.PROBLEM, training.to_array(splits.train.x), splits.train.y)
+        training.adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
         adapted = time.perf_counter()
         checks.check_untrained(model, splits)
         seconds[key] = time.perf_counter() - adapted + halfway - start

@@ -170,7 +170,7 @@ def table(figures: dict) -> str:
         "|---|---|---|---|---|",
     ]
     for name, result in figures["contestants"].items():
-        ratio = f"**{figures['ratio']['mean']:.1f}** (goal {GOAL:g})" if name == "ours" else "1.0"
+        ratio = f"**{figures['ratio']['mean']:.1f}** (goal {GOAL:g})" if name == "ours" else ""
         lines.append(
             f"| {name} | {result['accuracy']['mean']:.4f} ± {result['accuracy']['std']:.4f} "
             f"| {result['seconds']['mean']:.1f} ± {result['seconds']['std']:.1f} "

@@ -797,3 +797,20 @@ def test_the_benchmark_measures_stock_ours_and_peers():
     assert result["loss"]["ours"] == pytest.approx(result["loss"]["stock"], rel=0.2)
     assert {"stock", "ours", "scikit-learn"} <= set(result["seconds_of_an_epoch"])
     assert "| dense | ours |" in epochs.table({"dense": result})
+
+
+@pytest.mark.parametrize(
+    ("x", "told"), [(X, {"batch_size": -1}), (X[:, 0], {}), (X, {"class_weight": {0: "heavy"}})]
+)
+def test_what_keras_refuses_is_refused_in_its_words(x, told):
+    def message(fit):
+        model = keras.Sequential([layers.Dense(1, activation="sigmoid", name="dense")])
+        model.compile("adam", "binary_crossentropy")
+        with pytest.raises((ValueError, TypeError)) as caught:
+            fit(model, x, BINARY, verbose=0, **told)
+        return str(caught.value).splitlines()[0].replace("sequential_1", "sequential")
+
+    keras.backend.clear_session()
+    ours = message(fused.fit)
+    keras.backend.clear_session()
+    assert ours == message(keras.Model.fit)

@@ -381,8 +381,11 @@ def test_workers_that_all_go_away_end_the_search(monkeypatch):
     ("told", "message"),
     [
         ({"workers": 2, "scheduler": "one:8786"}, "--workers and --scheduler: give one of the two"),
-        ({"scheduler": "tcp://one:8786"}, "--scheduler: received tcp://one:8786, expected HOST"),
-        ({"scheduler": "one"}, "--scheduler: received one, expected HOST:PORT"),
+        ({"scheduler": "tcp://one:8786"}, "--scheduler: received 'tcp://one:8786', expected HOST"),
+        ({"scheduler": "one"}, "--scheduler: received 'one', expected HOST:PORT"),
+        ({"scheduler": ""}, "--scheduler: received '', expected HOST:PORT"),
+        ({"scheduler": "one:99999"}, "--scheduler: received 'one:99999', expected HOST:PORT"),
+        ({"workers": 100_000}, "--workers: received 100000, expected at most"),
         ({"trial_timeout": "5m"}, "--trial-timeout: only a trial in a process of its own can be"),
         ({"workers": 2, "trial_timeout": "soon"}, "--trial-timeout: received 'soon', expected"),
         ({"workers": 2, "verbose": True}, "--verbose: shows the epochs of one trial at a time"),

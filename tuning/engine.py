@@ -272,9 +272,10 @@ def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -
         store.discard()
         if is_verbose:
             print(trial.traceback, file=sys.stderr)
+        advice = "; give it longer, or fewer --epochs" if trial.status == "timeout" else ""
         raise RunError(
             f"trial 0, the recipe's defaults, failed ({trial.status}): {trial.error}; "
-            "nothing was kept"
+            f"nothing was kept{advice}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import pathlib
 import re
 from typing import Annotated, Literal, get_args
@@ -67,7 +68,7 @@ class Options(configs.TableOptions):
     """Exchange a process of trials (--workers, --isolate) that holds more for a fresh one; without
     these, end the search, which can be resumed."""
     isolate: Annotated[configs.Count | None, takes("N", "all in this process")] = None
-    """Train in a process of its own, a fresh one every N trials."""
+    """Train in a process of its own (of each worker), a fresh one every N trials."""
     workers: Annotated[configs.Count | None, takes("N", "1, this process")] = None
     """Trials at a time, each in a process of its own; the cores are divided among them."""
     trial_timeout: Annotated[str | None, takes("TIME", "no limit")] = None
@@ -116,10 +117,10 @@ class Options(configs.TableOptions):
 
     def _check_places(self) -> None:
         """Check what says where the trials run."""
-        if self.workers and self.scheduler:
+        if self.workers and self.scheduler is not None:
             raise InputError("--workers and --scheduler: give one of the two")
         if self.is_shared and importlib.util.find_spec("distributed") is None:
-            flag = "--scheduler" if self.scheduler else "--workers"
+            flag = "--workers" if self.scheduler is None else "--scheduler"
             raise InputError(f"{flag}: needs Dask, which is not installed: pip install distributed")
         if self.is_shared and self.verbose:
             raise InputError("--verbose: shows the epochs of one trial at a time; leave it away")
@@ -128,14 +129,30 @@ class Options(configs.TableOptions):
                 "--trial-timeout: only a trial in a process of its own can be ended; add "
                 "--isolate 20, or --workers 2"
             )
-        if self.scheduler and not re.fullmatch(r"(\[[^]]+\]|[^:/\s]+):\d+", self.scheduler):
-            raise InputError(f"--scheduler: received {self.scheduler}, expected HOST:PORT")
+        self._check_scheduler()
         tls = [path for path in (self.tls_ca, self.tls_cert, self.tls_key) if path is not None]
         if tls and not (self.scheduler and len(tls) == 3):
             raise InputError("--tls-ca, --tls-cert and --tls-key: give all three, with --scheduler")
         for path in tls:
             if not path.is_file():
                 raise InputError(f"{path}: no such file; expected a certificate or a key (PEM)")
+
+        most = max(2, os.cpu_count() or 1)
+        if (self.workers or 1) > most:
+            raise InputError(
+                f"--workers: received {self.workers}, expected at most {most}, the cores of this "
+                "machine; --scheduler takes several machines"
+            )
+
+    def _check_scheduler(self) -> None:
+        if self.scheduler is None:
+            return
+        match = re.fullmatch(r"(\[[^]]+\]|[^:/\s]+):(\d{1,5})", self.scheduler)
+        if not match or not 0 < int(match[2]) < 2**16:
+            raise InputError(
+                f"--scheduler: received {self.scheduler!r}, expected HOST:PORT, such as "
+                "10.0.0.1:8786"
+            )
 
     @property
     def is_shared(self) -> bool:

@@ -173,7 +173,8 @@ class Job:
             with _one_at_a_time:
                 self._programs.step(kind, self, data)
         except Exception as error:
-            reason = f"tracing its {kind} failed with {type(error).__name__}: {error}"
+            first_line = str(error).strip().partition("\n")[0]
+            reason = f"tracing its {kind} failed with {type(error).__name__}: {first_line}"
             raise eligibility.Unsupported(reason) from error
 
     def run(

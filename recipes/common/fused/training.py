@@ -35,7 +35,9 @@ def fit(
 
     The training is the same: each step is Keras's own `train_step` on a batch of the same size, in
     shuffled order. What cannot run this way goes to `model.fit`, and the reason is logged once.
-    Batches are shuffled from a seed that `keras.utils.set_random_seed` determines.
+    Batches are shuffled from a seed that `keras.utils.set_random_seed` determines. Two things
+    differ: a layer that was frozen after `compile` is frozen, and NaN in the inputs gives a loss
+    of NaN, where TensorFlow's graph optimizer may take a ReLU of NaN for 0.
 
     Args:
         model: Compiled Keras model. Afterwards it is what `model.fit` would leave.
@@ -43,7 +45,8 @@ def fit(
         y: Targets, of the same forms.
         batch_size: Rows in a step; the last step of an epoch takes what is left.
         epochs: Number of the last epoch, counted from 1.
-        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch.
+        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch. In place of
+            Keras's validation_split, which takes the last rows.
         callbacks: As in Keras. Those with hooks for single batches go to `model.fit`.
         class_weight: Class index -> weight in the loss.
         sample_weight: Weights in the loss, shape (rows,).
@@ -55,8 +58,8 @@ def fit(
         History with the keys and values that `model.fit` gives.
     """
     arguments = {name: value for name, value in locals().items() if name != "model"}
-    if epochs <= initial_epoch:
-        return model.fit(**arguments)  # nothing to train; the callbacks begin and end
+    if epochs <= initial_epoch or (batch_size or 32) < 1:
+        return model.fit(**arguments)  # nothing to train, callbacks begin and end; or an error
     try:
         eligibility.check_model(model)
         eligibility.check_callbacks(callbacks)
@@ -156,6 +159,9 @@ def _build(model: keras.Model, data: tuple) -> None:
     """Create what Keras creates at a first step: the variables of layers, metrics, optimizer."""
     if model.built and model.optimizer.built and all(getattr(m, "built", 1) for m in model.metrics):
         return
+    if not model.built and any(array.shape.rank == 1 for array in keras.tree.flatten(data[0])):
+        # A Sequential model would keep the shape of two such rows, and `fit` then speak of that.
+        raise eligibility.Unsupported("the model is not built, and its inputs have no columns")
     # Two rows: of a single row, Keras cannot tell targets of one column from a column of one row.
     x, y, *weights = keras.tree.map_structure(lambda array: array[:2], data)
     try:
