@@ -8,7 +8,7 @@ Run: python -m recipes.mnist_cnn
 Tune: python -m tuning mnist_cnn --tuner random --trials 10
 Copy: python -m recipes copy mnist_cnn ../my_project
 
-Tried, accuracy on validation rows by seed 0, where this reached 0.991: AdamW 0.991, batches of 64
+Tried, accuracy on validation rows by seed 0, where 5 epochs reached 0.991: AdamW 0.991, batches of 64
 0.990, shifted images or one pooling less 0.992 in twice the time.
 """
 
@@ -35,7 +35,7 @@ PROBLEM = problems.multiclass(mnist.CLASS_NAMES)
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each is a flag of the same name."""
 
-    epochs: configs.Count = 5
+    epochs: configs.Count = 4
     batch_size: configs.Count = 128
     learning_rate: configs.Positive = 0.01
     schedule: configs.Schedule = "cosine"
