@@ -2,7 +2,7 @@
 
 Problem: multiclass with integer labels, logits and sparse categorical cross-entropy.
 Data: 70,000 grey images of 28x28 pixels, 10,000 of them for testing (Zalando Research, MIT).
-Result: not measured
+Result: accuracy 0.9326 ± 0.0005 (5 seeds), 253 s on 2 cores
 Published: 0.925 below 100,000 parameters (zalandoresearch), 0.9234 DeepOBS (10 seeds)
 Run: python -m recipes.fmnist_cnn
 Tune: python -m tuning fmnist_cnn --tuner random --trials 10 --epochs 10
