@@ -83,6 +83,12 @@ def test_figures_of_speed_are_those_of_the_records():
         for contestant in tutorial["contestants"].values()
     ]
     assert f"| {cells[0]} | {cells[1]} | {tutorial['ratio']['mean']:.1f} |" in readme
+    longer = tutorial["contestants"]["ours, longer"]
+    ends = f"ends at {longer['accuracy']['mean']:.3f} after {longer['seconds']['mean']:.1f} s"
+    assert ends in readme
+    dense, convolution = (f"{one['seconds']['mean']:.1f} s" for one in result("race").values())
+    assert f"`fmnist` takes {dense} and `fmnist_cnn` {convolution}" in readme
+    assert all(one["seeds_that_reach_it"] == 5 for one in result("race").values())
 
 
 FUNCTIONS = ("branin 30", "hartmann 30", "mixed 30")
@@ -116,6 +122,9 @@ def test_figures_of_tables_are_those_of_the_record():
         for name in ("network", "gradient_boosting", "logistic_regression")
     )
     assert f"accuracy {network} against {boosting} and {linear} of logistic regression" in readme
+    size = result("tables")["size"]
+    told = f"in {size['seconds']:.0f} s and {size['memory_gb']:.1f} GB, {size['ratio']:.1f} times"
+    assert told in " ".join(readme.split())
 
 
 def test_searches_were_killed_as_often_as_it_says():
