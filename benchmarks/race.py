@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
-import time
 from typing import Annotated, Literal
 
 import tyro
 
-from benchmarks import records
+from benchmarks import fresh, records
 from recipes.common import command_line, configs
-from recipes.common.errors import InputError, RunError
+from recipes.common.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,13 +124,7 @@ def train(name: str, seed: int, part: Part) -> None:
 
 def run(name: str, seed: int, part: Part) -> dict:
     """Run a contestant in a fresh process; give its figures with the seconds of the process."""
-    code = f"import recipes; from benchmarks import race; race.train({name!r}, {seed}, {part!r})"
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise RunError(f"{name} failed: {done.stderr.strip().splitlines()[-1]}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "seconds": seconds}
+    return fresh.call("race", f"train({name!r}, {seed}, {part!r})")
 
 
 def measure(name: str, num_seeds: int, part: Part) -> dict:

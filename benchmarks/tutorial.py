@@ -15,13 +15,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import subprocess
-import sys
 import time
 
-from benchmarks import records
+from benchmarks import fresh, records
 from recipes.common import command_line, configs
-from recipes.common.errors import RunError
 
 GOAL = 3.0
 ACCURACY = 0.883
@@ -113,15 +110,7 @@ def train(contestant: str, seed: int) -> None:
 
 def _run(contestant: str, seed: int) -> dict:
     """Run a contestant in a fresh process; give its figures with the seconds of the process."""
-    code = (
-        f"import recipes; from benchmarks import tutorial; tutorial.train({contestant!r}, {seed})"
-    )
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise RunError(f"{contestant} failed: {done.stderr.strip().splitlines()[-1]}")
-    return {**json.loads(done.stdout.splitlines()[-1]), "seconds": seconds}
+    return fresh.call("tutorial", f"train({contestant!r}, {seed})")
 
 
 def measure(num_seeds: int) -> dict:

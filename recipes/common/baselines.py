@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from recipes.common import problems, tables, training
+from recipes.common.checks import reading
 from recipes.common.problems import Problem
 
 # Beyond this many numbers, logistic regression stops after few iterations: on Fashion-MNIST it is
@@ -94,7 +95,7 @@ def _even_share(train):
     most = _most_rows(train.x)
     if len(train) <= most:
         return train
-    return train.take(np.linspace(0, len(train) - 1, most).astype("int64"))
+    return train.take(reading.spread(len(train), most))
 
 
 def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:

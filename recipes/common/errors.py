@@ -15,3 +15,12 @@ class RunError(RuntimeError):
 
 class NotFiniteError(RunError):
     """The loss became NaN or infinite before any epoch was good."""
+
+
+def first_line(error: BaseException) -> str:
+    """Say what an error says, in one line without a terminal's colours."""
+    text = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Keras wraps errors of a layer's call; what went wrong stands in the line below.
+    wrapped = len(lines) > 1 and lines[0].startswith("Exception encountered")
+    return lines[wrapped] if lines else type(error).__name__

@@ -11,6 +11,7 @@ import pandas as pd
 from keras.src import backend
 from keras.src.backend.common import global_state
 
+from recipes.common import errors
 from recipes.common.checks import reading, running
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
@@ -87,7 +88,7 @@ def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
                 if (made := make(facts.model)) is not None:
                     backend.compute_output_spec(made, y, outputs)
         except Exception as error:  # Keras has many, and the user's own raise what they like
-            yield what, reading.first_line(error)
+            yield what, errors.first_line(error)
 
 
 def _make_loss(model: keras.Model) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from recipes.common import tables
+from recipes.common import errors, tables
 from recipes.common.checks import activations, losses, reading, running
 from recipes.common.checks.heads import Head, metric_name
 from recipes.common.checks.reading import Part
@@ -192,7 +192,7 @@ class Facts:
             with running.undisturbed():
                 return running.call(self.model, running.first_batch(self.model, self.train).x)
         except Exception as error:  # whatever the user's own `call` raises
-            self.notes.append(f"the model was not run: {reading.first_line(error)}")
+            self.notes.append(f"the model was not run: {errors.first_line(error)}")
             return []
 
     def _head(self, place: int, names: list[str], tensors: list) -> Head:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from recipes.common import errors
 from recipes.common.checks import activations, preprocessing, reading, running
 from recipes.common.checks.facts import Facts
 from recipes.common.checks.findings import Finding, rule_list
@@ -189,9 +190,9 @@ def take(facts: Facts) -> Step | None:
         with running.undisturbed():
             _, outputs, gradients = running.gradients(facts.model, batch.x, loss)
     except tf.errors.InvalidArgumentError as error:
-        return Step([], [], [], [], [], reading.first_line(error).rpartition("}} ")[2])
+        return Step([], [], [], [], [], errors.first_line(error).rpartition("}} ")[2])
     except Exception as error:  # whatever the user's own layers and losses raise
-        facts.notes.append(f"the first step was not tried: {reading.first_line(error)}")
+        facts.notes.append(f"the first step was not tried: {errors.first_line(error)}")
         return None
     return Step(facts.heads, values, outputs, gradients, targets)
 

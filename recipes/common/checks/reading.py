@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from recipes.common import errors
+
 # Of a stream of batches this much is read: enough to judge, cheap enough not to be felt.
 ROWS_OF_STREAM = 5000
 SECONDS_OF_STREAM = 0.15
@@ -95,7 +97,7 @@ def read(x, y=None) -> Part:
             raise ValueError("a single value")
         return part
     except (ValueError, TypeError) as error:
-        return Part(fault=first_line(error))
+        return Part(fault=errors.first_line(error))
 
 
 def leaves(values: object, label: str) -> Iterator[tuple[str, Leaf]]:
@@ -146,15 +148,6 @@ def _is_odd_text(leaf: object) -> bool:
 def spread(rows: int, wanted: int = ROWS_OF_SAMPLE) -> np.ndarray:
     """Give at most `wanted` row numbers, evenly spread over all."""
     return np.arange(rows) if rows <= wanted else np.linspace(0, rows - 1, wanted).astype(int)
-
-
-def first_line(error: BaseException) -> str:
-    """Say what an error says, in one line without a terminal's colours."""
-    text = str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # Keras wraps errors of a layer's call; what went wrong stands in the line below.
-    wrapped = len(lines) > 1 and lines[0].startswith("Exception encountered")
-    return lines[wrapped] if lines else type(error).__name__
 
 
 def _is_plain_list(values: object) -> bool:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from recipes.common import errors
 from recipes.common.checks import reading
 from recipes.common.checks.reading import Part
 
@@ -80,7 +81,7 @@ def _call_symbolically(model: keras.Model, x: object) -> object:
                 few = reading.map_leaves(x, lambda leaf: reading.take(leaf, np.arange(2)))
                 mode = _mode(model, False)
                 return model.stateless_call(*variables(model), to_tensors(few), **mode)[0]
-        raise CallError(reading.first_line(error)) from error
+        raise CallError(errors.first_line(error)) from error
 
 
 def fault(model: keras.Model, x: object) -> str | None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from recipes.common import errors
 from recipes.common.fused import (
     convolutions,
     eligibility,
@@ -173,8 +174,8 @@ class Job:
             with _one_at_a_time:
                 self._programs.step(kind, self, data)
         except Exception as error:
-            first_line = str(error).strip().partition("\n")[0]
-            reason = f"tracing its {kind} failed with {type(error).__name__}: {first_line}"
+            said = errors.first_line(error)
+            reason = f"tracing its {kind} failed with {type(error).__name__}: {said}"
             raise eligibility.Unsupported(reason) from error
 
     def run(
