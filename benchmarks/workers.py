@@ -178,9 +178,10 @@ def _count_ended(folder: pathlib.Path) -> int:
 
 
 def _workers_of(process: subprocess.Popen) -> list[psutil.Process]:
+    """Give what has started from the server that has TensorFlow loaded (`tuning.processes`)."""
     try:
-        children = psutil.Process(process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        servers = psutil.Process(process.pid).children()
+        return [worker for server in servers for worker in server.children()]
     except psutil.NoSuchProcess:
         return []
 

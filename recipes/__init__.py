@@ -5,8 +5,10 @@ says `import keras` at its top all the same: the name is bound to a stand-in tha
 Keras at its first use, so that `--help`, a list of recipes or a wrong flag answers at once.
 """
 
+import atexit
 import contextlib
 import difflib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -100,6 +102,19 @@ def _quiet_stderr() -> Iterator[None]:
             os.close(saved)
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from going through all that is loaded, again and again, for garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
 class _QuietFinder(importlib.abc.MetaPathFinder):
     """Finds TensorFlow as usual, and keeps it quiet while it loads."""
 
@@ -114,7 +129,7 @@ class _QuietFinder(importlib.abc.MetaPathFinder):
 
 
 def _load_quietly(load: Callable, module: types.ModuleType) -> None:
-    with _quiet_stderr():
+    with _quiet_stderr(), _no_collection():
         load(module)
         module.config.list_physical_devices()  # looking for a GPU in vain is logged too
 
@@ -125,7 +140,8 @@ class _LazyModule(types.ModuleType):
     def __getattr__(self, attribute: str) -> object:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        module = importlib.import_module(self.__name__)
+        with _no_collection():
+            module = importlib.import_module(self.__name__)
         self.__dict__.update(vars(module))  # later look-ups cost nothing
         return getattr(module, attribute)
 
@@ -137,4 +153,5 @@ def _import_lazily(name: str) -> None:
 
 
 sys.meta_path.insert(0, _QuietFinder())
+atexit.register(gc.freeze)  # or a program ends a second later, the time of a last look for garbage
 _import_lazily("keras")

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 import PIL.Image
+import psutil
 import pytest
 from own_copies import OWN, write_recipe
 
@@ -28,6 +29,7 @@ from tuning import (
     engine,
     pictures,
     plans,
+    processes,
     recipe_files,
     records,
     refit,
@@ -620,7 +622,7 @@ def fake_trial(task):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch):
-    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", fake_trial)
     plan = plan_of()
     with workers.runner(2, recipe_files.hash_code(str(OWN))) as run:
@@ -637,11 +639,11 @@ def test_code_that_changes_while_isolated_trials_run_stops_the_search():
         run(plan_of().make_task(0, {}))
 
 
-@pytest.mark.slow
 def test_an_isolated_search_is_the_same_search(no_refit):
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     alone, here = (tuning.search(OWN, **told, isolate=n).trials for n in (2, None))
     pd.testing.assert_frame_equal(alone.drop(columns=TIMINGS), here.drop(columns=TIMINGS))
+    assert len(psutil.Process().children()) <= 1, "the tracker of multiprocessing alone stays"
 
 
 def test_max_memory_ends_between_trials_and_can_be_resumed(fake):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import unittest.mock
 from multiprocessing import resource_tracker
 
 import keras_tuner
@@ -28,6 +29,7 @@ from tuning import (
     course,
     on_worker,
     oracles,
+    processes,
     recipe_files,
     records,
     refit,
@@ -221,8 +223,12 @@ def run_on(team, points):
 
 @contextlib.contextmanager
 def two_workers(**told):
+    """Give workers that need no TensorFlow, nor load any."""
     order = on_worker.Order("search-test", {}, {})
-    with cluster.on_this_machine(2, pathlib.Path("workers")) as client:
+    with (
+        unittest.mock.patch.object(processes, "method", return_value="spawn"),
+        cluster.on_this_machine(2, pathlib.Path("workers")) as client,
+    ):
         team = cluster.Cluster(client, order, run=pretending.run, **told)
         yield team
         team.close()
@@ -257,16 +263,16 @@ def test_a_trial_that_takes_too_long_is_ended_with_its_process(frozen):
 def test_a_process_runs_as_many_trials_as_it_is_told_to():
     with two_workers(isolate=2) as team:
         done = run_on(team, [{"sleep": 0.05}] * 9)
-    processes = [trial.values["process"] for trial in done]
-    assert max(map(processes.count, processes)) == 2
-    assert len(set(processes)) >= 5
+    held_by = [trial.values["process"] for trial in done]
+    assert max(map(held_by.count, held_by)) == 2
+    assert len(set(held_by)) >= 5
 
 
 def test_a_process_that_holds_too_much_memory_is_exchanged():
     with two_workers(max_memory=500) as team:
         done = run_on(team, [{"sleep": 0.05, "memory": 501.0}, *[{"sleep": 0.05}] * 5])
-    processes = [trial.values["process"] for trial in done]
-    assert processes.count(processes[0]) == 1
+    held_by = [trial.values["process"] for trial in done]
+    assert held_by.count(held_by[0]) == 1
 
 
 def test_a_worker_that_differs_is_sent_away_and_named(caplog):
@@ -347,6 +353,7 @@ def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     timings = ["seconds", "memory_mb", "scores"]
     alone = tuning.search(OWN, **told).trials.drop(columns=timings)
     here = tuning.search(OWN, **told, workers=2, out="here").trials
+    assert psutil.Process().children(recursive=True) in ([], [tracker()])
     for shared in (there, here):
         pd.testing.assert_frame_equal(shared.drop(columns=timings), alone)
     assert not pathlib.Path("here/workers").exists()
@@ -416,7 +423,7 @@ def grow(task):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
-    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", grow)
     with workers.runner(9, recipe_files.hash_code("iris"), max_memory=450) as run:
         done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(4)]
@@ -433,7 +440,7 @@ def freeze(task):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
-    monkeypatch.setattr(workers, "START", "fork")
+    monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", freeze)
     with workers.runner(5, recipe_files.hash_code("iris"), timeout=0.3) as run:
         done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]

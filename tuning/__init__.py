@@ -47,15 +47,20 @@ def search(
         InputError: If an option cannot work.
         RunError: If the first trial fails, or writing does.
     """
-    from tuning import engine, recipe_files
     from tuning import options as options_module
+    from tuning import processes, recipe_files
 
     paths = ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key")
     for name in paths:
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
     reference = None if recipe is None else recipe_files.refer(recipe)
-    return engine.search(options_module.Options(recipe=reference, **options))
+    checked = options_module.Options(recipe=reference, **options)
+    if checked.has_own_processes:
+        processes.load_ahead()
+    from tuning import engine
+
+    return engine.search(checked)
 
 
 def __getattr__(name: str) -> object:

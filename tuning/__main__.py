@@ -13,7 +13,7 @@ import json
 import sys
 
 from recipes.common import command_line
-from tuning import recipe_files, store
+from tuning import processes, recipe_files, store
 from tuning.options import Comparison, Options
 
 
@@ -34,6 +34,8 @@ def main() -> None:
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             if not options.quiet:
                 print("loading TensorFlow and the data", flush=True)
+            if options.has_own_processes:
+                processes.load_ahead()
             from tuning import course, engine
 
             found = engine.search(options)

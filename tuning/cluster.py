@@ -26,7 +26,7 @@ import distributed
 
 from recipes.common import interrupts
 from recipes.common.errors import InputError, RunError
-from tuning import on_worker, plans, records, trials, workers
+from tuning import on_worker, plans, processes, records, trials, workers
 from tuning.options import Options, seconds
 from tuning.store import Store
 
@@ -271,6 +271,10 @@ def on_this_machine(num_workers: int, folder: pathlib.Path) -> Iterator[distribu
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.enter_context(dask.config.set(CONFIG))
+        stack.callback(processes.let_go)
+        processes.load_ahead()
+        started_by = {"distributed.worker.multiprocessing-method": processes.method()}
+        stack.enter_context(dask.config.set(started_by))
         cluster = stack.enter_context(_start(num_workers, folder))
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
         client.register_plugin(on_worker.DeafToCtrlC())

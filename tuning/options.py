@@ -159,6 +159,11 @@ class Options(configs.TableOptions):
         """Whether several workers share the trials."""
         return self.scheduler is not None or (self.workers or 1) > 1
 
+    @property
+    def has_own_processes(self) -> bool:
+        """Whether trials run in processes that the search starts on this machine."""
+        return bool(self.isolate) or (self.workers or 1) > 1
+
 
 def seconds(duration: str | None, flag: str = "--max-time") -> float:
     """Read a duration such as 90s, 30m, 2h or 90; None is no limit.

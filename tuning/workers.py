@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from recipes.common.errors import RunError
-from tuning import recipe_files, records, trials
+from tuning import processes, recipe_files, records, trials
 
-START = "spawn"  # TensorFlow does not survive a fork
 Result = tuple[records.Trial, bytes | None]
 
 
@@ -121,7 +120,8 @@ class Worker:
                 f"{', '.join(changed)}: changed while the search runs, so that further trials "
                 "would not be comparable; undo the change and resume"
             )
-        context = multiprocessing.get_context(START)
+        processes.load_ahead()
+        context = multiprocessing.get_context(processes.method())
         self._end, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(other,), daemon=True)
         self._process.start()
@@ -172,3 +172,4 @@ def runner(
         yield worker.run
     finally:
         worker.stop()
+        processes.let_go()
