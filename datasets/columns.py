@@ -65,6 +65,11 @@ class Column:
     parts: tuple[str, ...] = ()
     signs: bool = False
 
+    @property
+    def is_identifier(self) -> bool:
+        """Whether it was left out since it names the rows."""
+        return self.kind == "left out" and self.reason.startswith("an identifier")
+
 
 def infer(
     frame: "pd.DataFrame",
@@ -315,6 +320,23 @@ def _read(values: "pd.Series", kind: Kind, day_first: bool, decimal: str) -> "pd
 def read(values: "pd.Series", column: Column) -> "pd.Series":
     """Read the cells of a column in its meaning: numbers, dates or words."""
     return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
+
+
+def misfits(frame: "pd.DataFrame", columns: Iterable[Column]) -> "dict[str, pd.Series]":
+    """Give the cells that do not fit their column's meaning, by column; none of those that do.
+
+    Args:
+        frame: Table that has the columns.
+        columns: From `infer`.
+    """
+    found = {}
+    for column in columns:
+        if column.kind in ("number", "boolean", "date"):
+            tidied = _tidy(frame[column.name], column.signs)
+            is_lost = tidied.notna() & read(frame[column.name], column).isna()
+            if is_lost.any():
+                found[column.name] = tidied[is_lost]
+    return found
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":

@@ -282,7 +282,21 @@ def _expected_copies(x: "pd.DataFrame") -> float:
     return float((counts * (counts - 1) / 2).sum())
 
 
-def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str]]":
+class NewRows(NamedTuple):
+    """Rows to predict.
+
+    Attributes:
+        x: As the model takes them, in the file's order.
+        identifiers: Columns by which the user knows the rows, which the model does not.
+        passed_over: Names of the other columns that the model does not take.
+    """
+
+    x: "pd.DataFrame"
+    identifiers: "pd.DataFrame"
+    passed_over: list[str]
+
+
+def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     """Read new rows for a model that has learned from a table.
 
     Args:
@@ -290,8 +304,7 @@ def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str
         schema: What `dataclasses.asdict` made of the table's Source.
 
     Returns:
-        Rows as the model takes them, in the file's order, and the names of the columns that were
-        passed over.
+        The rows. Cells that do not fit the meaning of their column are named in a warning.
 
     Raises:
         datasets.DataError: The file cannot be read, or columns are missing.
@@ -313,5 +326,17 @@ def read_rows(path: pathlib.Path, schema: dict) -> "tuple[pd.DataFrame, list[str
         x = columns.convert(frame, used)
     except datasets.DataError as error:
         raise datasets.DataError(f"{path}: {error}") from None
-    wanted = {column.name for column in used if column.kind != "left out"}
-    return x, [str(name) for name in frame.columns if name not in wanted]
+    for name, lost in columns.misfits(frame, used).items():
+        _logger.warning(
+            "column %r: %s of %s rows hold no %s, such as %s; they count as missing",
+            *(name, f"{len(lost):,}", f"{len(x):,}", _kind(used, name), cells.short(lost.iloc[0])),
+        )
+    named = {column.name for column in used if column.is_identifier}
+    known = {column.name for column in used if column.kind != "left out"} | named
+    others = [str(name) for name in frame.columns if name not in known]
+    return NewRows(x, frame[[name for name in frame.columns if name in named]], others)
+
+
+def _kind(used: list[columns.Column], name: str) -> str:
+    (kind,) = (column.kind for column in used if column.name == name)
+    return {"boolean": "yes or no"}.get(kind, kind)

@@ -73,8 +73,16 @@ def export(arguments: Export) -> None:
 
     described = exporting.export(arguments.run_dir, arguments.folder)
     for side, names in described.items():
-        print(f"{side}: {', '.join(names)}")
+        print(f"{side}: {', '.join(map(_with_column, names, names.values()))}")
+    if any("ISO 8601" in str(form) for form in described["inputs"].values()):
+        print("dates are taken as 2020-01-31 or 2020-01-31T12:00, other forms refused")
     print(f"SavedModel in {arguments.folder}, described in {exporting.DESCRIPTION}")
+
+
+def _with_column(name: str, described: object) -> str:
+    """Name an input of the signature, and the column that it is where that is called otherwise."""
+    column = described.get("column", name) if isinstance(described, dict) else name
+    return name if column == name else f"{name} (column {column!r})"
 
 
 @dataclasses.dataclass(frozen=True)

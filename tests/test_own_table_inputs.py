@@ -421,7 +421,7 @@ def test_new_numbers_of_a_german_file_may_have_thousands():
     commas = [number.replace(".", ",") for number in X]
     source = load(text(";", x=commas, z=["1,5", "7,25"])).source
     rows = "x;z\n1,5;1.000\n2,5;2.000,5\n"
-    new, _ = own_table.read_rows(write(rows), dataclasses.asdict(source))
+    new = own_table.read_rows(write(rows), dataclasses.asdict(source)).x
     assert new["z"].tolist() == [1000, 2000.5]
 
 
@@ -432,7 +432,7 @@ def quoted(cells):
 def convert(content, **learned):
     """New rows in the meaning that columns have in a table."""
     source = load(text(**learned)).source
-    return own_table.read_rows(write(content), dataclasses.asdict(source))[0]
+    return own_table.read_rows(write(content), dataclasses.asdict(source)).x
 
 
 def write(content):

@@ -156,6 +156,27 @@ def test_words_never_seen_are_said_and_count_as_none(finished, caplog):
     assert "'district': 8 of 8 rows hold words that were not there in training" in caplog.text
 
 
+def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplog):
+    frame = flats("multiclass").head(8).astype({"area": object, "listed": object})
+    odd = frame.assign(listed="some day")
+    odd.loc[2:4, "area"] = ["large", "small", None]
+    said = predict(finished, "multiclass", odd)
+    assert "column 'area': 2 of 8 rows hold no number, such as 'large'" in caplog.text
+    assert "column 'listed': 8 of 8 rows hold no date, such as 'some day'" in caplog.text
+    frame.loc[2:4, "area"] = None
+    pd.testing.assert_frame_equal(said, predict(finished, "multiclass", frame.assign(listed=None)))
+
+
+def test_rows_are_known_by_their_identifiers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ids = [f"flat-{row:04d}" for row in range(300)]
+    flats("regression").assign(flat_id=ids, input=ids).to_csv("named.csv", index=False)
+    start(pathlib.Path("run"), "named.csv", "rent", epochs=1)
+    said = predictions.predict(pathlib.Path("run"), pathlib.Path("named.csv"))
+    assert list(said) == ["input", "flat_id", "input_of_file", "prediction"]
+    assert said["flat_id"].tolist() == said["input_of_file"].tolist() == ids
+
+
 def test_values_may_all_be_missing(finished):
     frame = flats("regression").head(3)
     empty = frame.assign(**{name: None for name in frame.columns if name != "rent"})
@@ -249,12 +270,25 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
 
 def test_signatures_have_names_that_tensorflow_takes(finished):
     taken = predictions.open_run(finished / "regression").inputs
-    names = ["class", "km/h", "방 수", "km h", "1st", "plain"]
+    names = ["class", "km/h", "방 수", "km h", "1st", "plain", "Größe", "Gr_e", "größe"]
     columns = [{**taken.table["columns"][0], "name": name} for name in names]
     taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
     assert list(exporting.signature(taken)[1]) == [
-        "column_1_class", "km_h", "column_3", "km_h_4", "column_5_1st", "plain"
+        "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
+        "column_7_Gr_e", "Gr_e", "gr_e",
     ]  # fmt: skip
+
+
+def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
+    taken = predictions.open_run(finished / "regression").inputs
+    read, specs, _ = exporting.signature(taken)
+    given = {
+        name: tf.constant([1.0] if spec.dtype == tf.float32 else [""])
+        for name, spec in specs.items()
+    }
+    read(given)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)ISO 8601.*31\.01\.2024"):
+        read({**given, "listed": tf.constant(["31.01.2024"])})
 
 
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
@@ -431,6 +465,8 @@ def test_a_project_from_a_table_holds_the_choices_in_its_config(finished, tmp_pa
     pd.testing.assert_frame_equal(there.train.x, here.train.x)
     assert recipe.bind(config).PROBLEM.class_names == ("no", "yes")
     assert differences.find(tmp_path / "mine") == []
+    readme = (tmp_path / "mine/README.md").read_text()
+    assert "Problem: binary; its target is furnished.\nData: data/binary.csv." in readme
 
 
 def test_a_project_with_many_columns_is_in_style(tmp_path):

@@ -94,7 +94,7 @@ class TableOptions:
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """Kind of problem; auto decides by the target."""
     header: bool = True
-    """Whether the first row names the columns; otherwise they are column_1, column_2, …"""
+    """The first row names the columns; with --no-header they become column_1, column_2, …"""
     categorical: tuple[str, ...] = ()
     """Columns to take as categories, whatever they look like."""
     numeric: tuple[str, ...] = ()

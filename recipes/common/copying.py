@@ -309,7 +309,7 @@ def project(recipe: str, name: str, settings: dict | None = None) -> dict[str, s
     renamed = _renamed(source, recipe, name)
     contents[f"recipes/{name}.py"] = own_copies.write(renamed, settings) if settings else renamed
     contents |= {
-        "README.md": _readme(recipe, name, source),
+        "README.md": _readme(recipe, name, contents[f"recipes/{name}.py"]),
         "pyproject.toml": _settings_of_tools(read("pyproject.toml")),
         WORKFLOW_PATH: WORKFLOW,
     }
@@ -332,7 +332,7 @@ def project_without(name: str, taken: dict[str, str]) -> dict[str, str]:
 
 
 def _readme(recipe: str, name: str, source: str) -> str:
-    entry = shelf.read(recipe)
+    entry = shelf.parse(recipe, ast.parse(source))
     inputs = IMAGES if "IMAGE_SHAPE" in source else TABLES
     words = {"name": name, "input": inputs[0], "inputs": inputs[1]}
     commands = {key.format(**words): text.format(**words) for key, text in COMMANDS.items()}

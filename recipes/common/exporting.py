@@ -95,14 +95,20 @@ def signature(taken: inputs.Inputs) -> tuple[Callable, object, dict]:
 
 
 def _signature_names(columns: list[str]) -> list[str]:
-    """Give each column a name that TensorFlow takes: a name of Python in ASCII, each once."""
-    names: list[str] = []
+    """Give each column a name in ASCII that TensorFlow takes: its own where it is one."""
+    names, taken = [], {column for column in columns if _is_name(column)}
     for number, column in enumerate(columns, start=1):
         plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
-        is_name = plain.isidentifier() and not keyword.iskeyword(plain)
-        name = plain if is_name else f"column_{number}_{plain}".strip("_")
-        names.append(f"{name}_{number}" if name in names else name)
+        placed = f"column_{number}_{plain}".strip("_")
+        others = (plain, placed, f"{placed}_", f"{placed}__")
+        free = (name for name in others if _is_name(name) and name not in taken)
+        names.append(column if _is_name(column) else next(free))
+        taken.add(names[-1])
     return names
+
+
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.isidentifier() and not keyword.iskeyword(text)
 
 
 def _join(given: list[tuple[dict, tf.Tensor]]) -> dict[str, tf.Tensor]:
@@ -135,6 +141,9 @@ def _yes_or_no(words: tf.Tensor) -> tf.Tensor:
 def _parts_of_dates(text: tf.Tensor) -> dict[str, tf.Tensor]:
     """Take dates apart; Monday is day 0 of the week."""
     is_date = tf.strings.regex_full_match(text, _DATE)
+    is_odd = ~is_date & (text != "")
+    said = "dates that are not as in 2020-01-31 or 2020-01-31T12:00 (ISO 8601):"
+    tf.debugging.Assert(~tf.reduce_any(is_odd), [said, tf.boolean_mask(text, is_odd)])
     text = tf.where(is_date, text, _NO_DATE)
     text = tf.where(tf.strings.length(text) > 10, text, text + "T00")
 

@@ -74,7 +74,7 @@ class Inputs:
         return pd.DataFrame(empty)
 
 
-def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.DataFrame]:
+def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame]:
     """Read a file, or a folder of images.
 
     Args:
@@ -84,8 +84,8 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.Data
         inputs: What the model takes.
 
     Returns:
-        A name for each input (its number, counted from 1, or its file), and the inputs, shape
-        (rows, ...).
+        What names each input, in a column `input` its number, counted from 1, or its file, and in
+        others what stood in a table's identifiers; and the inputs, shape (rows, ...).
 
     Raises:
         InputError: If the file does not fit; the message says where.
@@ -97,7 +97,8 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.Data
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if is_image and (path.is_dir() or kind == ".png"):
-        return _read_images(path, inputs)
+        names, x = _read_images(path, inputs)
+        return pd.DataFrame({"input": names}), x
     if path.is_file() and kind == ".npy":
         x = _read_array(path, inputs)
     elif path.is_file() and kind == ".csv" and inputs.columns:
@@ -106,19 +107,24 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[list, np.ndarray | pd.Data
         takes = "a table" if inputs.columns else "images" if is_image else "arrays"
         forms = {"a table": ".csv or .npy file", "images": ".png, a folder of .png files or a .npy"}
         raise InputError(f"{path}: this model takes {takes}; give a {forms.get(takes, '.npy')}")
-    return list(range(1, len(x) + 1)), x
+    return _numbered(x), x
 
 
-def _read_own_table(path: pathlib.Path, table: dict) -> tuple[list, pd.DataFrame]:
+def _numbered(x: np.ndarray | pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"input": range(1, len(x) + 1)})
+
+
+def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table as that of the training was read; say what of it is passed over."""
     # By its name: a project copied from a recipe for other data lacks this module.
     own_table = importlib.import_module("datasets.own_table")
-    x, others = own_table.read_rows(path, table)
-    if unknown := [name for name in others if name not in table["names"]]:
+    rows = own_table.read_rows(path, table)
+    if unknown := [name for name in rows.passed_over if name not in table["names"]]:
         _log.warning(
             "%s: columns that were not there in training are passed over: %s", path, _some(unknown)
         )
-    return list(range(1, len(x) + 1)), x
+    identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
+    return _numbered(rows.x).join(identifiers), rows.x
 
 
 def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:

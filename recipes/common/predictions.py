@@ -40,9 +40,10 @@ def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
         source: What to predict, in a form that `inputs.read` takes.
 
     Returns:
-        A row for each input, in its order, with its number (from 1) or file in `input`. For
-        classes: `prediction`, its `probability`, and one column of probability for each class.
-        For numbers: `prediction` and its `unit`.
+        A row for each input, in its order, with its number (from 1) or file in `input`, and the
+        columns by which the user knows a table's rows. For classes: `prediction`, its
+        `probability`, and one column of probability for each class. For numbers: `prediction` and
+        its `unit`, where that is known.
 
     Raises:
         InputError: If the folder is not a run, or the input does not fit it.
@@ -51,7 +52,9 @@ def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
     names, x = inputs.read(source, run.inputs)
     if isinstance(x, pd.DataFrame):
         _warn_of_unknown_words(run.model, x)
-    return _table(run.problem, names, training.predict(run.model, x))
+    table = _table(run.problem, names, training.predict(run.model, x))
+    # Of a user's table the unit is not known: the problem holds the target's name in its place.
+    return table if run.inputs.table is None else table.drop(columns="unit", errors="ignore")
 
 
 def open_run(run_dir: pathlib.Path) -> Run:
@@ -147,8 +150,8 @@ def _first_sentence(error: Exception) -> str:
     return text.partition(". ")[0]
 
 
-def _table(problem: problems.Problem, names: list, outputs: np.ndarray) -> pd.DataFrame:
-    table = pd.DataFrame({"input": names})
+def _table(problem: problems.Problem, names: pd.DataFrame, outputs: np.ndarray) -> pd.DataFrame:
+    table = names.copy()
     decided = problem.decide(outputs)
     if problem.is_regression:
         for column in range(outputs.shape[1]):

@@ -37,7 +37,7 @@ def print_columns(source) -> None:
     terminal.print_table(table)
     if len(shown) < len(source.columns):
         print(f"… and {len(source.columns) - len(shown):,} more, all in schema.json")
-    print("other choices: --categorical A B --numeric C --drop D, --problem binary")
+    print("other choices: --categorical A B --numeric C --drop D --problem KIND")
     print(f"to predict: {source.target}, {source.problem}")
     if source.num_without_target:
         print(f"{source.num_without_target:,} rows without a value of {source.target} are left out")
@@ -124,4 +124,8 @@ def better_baseline(problem: Problem, metrics: dict) -> str | None:
 
 
 def _figure(score: float | None) -> str:
-    return "-" if score is None else f"{score:.4f}"
+    if score is None:
+        return "-"
+    if abs(score) >= 1e7:
+        return f"{score:.4g}"
+    return f"{score:.4f}" if abs(score) < 1000 else f"{score:,.1f}"

@@ -53,6 +53,11 @@ def read(name: str) -> Entry:
         place = f" (line {error.lineno})" if getattr(error, "lineno", None) else ""
         reason = getattr(error, "msg", None) or error
         return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
+    return parse(name, tree)
+
+
+def parse(name: str, tree: ast.Module) -> Entry:
+    """Read a recipe's entry off its source, parsed."""
     title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
     lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
     words = ("Problem", "Data", "Result", "Published")
