@@ -147,15 +147,13 @@ def measure_kills(wanted: Measure) -> dict:
 def _disturb(begin: list[str], folder: pathlib.Path, left: dict, generator) -> int:
     """Kill processes of one search until it has ended; give the number of those that stayed."""
     stragglers, process = 0, _start([*begin, "--workers=2", f"--out={folder}"])
-    hit_at = 0
+    hit: set[int] = set()
     while process.poll() is None:
         time.sleep(generator.uniform(0.1, 1.0))
-        ended = _count_ended(folder)
-        workers = _workers_of(process)
-        # A trial that was hit has run again by now: it is the first to be given out.
-        if ended < hit_at + 4 or len(workers) < 2 or not any(left.values()):
+        at_work, workers = _at_work(folder), _workers_of(process)
+        if not at_work or hit & at_work or len(workers) < 2 or not any(left.values()):
             continue
-        hit_at = ended
+        hit = at_work
         kinds = [kind for kind, count in left.items() for _ in range(count)]
         kind = generator.choice(kinds)
         left[kind] -= 1
@@ -170,11 +168,12 @@ def _disturb(begin: list[str], folder: pathlib.Path, left: dict, generator) -> i
     return stragglers
 
 
-def _count_ended(folder: pathlib.Path) -> int:
+def _at_work(folder: pathlib.Path) -> set[int]:
+    """Give the numbers of the trials that have begun and not ended."""
     try:
-        return sum(not trial.is_running for trial in store.read_trials(folder))
+        return {trial.number for trial in store.read_trials(folder) if trial.is_running}
     except (OSError, ValueError):  # a file is being replaced
-        return 0
+        return set()
 
 
 def _workers_of(process: subprocess.Popen) -> list[psutil.Process]:
