@@ -271,12 +271,26 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
 def test_signatures_have_names_that_tensorflow_takes(finished):
     taken = predictions.open_run(finished / "regression").inputs
     names = ["class", "km/h", "방 수", "km h", "1st", "plain", "Größe", "Gr_e", "größe"]
+    names += ["self", "Plain", "_plain", "__all__"]
     columns = [{**taken.table["columns"][0], "name": name} for name in names]
     taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
     assert list(exporting.signature(taken)[1]) == [
         "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
-        "column_7_Gr_e", "Gr_e", "gr_e",
+        "column_7_Gr_e", "Gr_e", "column_9_gr_e",
+        "column_10_self", "column_11_Plain", "column_12_plain", "all",
     ]  # fmt: skip
+
+
+def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = dict(zip(("area", "rooms", "floor"), ("self", "Self", "_self"), strict=True))
+    flats("binary").rename(columns=names).to_csv("odd.csv", index=False)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    metrics = start(pathlib.Path("run"), "odd.csv", "furnished", epochs=1)
+    assert set(names.values()) <= set(metrics["importance"])
+    exporting.export(pathlib.Path("run"), pathlib.Path("served"))
+    serve = tf.saved_model.load("served").signatures["serving_default"]
+    assert {"column_1_self", "Self", "column_3_self"} <= set(serve.structured_input_signature[1])
 
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
@@ -287,8 +301,9 @@ def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
         for name, spec in specs.items()
     }
     read(given)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)ISO 8601.*31\.01\.2024"):
-        read({**given, "listed": tf.constant(["31.01.2024"])})
+    for odd in ("31.01.2024", "2024-13-01", "2024-01-32", "2024-01-31T24:00"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"(?s)ISO 8601.*{odd}"):
+            read({**given, "listed": tf.constant([odd])})
 
 
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
