@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -167,14 +168,31 @@ def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplo
     pd.testing.assert_frame_equal(said, predict(finished, "multiclass", frame.assign(listed=None)))
 
 
-def test_rows_are_known_by_their_identifiers(tmp_path, monkeypatch):
+@pytest.mark.parametrize("drop", [(), ("flat_id", "input")])  # a copied project drops them
+def test_rows_are_known_by_their_identifiers(drop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ids = [f"flat-{row:04d}" for row in range(300)]
     flats("regression").assign(flat_id=ids, input=ids).to_csv("named.csv", index=False)
-    start(pathlib.Path("run"), "named.csv", "rent", epochs=1)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    start(pathlib.Path("run"), "named.csv", "rent", epochs=1, drop=drop)
     said = predictions.predict(pathlib.Path("run"), pathlib.Path("named.csv"))
     assert list(said) == ["input", "flat_id", "input_of_file", "prediction"]
     assert said["flat_id"].tolist() == said["input_of_file"].tolist() == ids
+
+
+def test_large_numbers_and_identifiers_are_written_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ids = [None, *range(12345678, 12345678 + 7 * 299, 7)]
+    frame = flats("regression").assign(flat_id=ids)
+    frame.assign(rent=frame["rent"] * 1e5).to_csv("large.csv", index=False)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    start(pathlib.Path("run"), "large.csv", "rent", epochs=1)
+    monkeypatch.setattr(sys, "argv", ["recipes", "predict", "run", "large.csv", "-o", "out.csv"])
+    program.main()
+    lines = pathlib.Path("out.csv").read_text().splitlines()
+    assert lines[1].startswith("1,,")
+    assert lines[2].startswith("2,12345678,")
+    assert all(re.fullmatch(r"\d{7,9}", line.split(",")[2]) for line in lines[1:])
 
 
 def test_values_may_all_be_missing(finished):
