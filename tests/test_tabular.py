@@ -500,6 +500,7 @@ def test_a_project_from_a_table_holds_the_choices_in_its_config(finished, tmp_pa
     assert differences.find(tmp_path / "mine") == []
     readme = (tmp_path / "mine/README.md").read_text()
     assert "Problem: binary; its target is furnished.\nData: data/binary.csv." in readme
+    assert ".npy" not in readme, "which a model of a table does not take"
 
 
 def test_a_project_with_many_columns_is_in_style(tmp_path):
