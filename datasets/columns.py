@@ -133,7 +133,9 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
     """Choose the kind of a column, and tell how its cells are to be read."""
     signs = bool((values == "+").any())
     tidied = _tidy(values, signs)
-    kind, reason = (asked, "as asked for") if asked else _guess(tidied, decimal)
+    kind, reason = _guess(tidied, decimal)
+    if asked and not kind == asked == "left out":  # an identifier remains one
+        kind, reason = asked, "as asked for"
     day_first, mark = _forms(tidied, kind, decimal)
     found = (tidied if kind == "left out" else _read(tidied, kind, day_first, mark)).dropna()
     if asked in ("number", "category") and not len(found):

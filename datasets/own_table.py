@@ -309,6 +309,8 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     Raises:
         datasets.DataError: The file cannot be read, or columns are missing.
     """
+    import pandas as pd
+
     has_comma = any(column.get("decimal") == "," for column in schema["columns"])
     frame, _ = tables.read(path, header=schema["header"], decimal="," if has_comma else ".")
     names = schema["names"]
@@ -334,7 +336,8 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     named = {column.name for column in used if column.is_identifier}
     known = {column.name for column in used if column.kind != "left out"} | named
     others = [str(name) for name in frame.columns if name not in known]
-    return NewRows(x, frame[[name for name in frame.columns if name in named]], others)
+    identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
+    return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others)
 
 
 def _kind(used: list[columns.Column], name: str) -> str:

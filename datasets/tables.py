@@ -215,7 +215,8 @@ def _guess_encoding(sample: bytes) -> str:
     if sum(not character.isascii() for character in text) > 20 * text.count(_BROKEN):
         return "utf-8"  # with a broken character here and there
     runs = re.findall(rb"[\x80-\xff]+", sample)
-    if sum(len(run) == 1 for run in runs) > 0.7 * len(runs):
+    pairs = re.findall(rb"(?<=[a-z])[\x80-\xff]{2}(?![\x80-\xff])", sample)  # äß in mäßig
+    if sum(len(run) == 1 for run in runs) + len(pairs) > 0.7 * len(runs):
         # Letters with accents among plain ones, too few for statistics: signs where letters
         # should be, such as Micha³ for Michał, tell the east of Europe from the west.
         western = b"".join(runs).decode("cp1252", errors="replace")
@@ -376,7 +377,9 @@ def _keep_zeros(
         return frame
     text = parse(usecols=whole, dtype="str")
     padded = [name for name in whole if text[name].str.fullmatch(r"\s*0\d\d+\s*").any()]
-    return frame.assign(**{name: text[name] for name in padded})
+    for name in padded:
+        frame[name] = text[name]
+    return frame
 
 
 def _is_whole(numbers: "pd.Series") -> bool:

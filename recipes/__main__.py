@@ -49,10 +49,15 @@ def predict(arguments: Predict) -> None:
 
     table = predictions.predict(arguments.run_dir, arguments.input)
     if arguments.out is None:
-        print(table.to_csv(index=False, float_format="%.6g"), end="")
+        print(table.to_csv(index=False, float_format=_figure), end="")
         return
-    files.write_text(arguments.out, table.to_csv(index=False, float_format="%.6g"))
+    files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
     print(f"{len(table)} predictions in {arguments.out}")
+
+
+def _figure(value: float) -> str:
+    """Write six digits, and those beyond that stand before the point."""
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,9 +30,15 @@ def read(content, header=True, name="table.csv"):
         ("a,b\n1,2\n".encode("utf-16"), ("utf-16", ",", "."), ["a", "b"]),
         (KOREAN.encode("cp949"), ("cp949", ",", "."), ["이름", "도시", "값"]),
         (KOREAN, ("utf-8", ",", "."), ["이름", "도시", "값"]),
+        (
+            "ä,Güte\n1,gemäß\n2,mäßig\n3,mäßig\n".encode("cp1252"),
+            ("cp1252", ",", "."),
+            ["ä", "Güte"],
+        ),
         (gzip.compress(b"a,b\n1,2\n", mtime=0), ("utf-8", ",", "."), ["a", "b"]),
         ("a\r\n1\r\n", ("utf-8", ",", "."), ["a"]),
         ("a, b\n1, 2\n\n3, 4\n", ("utf-8", ",", "."), ["a", "b"]),
+        ("self,b\n007,1\n012,2\n", ("utf-8", ",", "."), ["self", "b"]),
         (",b\n0,1\n1,2\n", ("utf-8", ",", "."), ["unnamed_1", "b"]),
     ],
 )

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -167,14 +168,31 @@ def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplo
     pd.testing.assert_frame_equal(said, predict(finished, "multiclass", frame.assign(listed=None)))
 
 
-def test_rows_are_known_by_their_identifiers(tmp_path, monkeypatch):
+@pytest.mark.parametrize("drop", [(), ("flat_id", "input")])  # a copied project drops them
+def test_rows_are_known_by_their_identifiers(drop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ids = [f"flat-{row:04d}" for row in range(300)]
     flats("regression").assign(flat_id=ids, input=ids).to_csv("named.csv", index=False)
-    start(pathlib.Path("run"), "named.csv", "rent", epochs=1)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    start(pathlib.Path("run"), "named.csv", "rent", epochs=1, drop=drop)
     said = predictions.predict(pathlib.Path("run"), pathlib.Path("named.csv"))
     assert list(said) == ["input", "flat_id", "input_of_file", "prediction"]
     assert said["flat_id"].tolist() == said["input_of_file"].tolist() == ids
+
+
+def test_large_numbers_and_identifiers_are_written_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ids = [None, *range(12345678, 12345678 + 7 * 299, 7)]
+    frame = flats("regression").assign(flat_id=ids)
+    frame.assign(rent=frame["rent"] * 1e5).to_csv("large.csv", index=False)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    start(pathlib.Path("run"), "large.csv", "rent", epochs=1)
+    monkeypatch.setattr(sys, "argv", ["recipes", "predict", "run", "large.csv", "-o", "out.csv"])
+    program.main()
+    lines = pathlib.Path("out.csv").read_text().splitlines()
+    assert lines[1].startswith("1,,")
+    assert lines[2].startswith("2,12345678,")
+    assert all(re.fullmatch(r"\d{7,9}", line.split(",")[2]) for line in lines[1:])
 
 
 def test_values_may_all_be_missing(finished):
@@ -271,12 +289,26 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
 def test_signatures_have_names_that_tensorflow_takes(finished):
     taken = predictions.open_run(finished / "regression").inputs
     names = ["class", "km/h", "방 수", "km h", "1st", "plain", "Größe", "Gr_e", "größe"]
+    names += ["self", "Plain", "_plain", "__all__"]
     columns = [{**taken.table["columns"][0], "name": name} for name in names]
     taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
     assert list(exporting.signature(taken)[1]) == [
         "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
-        "column_7_Gr_e", "Gr_e", "gr_e",
+        "column_7_Gr_e", "Gr_e", "column_9_gr_e",
+        "column_10_self", "column_11_Plain", "column_12_plain", "all",
     ]  # fmt: skip
+
+
+def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = dict(zip(("area", "rooms", "floor"), ("self", "Self", "_self"), strict=True))
+    flats("binary").rename(columns=names).to_csv("odd.csv", index=False)
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    metrics = start(pathlib.Path("run"), "odd.csv", "furnished", epochs=1)
+    assert set(names.values()) <= set(metrics["importance"])
+    exporting.export(pathlib.Path("run"), pathlib.Path("served"))
+    serve = tf.saved_model.load("served").signatures["serving_default"]
+    assert {"column_1_self", "Self", "column_3_self"} <= set(serve.structured_input_signature[1])
 
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
@@ -287,8 +319,9 @@ def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
         for name, spec in specs.items()
     }
     read(given)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)ISO 8601.*31\.01\.2024"):
-        read({**given, "listed": tf.constant(["31.01.2024"])})
+    for odd in ("31.01.2024", "2024-13-01", "2024-01-32", "2024-01-31T24:00"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"(?s)ISO 8601.*{odd}"):
+            read({**given, "listed": tf.constant([odd])})
 
 
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
@@ -467,6 +500,7 @@ def test_a_project_from_a_table_holds_the_choices_in_its_config(finished, tmp_pa
     assert differences.find(tmp_path / "mine") == []
     readme = (tmp_path / "mine/README.md").read_text()
     assert "Problem: binary; its target is furnished.\nData: data/binary.csv." in readme
+    assert ".npy" not in readme, "which a model of a table does not take"
 
 
 def test_a_project_with_many_columns_is_in_style(tmp_path):

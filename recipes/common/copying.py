@@ -89,6 +89,7 @@ COMMANDS = {
 }
 IMAGES = ("new.png", "a .png, a folder of them, or a .npy")
 TABLES = ("new.csv", "a .csv with the columns of the data, or a .npy")
+OWN_TABLES = ("new.csv", "a .csv with the columns of the data")
 WORKFLOW_PATH = ".github/workflows/tests.yml"
 WORKFLOW = """\
 name: tests
@@ -334,6 +335,7 @@ def project_without(name: str, taken: dict[str, str]) -> dict[str, str]:
 def _readme(recipe: str, name: str, source: str) -> str:
     entry = shelf.parse(recipe, ast.parse(source))
     inputs = IMAGES if "IMAGE_SHAPE" in source else TABLES
+    inputs = OWN_TABLES if "own_table" in source else inputs
     words = {"name": name, "input": inputs[0], "inputs": inputs[1]}
     commands = {key.format(**words): text.format(**words) for key, text in COMMANDS.items()}
     width = max(map(len, commands))

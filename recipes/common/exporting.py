@@ -20,7 +20,7 @@ from recipes.common import files, inputs, predictions, tables
 from recipes.common.problems import Problem
 
 DESCRIPTION = "signature.json"
-_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}.*)?"
+_DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]).*)?"
 _NO_DATE = "1970-01-01T00"
 # Of the first day of each month, for the day of the week (Sakamoto 1992).
 _MONTHS = (0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4)
@@ -95,20 +95,25 @@ def signature(taken: inputs.Inputs) -> tuple[Callable, object, dict]:
 
 
 def _signature_names(columns: list[str]) -> list[str]:
-    """Give each column a name in ASCII that TensorFlow takes: its own where it is one."""
-    names, taken = [], {column for column in columns if _is_name(column)}
+    """Give each column a name in ASCII that TensorFlow takes: its own where it is one.
+
+    No two may differ by capitals alone: TensorFlow makes them lower case.
+    """
+    own = {column.lower(): column for column in reversed(columns) if _is_name(column)}
+    names, taken = [], set(own)
     for number, column in enumerate(columns, start=1):
         plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_")
         placed = f"column_{number}_{plain}".strip("_")
         others = (plain, placed, f"{placed}_", f"{placed}__")
-        free = (name for name in others if _is_name(name) and name not in taken)
-        names.append(column if _is_name(column) else next(free))
-        taken.add(names[-1])
+        free = (name for name in others if _is_name(name) and name.lower() not in taken)
+        names.append(column if own.get(column.lower()) == column else next(free))
+        taken.add(names[-1].lower())
     return names
 
 
 def _is_name(text: str) -> bool:
-    return text.isascii() and text.isidentifier() and not keyword.iskeyword(text)
+    is_free = text != "self" and not keyword.iskeyword(text)  # TensorFlow has a `self` of its own
+    return is_free and text.isascii() and text.isidentifier() and not text.startswith("_")
 
 
 def _join(given: list[tuple[dict, tf.Tensor]]) -> dict[str, tf.Tensor]:

@@ -68,4 +68,7 @@ def _columns_of(x: pd.DataFrame, source) -> dict[str, list[str]]:
 def _shuffled(x: pd.DataFrame, names: list[str], dice: np.random.Generator) -> pd.DataFrame:
     """Give the rows with the values of some columns in another order, the same for all of them."""
     order = dice.permutation(len(x))
-    return x.assign(**{name: x[name].to_numpy()[order] for name in names})
+    shuffled = x.copy()
+    for name in names:  # by assign(**...) none could be called self
+        shuffled[name] = x[name].to_numpy()[order]
+    return shuffled
