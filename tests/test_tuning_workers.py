@@ -352,7 +352,9 @@ def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     assert not any(pathlib.Path("searches").iterdir()), "a search that never began leaves nothing"
     timings = ["seconds", "memory_mb", "scores"]
     alone = tuning.search(OWN, **told).trials.drop(columns=timings)
-    here = tuning.search(OWN, **told, workers=2, out="here").trials
+    with cluster.dask.config.set({"temporary-directory": str(pathlib.Path("elsewhere").resolve())}):
+        here = tuning.search(OWN, **told, workers=2, out="here").trials
+    assert not pathlib.Path("elsewhere").exists(), "Dask's files are in the search's folder"
     assert psutil.Process().children(recursive=True) in ([], [tracker()])
     for shared in (there, here):
         pd.testing.assert_frame_equal(shared.drop(columns=timings), alone)
@@ -446,3 +448,53 @@ def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch
         done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
     assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
     assert done[0].values != done[2].values
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("recipes.py", "spawn"),
+        ("recipes/__init__.py", "spawn"),
+        ("datasets/__init__.py", "spawn"),
+        ("datasets/notes.txt", "forkserver"),
+    ],
+)
+def test_a_folder_with_packages_of_the_same_names_is_no_place_to_load_ahead_in(
+    tmp_path, monkeypatch, file, expected
+):
+    monkeypatch.setattr(pathlib.Path, "glob", lambda *_: ())  # no GPU
+    monkeypatch.setattr(sys, "platform", "linux")
+    tmp_path.joinpath(file).parent.mkdir(exist_ok=True)
+    tmp_path.joinpath(file).write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert processes.method() == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
+def test_a_search_that_cannot_begin_leaves_no_process(monkeypatch):
+    monkeypatch.setattr(processes, "method", lambda: "forkserver")
+    monkeypatch.setattr(processes, "_LOADED_AHEAD", [])  # TensorFlow would take seconds
+    with pytest.raises(InputError, match="--objective"):
+        tuning.search("iris", tuner="random", isolate=1, objective="val_nothing", quiet=True)
+    left = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    assert not [command for command in left if "forkserver" in command]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
+def test_a_search_that_is_killed_while_it_loads_leaves_no_temporary_folder(tmp_path):
+    program = (
+        "import os; from tuning import processes\n"
+        "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', ['tuning.processes']\n"
+        f"processes.load_ahead(); print(os.listdir({str(tmp_path)!r}), flush=True)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "pymp-" in done.stdout
+    end = time.monotonic() + 30
+    while list(tmp_path.iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not list(tmp_path.iterdir())

@@ -56,11 +56,10 @@ def search(
             options[name] = pathlib.Path(options[name])
     reference = None if recipe is None else recipe_files.refer(recipe)
     checked = options_module.Options(recipe=reference, **options)
-    if checked.has_own_processes:
-        processes.load_ahead()
-    from tuning import engine
+    with processes.loaded_ahead(checked.has_own_processes):
+        from tuning import engine
 
-    return engine.search(checked)
+        return engine.search(checked)
 
 
 def __getattr__(name: str) -> object:

@@ -34,11 +34,10 @@ def main() -> None:
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             if not options.quiet:
                 print("loading TensorFlow and the data", flush=True)
-            if options.has_own_processes:
-                processes.load_ahead()
-            from tuning import course, engine
+            with processes.loaded_ahead(options.has_own_processes):
+                from tuning import course, engine
 
-            found = engine.search(options)
+                found = engine.search(options)
         if options.json:
             print(json.dumps(found.summarise()))
         if found.ended_by == course.INTERRUPTED:

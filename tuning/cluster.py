@@ -272,7 +272,8 @@ def on_this_machine(num_workers: int, folder: pathlib.Path) -> Iterator[distribu
     """
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        stack.enter_context(dask.config.set(CONFIG))
+        # The scheduler has files too, without being told where.
+        stack.enter_context(dask.config.set(CONFIG | {"temporary-directory": str(folder)}))
         stack.callback(processes.let_go)
         processes.load_ahead()
         started_by = {"distributed.worker.multiprocessing-method": processes.method()}

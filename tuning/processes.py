@@ -7,11 +7,15 @@ a second instead of four, and the server loads while the search itself does.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib.machinery
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.util
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import threading
@@ -19,7 +23,9 @@ from collections.abc import Iterator
 
 import recipes
 
-_LOADED_AHEAD = ["recipes", "tuning.trials"]
+_LOADED_AHEAD = ["recipes", "tuning.processes", "tuning.trials"]
+_ROOT = pathlib.Path(recipes.__file__).resolve().parents[1]
+_SOCKETS = "TUNING_SOCKETS"
 
 
 def method() -> str:
@@ -27,17 +33,39 @@ def method() -> str:
     # A driver of a GPU does not survive a fork, and macOS has no safe one.
     if sys.platform != "linux" or any(pathlib.Path("/dev").glob("nvidia*")):
         return "spawn"
-    # The server imports from the current folder first.
-    here, own = pathlib.Path("recipes"), pathlib.Path(recipes.__file__).parent
-    return "spawn" if here.exists() and not here.samefile(own) else "forkserver"
+    return "spawn" if any(map(_is_of_others, ("recipes", "tuning", "datasets"))) else "forkserver"
+
+
+def _is_of_others(name: str) -> bool:
+    """Tell whether the server, which looks in the current folder first, imports another package."""
+    spec = importlib.machinery.PathFinder.find_spec(name, [os.getcwd()])
+    found = spec and spec.origin  # a folder without __init__.py stands back
+    return bool(found) and not pathlib.Path(found).resolve().is_relative_to(_ROOT)
 
 
 def load_ahead() -> None:
     """Have TensorFlow loaded for the processes to come, while this one goes on."""
     if method() == "forkserver":
         multiprocessing.get_context("forkserver").set_forkserver_preload(_LOADED_AHEAD)
-        with _deaf_to_ctrl_c():
-            multiprocessing.forkserver.ensure_running()
+        os.environ[_SOCKETS] = multiprocessing.util.get_temp_dir()
+        try:
+            with _deaf_to_ctrl_c():
+                multiprocessing.forkserver.ensure_running()
+        finally:
+            del os.environ[_SOCKETS]
+
+
+@contextlib.contextmanager
+def loaded_ahead(is_wanted: bool) -> Iterator[None]:
+    """Have TensorFlow loaded for the processes of the block, however that ends."""
+    if not is_wanted:
+        yield
+        return
+    try:
+        load_ahead()
+        yield
+    finally:
+        let_go()
 
 
 def let_go() -> None:
@@ -59,3 +87,13 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _clear_up(server: int, folder: str) -> None:
+    """Remove the folder that a search was killed too hard to remove."""
+    if os.getpid() == server:  # processes that came from it end in the same way
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if _SOCKETS in os.environ:  # this is the server, which ends after the search
+    atexit.register(_clear_up, os.getpid(), os.environ.pop(_SOCKETS))

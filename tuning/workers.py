@@ -123,8 +123,9 @@ class Worker:
         processes.load_ahead()
         context = multiprocessing.get_context(processes.method())
         self._end, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other,), daemon=True)
-        self._process.start()
+        process = context.Process(target=_serve, args=(other,), daemon=True)
+        process.start()
+        self._process = process
         other.close()  # so that the process's death is noticed
         self._left = self.num_trials
 
