@@ -85,6 +85,7 @@ class Worker:
         if self._left == 0:
             self.stop()
             self._start(task.recipe)
+        is_first = self._left == self.num_trials
         self._left -= 1
         try:
             self._end.send(task)
@@ -100,6 +101,8 @@ class Worker:
             code = self._process.exitcode
             self._left = 0
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if code > 0 and is_first:
+            how += '; a program has to call a search under `if __name__ == "__main__":`'
         likely = ", most likely for want of memory" if code == -9 else ""  # SIGKILL
         status = "out of memory" if likely else "error"
         error = f"its process was {how}{likely}"

@@ -14,6 +14,7 @@ from recipes.common import terminal
 from recipes.common.problems import Problem, direction
 
 MOST_COLUMNS = 60
+LONG_UNIT = 12  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
 
@@ -64,15 +65,19 @@ def print_run(problem: Problem, metrics: dict) -> None:
     """
     data = metrics["data"]
     kind = "" if data["kind"] == "real" else " [bold](BUILT-IN STAND-IN, not the real data)[/bold]"
-    table = Table(title=f"{metrics['recipe']}: test scores on {data['name']}{kind}")
+    title = f"{metrics['recipe']}: test scores on {data['name']}{kind}"
+    unit = markup.escape(problem.unit)
+    if is_long := len(unit) > LONG_UNIT:
+        title += f"; RMSE and MAE in {unit}"
+    table = Table(title=title)
     models = {"network": metrics["test"], **metrics["baselines"]}
     table.add_column("metric", overflow="fold")
     for model in models:
         table.add_column(model.replace("_", " "), justify="right")
     for name in metrics["test"]:
-        unit = f" ({markup.escape(problem.unit)})" if name in ("rmse", "mae") else ""
+        in_unit = f" ({unit})" * (name in ("rmse", "mae") and not is_long)
         figures = (_figure(scores[name]) for scores in models.values())
-        table.add_row(NAMES.get(name, name) + unit, *figures)
+        table.add_row(NAMES.get(name, name) + in_unit, *figures)
     terminal.print_table(table)
     if winner := better_baseline(problem, metrics):
         print(f"The network does not beat the {winner.replace('_', ' ')} here.")
