@@ -121,7 +121,7 @@ def draw_predicted_against_true(
         figure.colorbar(counted[-1], label="test rows x outputs", shrink=0.8)
     else:
         axes.scatter(y.ravel(), predicted.ravel(), s=14, alpha=0.6, color=BLUE, label="test rows")
-    axes.plot([low, high], [low, high], color="0.6", linewidth=1, label="perfect", zorder=0.5)
+    axes.plot([low, high], [low, high], color="0.6", linewidth=1, label="perfect")
     axes.set_xlabel(f"true ({problem.unit})")
     axes.set_ylabel(f"predicted ({problem.unit})")
     axes.set_aspect("equal")
