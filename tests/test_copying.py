@@ -41,8 +41,8 @@ from recipes.common.errors import InputError, RunError
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = shelf.recipe_names()
 SINGLE_FILES = (
-    *("breast_cancer", "diabetes", "digit_traits", "digits", "fmnist", "iris", "mnist"),
-    *("mnist_cnn", "wine"),
+    *("breast_cancer", "diabetes", "digit_halves", "digit_traits", "digits", "fmnist", "iris"),
+    *("mnist", "mnist_cnn", "wine"),
 )
 ODD_PLACE = "a place/내 것"
 

@@ -26,6 +26,7 @@ from datasets import (
     breast_cancer,
     california_housing,
     diabetes,
+    digit_halves,
     digit_traits,
     digits,
     download,
@@ -41,7 +42,7 @@ from datasets import (
 )
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
-BUNDLED = (breast_cancer, diabetes, digit_traits, digits, iris, wine)
+BUNDLED = (breast_cancer, diabetes, digit_halves, digit_traits, digits, iris, wine)
 TABLES = (breast_cancer, diabetes, iris, wine)
 REAL = {module: module.PUBLISHED for module in (fashion_mnist, mnist)}
 SOURCE = splits.Source("toy", "real", "the test", "none")
@@ -315,6 +316,16 @@ def test_each_digit_has_its_traits():
         0: ["even", "loop"], 1: [], 2: ["even", "prime"], 3: ["prime"], 4: ["even"],
         5: ["prime"], 6: ["even", "loop"], 7: ["prime"], 8: ["even", "loop"], 9: ["loop"],
     }  # fmt: skip
+
+
+def test_digit_halves_make_whole_digits():
+    parts, plain = digit_halves.load(seed=1), digits.load(seed=1)
+    for name in ("train", "validation", "test"):
+        part = getattr(parts, name)
+        lower = part.y.reshape(-1, *digit_halves.IMAGE_SHAPE)
+        whole = np.concatenate([part.x, lower], axis=1)
+        np.testing.assert_array_equal(whole, getattr(plain, name).x)
+    assert parts.test.y.shape[1] == digit_halves.NUM_OUTPUTS
 
 
 def test_digits_are_small_whole_numbers():

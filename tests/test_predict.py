@@ -95,7 +95,9 @@ def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
     assert table["input"].tolist() == [1, 2, 3, 4]
     if problem.is_regression:
         assert set(table["unit"]) == {problem.unit}
-        assert np.isfinite(table["prediction"]).all()
+        predicted = table.filter(like="prediction")
+        assert predicted.shape[1] == problem.num_outputs
+        assert np.isfinite(predicted).all(axis=None)
     elif problem.rule.kind == "multilabel":
         said = {one for joined in table["prediction"] for one in joined.split("|")}
         assert said <= {"", *problem.class_names}

@@ -130,3 +130,13 @@ def test_regression_starts_out_in_the_targets_unit():
     outputs = training.predict(model, x)
     assert abs(outputs.mean() - 1000) < 50
     assert outputs.std() < 500
+
+
+def test_r2_of_several_columns_is_the_share_of_their_variance_together():
+    y = np.random.default_rng(0).normal(size=(50, 3)).astype("float32") * [5.0, 0.1, 0.0]
+    outputs = y + np.array([1.0, 1.0, 0.0])
+    scores = training.measure(problems.regression("m", 3), y, outputs)
+    of_all = 1 - 2 * len(y) / ((y - y.mean(axis=0)) ** 2).sum()
+    assert scores["r2"] == pytest.approx(of_all, abs=1e-4), "not -100 of the small one, not NaN"
+    one = training.measure(problems.regression("m"), y[:, 0], outputs[:, :1])
+    assert one["r2"] == pytest.approx(1 - 1 / y[:, 0].var(), abs=1e-4)

@@ -17,8 +17,17 @@ import pytest
 import tensorflow as tf
 
 from datasets import splits
-from recipes import breast_cancer, diabetes, digits, fmnist, iris
-from recipes.common import anatomy, command_line, files, reports, runs, training
+from recipes import breast_cancer, diabetes, digit_halves, digit_traits, digits, fmnist, iris
+from recipes.common import (
+    anatomy,
+    command_line,
+    files,
+    pictures,
+    problems,
+    reports,
+    runs,
+    training,
+)
 from recipes.common.errors import InputError, RunError
 
 SHORT = {"epochs": 2, "seed": 3}
@@ -44,24 +53,26 @@ def spoiled(recipe, change):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """One run of each kind of recipe: binary table, regression table, one-hot images."""
+    """One run of each kind of recipe: tables, images; classes, labels, one number and several."""
     folder = tmp_path_factory.mktemp("finished")
-    for recipe in (breast_cancer, diabetes, digits):
+    for recipe in (breast_cancer, diabetes, digit_halves, digit_traits, digits):
         start(recipe, folder / pathlib.Path(recipe.__file__).stem)
     return folder
 
 
 @pytest.mark.parametrize(
-    ("name", "pictures"),
+    ("name", "drawn"),
     [
         ("breast_cancer", {"confusion.png", "probabilities.png"}),
         ("diabetes", {"predicted_against_true.png"}),
+        ("digit_halves", {"predicted_against_true.png", "samples.png"}),
+        ("digit_traits", {"labels.png"}),
         ("digits", {"confusion.png", "samples.png"}),
     ],
 )
-def test_run_folder_is_complete(finished, name, pictures):
+def test_run_folder_is_complete(finished, name, drawn):
     folder = finished / name
-    assert {path.name for path in folder.iterdir()} == FILES | pictures
+    assert {path.name for path in folder.iterdir()} == FILES | drawn
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["recipe"] == name
     assert metrics["data"]["kind"] == "real"
@@ -76,7 +87,7 @@ def test_run_folder_is_complete(finished, name, pictures):
     history = pd.read_csv(folder / "history.csv")
     assert history["epoch"].tolist() == [1, 2]
     assert {"loss", "val_loss"} <= set(history.columns)
-    for picture in pictures | {"curves.png"}:
+    for picture in drawn | {"curves.png"}:
         with PIL.Image.open(folder / picture) as image:
             assert min(image.size) > 300
 
@@ -437,3 +448,15 @@ def few(loaded):
 
 def parts(loaded):
     return loaded.train, loaded.validation, loaded.test
+
+
+@pytest.mark.parametrize(("columns", "num_rows"), [(2, 1), (2, 20), (40, 200)])
+def test_pictures_of_several_columns_take_few_and_many(columns, num_rows, tmp_path):
+    y = np.random.default_rng(0).normal(size=(num_rows, columns))
+    problem = problems.regression("m", columns)
+    pictures.draw_predicted_against_true(tmp_path / "numbers.png", problem, y, y + 0.1)
+    labels = problems.multilabel(tuple(map(str, range(columns))))
+    pictures.draw_labels(tmp_path / "labels.png", labels, (y > 0).astype("float32"), abs(y))
+    for name in ("numbers.png", "labels.png"):
+        with PIL.Image.open(tmp_path / name) as image:
+            assert 200 < min(image.size) < max(image.size) < 3000

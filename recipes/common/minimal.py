@@ -42,6 +42,7 @@ BUNDLED = {
         "traits = ((0, 2, 4, 6, 8), (2, 3, 5, 7), (0, 6, 8, 9))  # even, prime, with a loop\n"
         "y = np.column_stack([np.isin(y, having) for having in traits])"
     ),
+    "digit_halves": "load_digits().images.reshape(-1, 2, 4, 8).swapaxes(0, 1)  # upper, lower half",
     "iris": "load_iris(return_X_y=True)",
     "wine": "load_wine(return_X_y=True)",
 }
@@ -79,8 +80,9 @@ def load_data(config):
     """Give (x, y) of 60 % of the rows for training, 20 % for validation, 20 % for the test."""
     x, y = datasets.$load
     x, y = x.astype("float32"), $labels
-    x, x_test, y, y_test = split(x, y, 0.2, config.seed)
-    x, x_validation, y, y_validation = split(x, y, 0.25, config.seed)
+    split, how = model_selection.train_test_split, {"random_state": config.seed}
+    x, x_test, y, y_test = split(x, y, test_size=0.2$stratify, **how)
+    x, x_validation, y, y_validation = split(x, y, test_size=0.25$stratify, **how)
     return (x, y), (x_validation, y_validation), (x_test, y_test)
 '''
 LOAD_IMAGES = '''\
@@ -97,17 +99,13 @@ $package        advice = f"put {files} into ~/.keras/$cache$there"
     return (x, y), (x_validation, y_validation), test
 '''
 IDX_FILES = "{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
-SPLIT = '''\
-def split(x, y, share, seed):
-    """Set rows aside$alike."""
-    return model_selection.train_test_split(x, y, test_size=share, random_state=seed$stratify)
-
-
-'''
 # Of a regression: the targets have a unit, and come in no classes.
 CLIP = """\
     if config.optimizer in ("sgd", "momentum"):
         settings["global_clipnorm"] = 1.0  # bounded steps on targets of any size
+"""
+R2_OF_SEVERAL = """\
+R2 = keras.metrics.R2Score("variance_weighted_average")  # of all outputs together
 """
 TO_UNIT = '''\
     """Add the output layer of the rule, brought to the target's own unit."""
@@ -147,14 +145,14 @@ import tyro
 from sklearn import $sklearn
 
 FROM_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-# The rule table: problem -> activation of the output layer, loss, metrics.
+$several# The rule table: problem -> activation of the output layer, loss, metrics.
 RULES = {
     "binary": ("sigmoid", "binary_crossentropy", ["accuracy", "auc"]),
     "multiclass": ("softmax", "sparse_categorical_crossentropy", ["accuracy"]),
     "multiclass, one-hot": ("softmax", "categorical_crossentropy", ["accuracy"]),
     "multiclass, logits": (None, FROM_LOGITS, ["accuracy"]),
     "multilabel": ("sigmoid", "binary_crossentropy", ["binary_accuracy", "auc"]),
-    "regression": (None, "mse", ["root_mean_squared_error", "mae", "r2_score"]),
+    "regression": (None, "mse", ["root_mean_squared_error", "mae", $r2]),
 }
 PROBLEM = "$rule"
 ACTIVATION, LOSS, METRICS = RULES[PROBLEM]
@@ -179,7 +177,7 @@ $limits
                 sys.exit(2)
 
 
-$split$load_data
+$load_data
 
 def make_optimizer(config, **settings):
     """Make the optimizer that the config names."""
@@ -326,10 +324,13 @@ def _no_single_file(module: types.ModuleType, reason: str) -> InputError:
 
 def _parts_of_the_problem(problem: problems.Problem) -> dict[str, object]:
     """Give what differs with the kind of a problem, by the names of the template."""
+    several = problem.is_regression and problem.num_outputs > 1
     return {
         "rule": RULE_NAMES[problem.rule],
         "num_outputs": problem.num_outputs,
         "clip": CLIP if problem.is_regression else "",
+        "several": R2_OF_SEVERAL if several else "",
+        "r2": "R2" if several else '"r2_score"',
         "outputs": TO_UNIT if problem.is_regression else PLAIN,
         "monitor": problem.monitor,
         "mode": problem.direction,
@@ -340,19 +341,10 @@ def _parts_of_the_data(data_set: types.ModuleType, problem: problems.Problem) ->
     """Give what differs with where the data come from, by the names of the template."""
     is_published = hasattr(data_set, "PUBLISHED")
     return {
-        "split": "" if is_published else _split(problem),
-        "load_data": _load_data(data_set, LABELS.get(problem.rule.labels, NUMBERS)),
+        "load_data": _load_data(data_set, problem),
         "verbose": 2 if is_published else 0,  # tables train in seconds, for hundreds of epochs
         "sklearn": "model_selection" if is_published else "datasets, model_selection",
     }
-
-
-def _split(problem: problems.Problem) -> str:
-    by_class = not problem.is_regression
-    return string.Template(SPLIT).substitute(
-        alike=", of each class its share" if by_class else "",
-        stratify=", stratify=y" if by_class else "",
-    )
 
 
 def _adapt(problem: problems.Problem) -> str:
@@ -379,12 +371,16 @@ def _data_set(module: types.ModuleType) -> types.ModuleType:
     return data_set
 
 
-def _load_data(data_set: types.ModuleType, labels: str) -> str:
+def _load_data(data_set: types.ModuleType, problem: problems.Problem) -> str:
     name = data_set.__name__.partition(".")[2]
     if hasattr(data_set, "PUBLISHED"):
         return _load_images(name, data_set.PUBLISHED)
     load = BUNDLED[name].replace("\n", "\n    ")
-    return string.Template(LOAD_BUNDLED).substitute(load=load, labels=labels)
+    return string.Template(LOAD_BUNDLED).substitute(
+        load=load,
+        labels=LABELS.get(problem.rule.labels, NUMBERS),
+        stratify="" if problem.is_regression else ", stratify=y",  # of each class its share
+    )
 
 
 def _load_images(name: str, published) -> str:

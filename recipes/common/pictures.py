@@ -20,6 +20,7 @@ if typing.TYPE_CHECKING:  # it loads TensorFlow
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 _MANY_CLASSES = 30
+_MANY_POINTS = 3000
 _NUM_SAMPLES = 15
 _NUM_COLUMNS = 20
 
@@ -105,15 +106,68 @@ def draw_predicted_against_true(
         y: True values, shape (rows, columns).
         predicted: Predicted values, shape (rows, columns).
     """
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
-    axes = figure.subplots()
+    several = y.shape[1] > 1
+    if several:
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+        axes, beside = figure.subplots(1, 2)
+        _draw_errors(beside, problem, y, predicted)
+    else:
+        figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+        axes = figure.subplots()
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
+    if several and y.size > _MANY_POINTS:  # they would hide one another
+        how = {"bins": 40, "range": [(low, high)] * 2, "norm": "log", "cmap": "Blues"}
+        counted = axes.hist2d(y.ravel(), predicted.ravel(), **how)
+        figure.colorbar(counted[-1], label="test rows x outputs", shrink=0.8)
+    else:
+        axes.scatter(y.ravel(), predicted.ravel(), s=14, alpha=0.6, color=BLUE, label="test rows")
     axes.plot([low, high], [low, high], color="0.6", linewidth=1, label="perfect")
-    axes.scatter(y.ravel(), predicted.ravel(), s=14, alpha=0.6, color=BLUE, label="test rows")
     axes.set_xlabel(f"true ({problem.unit})")
     axes.set_ylabel(f"predicted ({problem.unit})")
     axes.set_aspect("equal")
     axes.legend()
+    _save(figure, path, 120)
+
+
+def _draw_errors(axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
+    """Draw how far each output of several is off, beside what its mean would be."""
+    numbers = np.arange(y.shape[1])
+    errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0))
+    axes.bar(numbers, errors, color=BLUE, label="network")
+    axes.plot(numbers, y.std(axis=0), "_", color=ORANGE, markeredgewidth=2, label="mean alone")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.2)  # room for the legend
+    axes.set_xlabel("output, the first is 0")
+    axes.set_ylabel(f"RMSE on the test rows ({problem.unit})")
+    axes.legend()
+
+
+def draw_labels(path: pathlib.Path, problem: Problem, y: np.ndarray, outputs: np.ndarray) -> None:
+    """Draw how often each label of several is right, and its precision and recall.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the labels, gives the threshold.
+        y: 0 or 1, shape (rows, labels).
+        outputs: Probabilities, shape (rows, labels).
+    """
+    shown = problem.class_names[:_MANY_CLASSES]
+    columns = zip(y.T, outputs.T, strict=True)
+    reached = [thresholds.scores(*column, problem.threshold) for column in columns]
+    figure = Figure(figsize=(8, 1.4 + 0.7 * len(shown)), layout="constrained")
+    axes, places = figure.subplots(), np.arange(len(shown))
+    colours = {"accuracy": VERMILION, "precision": BLUE, "recall": ORANGE}
+    for number, (name, colour) in enumerate(colours.items()):
+        values = [scores[name] for scores in reached[: len(shown)]]
+        bars = axes.barh(places + 0.27 * (number - 1), values, 0.25, color=colour, label=name)
+        axes.bar_label(bars, fmt=" {:.3f}", fontsize=8)
+    axes.set_yticks(places, shown)
+    axes.invert_yaxis()  # the first label on top
+    axes.set_xlim(0, 1.1)
+    axes.set_xlabel(f"score on {len(y):,} test rows, yes from {problem.threshold:g} on")
+    if len(shown) < len(reached):
+        axes.set_title(f"the first {len(shown)} of {len(reached)} labels")
+    figure.legend(loc="outside right upper")
     _save(figure, path, 120)
 
 
@@ -201,6 +255,30 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
         for axes in part.axes:
             axes.set_axis_off()
     _save(figure, path, 100)
+
+
+def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> None:
+    """Draw images that were made of images: the first test rows, given, true and predicted.
+
+    Args:
+        path: PNG file to write.
+        x: Images, shape (rows, height, width).
+        y: True pixels, shape (rows, height * width).
+        outputs: Predicted pixels, shape (rows, height * width).
+    """
+    images = {"given": (x, x), "true": (y, y), "predicted": (outputs, y)}
+    height, width = x.shape[1:]
+    side = 11 / _NUM_SAMPLES
+    figure = Figure(figsize=(11, 3 * max(side * height / width, 0.9)), layout="constrained")
+    grid = figure.subplots(len(images), _NUM_SAMPLES)
+    for panels, (name, (shown, scale)) in zip(grid, images.items(), strict=True):
+        panels[0].set_ylabel(name)
+        for axes, image in zip(panels, shown, strict=False):
+            limits = {"vmin": scale.min(), "vmax": scale.max()}
+            axes.imshow(np.reshape(image, (height, width)), cmap="gray", **limits)
+        for axes in panels:
+            axes.set(xticks=[], yticks=[])
+    _save(figure, path, 120)
 
 
 def _name_sample(axes, class_names: tuple[str, ...], decided: int, true: int, share: float) -> None:

@@ -70,6 +70,13 @@ def _accuracy(problem: Problem) -> keras.metrics.Metric:
     return by_loss[problem.rule.loss](name="accuracy")
 
 
+def _r2(problem: Problem) -> keras.metrics.Metric:
+    # Of several columns the share of their variance together: in a mean of each one's R², columns
+    # that hardly vary would count as much as the others.
+    how = "uniform_average" if problem.num_outputs == 1 else "variance_weighted_average"
+    return keras.metrics.R2Score(how, name="r2")
+
+
 # Every metric is named, so that a second model in the same process does not get "auc_1".
 _METRICS: dict[str, Callable[[Problem], keras.metrics.Metric]] = {
     "accuracy": _accuracy,
@@ -79,7 +86,7 @@ _METRICS: dict[str, Callable[[Problem], keras.metrics.Metric]] = {
     "auc": lambda _: keras.metrics.AUC(name="auc"),
     "rmse": lambda _: keras.metrics.RootMeanSquaredError(name="rmse"),
     "mae": lambda _: keras.metrics.MeanAbsoluteError(name="mae"),
-    "r2": lambda _: keras.metrics.R2Score(name="r2"),
+    "r2": _r2,
 }
 
 

@@ -293,8 +293,11 @@ def _draw_predictions(folder: pathlib.Path, problem: Problem, test, outputs: np.
     if problem.is_regression:
         path = folder / "predicted_against_true.png"
         pictures.draw_predicted_against_true(path, problem, problem.labels(test.y), outputs)
+        if np.ndim(test.x) == 3 and outputs[0].size == test.x[0].size:  # an image from an image
+            pictures.draw_images(folder / "samples.png", test.x, test.y, outputs)
         return
     if problem.rule.kind == "multilabel":
+        pictures.draw_labels(folder / "labels.png", problem, problem.labels(test.y), outputs)
         return
     y = problem.classes(test.y)
     pictures.draw_confusion(folder / "confusion.png", problem, y, problem.decide(outputs))

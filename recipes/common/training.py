@@ -334,6 +334,12 @@ def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, f
     loss = keras.losses.get(problem.loss())
     scores = {"loss": float(keras.ops.mean(loss(y, outputs)))}
     for metric in problem.metrics():
-        metric.update_state(y, outputs)
+        metric.update_state(*(_varied(y, outputs) if metric.name == "r2" else (y, outputs)))
         scores[metric.name] = float(metric.result())
     return {name: round(score, 6) for name, score in scores.items()}
+
+
+def _varied(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out target columns of one value, of which a right prediction has an R² of 0/0."""
+    varied = np.ptp(y, axis=0) > 0
+    return (y[:, varied], outputs[:, varied]) if varied.any() else (y, outputs)
