@@ -14,7 +14,7 @@ from recipes.common import terminal
 from recipes.common.problems import Problem, direction
 
 MOST_COLUMNS = 60
-LONG_UNIT = 12  # characters; a longer one has no room in a column
+LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
 
