@@ -133,9 +133,11 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
     """Choose the kind of a column, and tell how its cells are to be read."""
     signs = bool((values == "+").any())
     tidied = _tidy(values, signs)
-    kind, reason = _guess(tidied, decimal)
-    if asked and not kind == asked == "left out":  # an identifier remains one
-        kind, reason = asked, "as asked for"
+    kind, reason = asked, "as asked for"
+    if asked in (None, "left out"):
+        guessed = _guess(tidied, decimal)
+        if asked in (None, guessed[0]):  # an identifier remains one
+            kind, reason = guessed
     day_first, mark = _forms(tidied, kind, decimal)
     found = (tidied if kind == "left out" else _read(tidied, kind, day_first, mark)).dropna()
     if asked in ("number", "category") and not len(found):
@@ -324,21 +326,22 @@ def read(values: "pd.Series", column: Column) -> "pd.Series":
     return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
 
 
-def misfits(frame: "pd.DataFrame", columns: Iterable[Column]) -> "dict[str, pd.Series]":
-    """Give the cells that do not fit their column's meaning, by column; none of those that do.
+def misfits(
+    frame: "pd.DataFrame", columns: Iterable[Column]
+) -> "Iterator[tuple[Column, pd.Series]]":
+    """Give each column that has cells which do not fit its meaning, with these cells.
 
     Args:
         frame: Table that has the columns.
         columns: From `infer`.
     """
-    found = {}
     for column in columns:
         if column.kind in ("number", "boolean", "date"):
             tidied = _tidy(frame[column.name], column.signs)
-            is_lost = tidied.notna() & read(frame[column.name], column).isna()
-            if is_lost.any():
-                found[column.name] = tidied[is_lost]
-    return found
+            found = _read(tidied, column.kind, column.day_first, column.decimal)
+            lost = tidied[tidied.notna() & found.isna()]
+            if len(lost):
+                yield column, lost
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":

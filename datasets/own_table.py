@@ -328,18 +328,14 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
         x = columns.convert(frame, used)
     except datasets.DataError as error:
         raise datasets.DataError(f"{path}: {error}") from None
-    for name, lost in columns.misfits(frame, used).items():
+    for column, lost in columns.misfits(frame, used):
+        wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
         _logger.warning(
             "column %r: %s of %s rows hold no %s, such as %s; they count as missing",
-            *(name, f"{len(lost):,}", f"{len(x):,}", _kind(used, name), cells.short(lost.iloc[0])),
+            *(column.name, f"{len(lost):,}", f"{len(x):,}", wanted, cells.short(lost.iloc[0])),
         )
     named = {column.name for column in used if column.is_identifier}
     known = {column.name for column in used if column.kind != "left out"} | named
     others = [str(name) for name in frame.columns if name not in known]
     identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
     return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others)
-
-
-def _kind(used: list[columns.Column], name: str) -> str:
-    (kind,) = (column.kind for column in used if column.name == name)
-    return {"boolean": "yes or no"}.get(kind, kind)

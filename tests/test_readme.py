@@ -91,6 +91,13 @@ def test_figures_of_speed_are_those_of_the_records():
     assert all(one["seeds_that_reach_it"] == 5 for one in result("race").values())
 
 
+def test_figures_of_workers_are_those_of_the_record():
+    short, wide = (result("workers")[f"speed {name}"] for name in ("breast_cancer", "fmnist"))
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"took {short['ratio']['median']:.2f} of the time of one over 60 short" in readme
+    assert f"and {wide['ratio']['median']:.2f} over 12 of `fmnist`" in readme
+
+
 FUNCTIONS = ("branin 30", "hartmann 30", "mixed 30")
 
 

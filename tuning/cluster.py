@@ -274,8 +274,7 @@ def on_this_machine(num_workers: int, folder: pathlib.Path) -> Iterator[distribu
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         # The scheduler has files too, without being told where.
         stack.enter_context(dask.config.set(CONFIG | {"temporary-directory": str(folder)}))
-        stack.callback(processes.let_go)
-        processes.load_ahead()
+        stack.enter_context(processes.loaded_ahead())
         started_by = {"distributed.worker.multiprocessing-method": processes.method()}
         stack.enter_context(dask.config.set(started_by))
         cluster = stack.enter_context(_start(num_workers, folder))

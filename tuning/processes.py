@@ -56,19 +56,18 @@ def load_ahead() -> None:
 
 
 @contextlib.contextmanager
-def loaded_ahead(is_wanted: bool) -> Iterator[None]:
-    """Have TensorFlow loaded for the processes of the block, however that ends."""
-    if not is_wanted:
-        yield
-        return
+def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
+    """Have TensorFlow loaded for the processes of the block, and let go however that ends."""
     try:
-        load_ahead()
+        if is_wanted:
+            load_ahead()
         yield
     finally:
-        let_go()
+        if is_wanted:
+            _let_go()
 
 
-def let_go() -> None:
+def _let_go() -> None:
     """End what `load_ahead` began; the processes that came from it have ended."""
     server = multiprocessing.forkserver._forkserver  # of no other name, and one for a program
     if server._forkserver_pid is not None:

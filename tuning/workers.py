@@ -123,7 +123,7 @@ class Worker:
                 f"{', '.join(changed)}: changed while the search runs, so that further trials "
                 "would not be comparable; undo the change and resume"
             )
-        processes.load_ahead()
+        processes.load_ahead()  # again, where somebody has killed what was loaded
         context = multiprocessing.get_context(processes.method())
         self._end, other = context.Pipe()
         process = context.Process(target=_serve, args=(other,), daemon=True)
@@ -172,8 +172,8 @@ def runner(
             yield lambda task: trials.run(task)  # looked up late, so that a test can replace it
         return
     worker = Worker(isolate, code, timeout, max_memory)
-    try:
-        yield worker.run
-    finally:
-        worker.stop()
-        processes.let_go()
+    with processes.loaded_ahead():
+        try:
+            yield worker.run
+        finally:
+            worker.stop()

@@ -52,9 +52,9 @@ def predict(run_dir: pathlib.Path, source: pathlib.Path) -> pd.DataFrame:
     names, x = inputs.read(source, run.inputs)
     if isinstance(x, pd.DataFrame):
         _warn_of_unknown_words(run.model, x)
-    table = _table(run.problem, names, training.predict(run.model, x))
     # Of a user's table the unit is not known: the problem holds the target's name in its place.
-    return table if run.inputs.table is None else table.drop(columns="unit", errors="ignore")
+    has_unit = run.inputs.table is None
+    return _table(run.problem, names, training.predict(run.model, x), has_unit)
 
 
 def open_run(run_dir: pathlib.Path) -> Run:
@@ -150,14 +150,16 @@ def _first_sentence(error: Exception) -> str:
     return text.partition(". ")[0]
 
 
-def _table(problem: problems.Problem, names: pd.DataFrame, outputs: np.ndarray) -> pd.DataFrame:
+def _table(
+    problem: problems.Problem, names: pd.DataFrame, outputs: np.ndarray, has_unit: bool
+) -> pd.DataFrame:
     table = names.copy()
     decided = problem.decide(outputs)
     if problem.is_regression:
         for column in range(outputs.shape[1]):
             suffix = "" if outputs.shape[1] == 1 else f"_{column}"
             table[f"prediction{suffix}"] = decided[:, column]
-        return table.assign(unit=problem.unit)
+        return table.assign(unit=problem.unit) if has_unit else table
     probabilities = problem.probabilities(outputs)
     if problem.rule.kind == "multilabel":
         chosen = [np.flatnonzero(row) for row in decided]
