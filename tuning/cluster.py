@@ -25,7 +25,7 @@ import dask.system
 import distributed
 
 from recipes.common import interrupts
-from recipes.common.errors import InputError, RunError
+from recipes.common.errors import InputError, RunError, first_line
 from tuning import on_worker, plans, processes, records, trials, workers
 from tuning.options import Options, seconds
 from tuning.store import Store
@@ -210,8 +210,9 @@ class Cluster:
                 number, f"its worker died {times} times, most likely for want of memory"
             )
         raise RunError(
-            f"a worker could not begin trial {number} ({type(error).__name__}: {error}); start the "
-            "workers in a folder of this project, with its requirements installed"
+            f"a worker could not begin trial {number} ({first_line(error)}); start the "
+            "scheduler and the workers by `python -m dask` in a folder of this project, with its "
+            "requirements installed"
         ) from error
 
     def _killed(self, number: int, error: str) -> workers.Result:
@@ -324,7 +325,7 @@ def on_others(address: str, security: distributed.Security | None) -> Iterator[d
     except (OSError, TimeoutError) as error:
         raise InputError(
             f"--scheduler {address}: no Dask scheduler answers there by {protocol} ({error}); "
-            "start one by `dask scheduler`, or see tuning/deploy/README.md"
+            "start one by `python -m dask scheduler`, or see tuning/deploy/README.md"
         ) from error
     with client:
         yield client

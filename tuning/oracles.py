@@ -56,6 +56,7 @@ class SteadyOracle(keras_tuner.Oracle):
         if seed is not None:
             self.seed = seed
         self.end_reason = None
+        self._keys: dict[str, str] = {}  # of trials that have ended: writing them takes a while
         self._lock = threading.RLock()  # Keras Tuner's stays locked after an error
 
     def create_trial(self, tuner_id: str) -> trial_module.Trial:
@@ -162,7 +163,11 @@ class SteadyOracle(keras_tuner.Oracle):
         return trial.score if self.objective.direction == "min" else -trial.score
 
     def _tried(self) -> set[str]:
-        return {spaces.key(trial.hyperparameters.values) for trial in self.trials.values()}
+        for name, trial in self.trials.items():
+            if name not in self._keys and trial.status in (COMPLETED, FAILED):
+                self._keys[name] = spaces.key(trial.hyperparameters.values)
+        others = (trial for name, trial in self.trials.items() if name not in self._keys)
+        return {*self._keys.values(), *(spaces.key(t.hyperparameters.values) for t in others)}
 
     def _generator(self) -> np.random.Generator:
         """Give random numbers that depend on the seed and the number of trials so far."""

@@ -18,9 +18,9 @@ host=$(hostname)
 started=
 trap 'kill $started 2>/dev/null; wait' EXIT INT TERM
 
-dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard $tls &
+python -m dask scheduler --protocol tls --host "$host" --port "$port" --no-dashboard $tls &
 started="$started $!"
-srun dask worker "tls://$host:$port" --nthreads 1 --no-dashboard \
+srun python -m dask worker "tls://$host:$port" --nthreads 1 --no-dashboard \
     --local-directory "${TMPDIR:-/tmp}" $tls &
 started="$started $!"
 python -m tuning "$@" --scheduler "$host:$port" --tls-ca certificates/ca.pem \
