@@ -96,6 +96,19 @@ def test_figures_of_workers_are_those_of_the_record():
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert f"took {short['ratio']['median']:.2f} of the time of one over 60 short" in readme
     assert f"and {wide['ratio']['median']:.2f} over 12 of `fmnist`" in readme
+    kills = result("workers")["kills"]
+    told = f"{kills['worker_kills']} kills of workers and {kills['driver_kills']} of the search"
+    assert told in readme
+    assert (kills["same"], kills["processes_left"]) == (True, 0)
+
+
+def test_the_limits_of_the_design_are_those_of_the_record():
+    guide = " ".join((ROOT / "tuning/deploy/README.md").read_text("utf-8").split())
+    random, bayesian = (result("workers")[f"scale {tuner}"] for tuner in ("random", "bayesian"))
+    rate = f"{random['trials']:,} trials at {random['trials_a_second']:.0f} a second"
+    assert f"{rate}, and the driver grew by {random['driver_mb_added']:.0f} MB" in guide
+    last = bayesian["proposal_seconds_of_last_ten"]
+    assert f"{last:.1f} s after {bayesian['trials']}" in guide
 
 
 FUNCTIONS = ("branin 30", "hartmann 30", "mixed 30")
