@@ -30,7 +30,7 @@ from recipes.common import (
 )
 from recipes.common.errors import InputError, RunError
 
-SHORT = {"epochs": 2, "seed": 3}
+SHORT = {"epochs": 2, "seed": 3, "refit": False}
 FILES = {"model.keras", "config.json", "schema.json", "history.csv", "metrics.json", "curves.png"}
 
 
@@ -56,7 +56,8 @@ def finished(tmp_path_factory):
     """One run of each kind of recipe: tables, images; classes, labels, one number and several."""
     folder = tmp_path_factory.mktemp("finished")
     for recipe in (breast_cancer, diabetes, digit_halves, digit_traits, digits):
-        start(recipe, folder / pathlib.Path(recipe.__file__).stem)
+        refit = recipe.Config().refit
+        start(recipe, folder / pathlib.Path(recipe.__file__).stem, refit=refit)
     return folder
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-import tuning
 from datasets import rents
 from recipes import __main__ as program
 from recipes import california_housing, iris, tabular
@@ -33,10 +32,9 @@ from recipes.common import (
     training,
 )
 from recipes.common.errors import InputError
-from tuning import refit, report, trials
 
 QUICK = {"hidden_units": (8,), "bins": 4, "members": 2}
-QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64}
+QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64, "refit": False}
 KINDS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
 
 
@@ -62,7 +60,7 @@ def finished(tmp_path_factory):
     root = tmp_path_factory.mktemp("finished")
     for kind, target in KINDS.items():
         flats(kind).to_csv(root / f"{kind}.csv", index=False)
-        start(root / kind, root / f"{kind}.csv", target)
+        start(root / kind, root / f"{kind}.csv", target, refit=kind == "regression")
     return root
 
 
@@ -111,7 +109,7 @@ def test_the_threshold_is_advised_by_validation_rows_and_kept(finished, tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_served_equals_what_was_trained(finished, kind):
-    config = configured(finished / f"{kind}.csv", KINDS[kind], refit=False)
+    config = configured(finished / f"{kind}.csv", KINDS[kind])
     recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
     model = training.train(recipe, config, data).model
     # In training the network sees rows that were encoded once; a served model encodes its own.
@@ -236,7 +234,7 @@ def test_class_weights_find_more_of_a_rare_class():
     pd.concat([frame[frame["furnished"] == "no"], rare]).to_csv("rare.csv", index=False)
     found = {}
     for weighted in (False, True):
-        config = configured("rare.csv", "furnished", refit=False, class_weights=weighted)
+        config = configured("rare.csv", "furnished", class_weights=weighted)
         recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
         model = training.train(recipe, config, data).model
         found[weighted] = recipe.PROBLEM.decide(training.predict(model, data.train.x)).sum()
@@ -341,7 +339,7 @@ def test_other_runs_are_exported_too(tmp_path, monkeypatch):
 
 def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
-    config = california_housing.Config(data="builtin", refit=False, **{**QUICK, "epochs": 2})
+    config = california_housing.Config(data="builtin", **{**QUICK, "epochs": 2})
     options = command_line.Options(out=tmp_path / "run", quiet=True)
     runs.run(california_housing, config, options)
     exporting.export(tmp_path / "run", tmp_path / "export")
@@ -370,108 +368,6 @@ def test_an_export_that_cannot_be_is_one_line(finished, run, folder, monkeypatch
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-
-
-def search(finished, **options):
-    changes = {"tuner": "bayesian", "trials": 2, "epochs": 1, "quiet": True, **options}
-    changes = {"csv": finished / "binary.csv", "target": "furnished", **changes}
-    return tuning.search(**changes)
-
-
-def test_a_search_takes_the_table(finished):
-    found = search(finished, recipe="tabular", drop=("district",), out=pathlib.Path("search"))
-    assert found.trials["status"].tolist() == ["ok", "ok"]
-    assert found.best_config.csv == finished / "binary.csv"
-    assert found.metrics["problem"] == "binary"
-    assert "district" not in found.metrics["importance"]
-    resumed = tuning.search(resume="search", trials=3, quiet=True)
-    assert len(resumed.trials) == 3
-    with pytest.raises(InputError, match="--target: the search in search has furnished"):
-        tuning.search(resume="search", target="size", quiet=True)
-
-
-@pytest.mark.parametrize(("folds", "parts"), [(None, 2), (2, 4)])
-def test_a_search_encodes_its_rows_once(finished, folds, parts, monkeypatch):
-    encoded, predict = [], tables.predict
-
-    def watched(model, x, *rest):
-        encoded.extend([len(x)] * (model.name == "encoder"))
-        return predict(model, x, *rest)
-
-    monkeypatch.setattr(tables, "predict", watched)
-    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
-    monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
-    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
-    search(finished, recipe="tabular", trials=3, folds=folds, out=pathlib.Path("search"))
-    assert len(encoded) == parts
-
-
-@pytest.fixture
-def in_time(monkeypatch):
-    """Flats by the day, of 200 days."""
-    days = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d")
-    frame = flats("binary", 200).assign(listed=days).sample(frac=1, random_state=0)
-    frame.to_csv("days.csv", index=False)
-    return {"csv": pathlib.Path("days.csv"), "time": "listed"}
-
-
-def test_folds_of_a_table_split_by_time_validate_on_later_rows(in_time):
-    parts = tabular.load_data(configured(**in_time, target="furnished"))
-    folds = list(parts.validation_folds(4, seed=0))
-    assert len(folds) == 4
-    for fold in folds:
-        parts_of_fold = fold.train, fold.validation, fold.test
-        days = [part.x["listed_month"] * 32 + part.x["listed_day"] for part in parts_of_fold]
-        assert days[0].max() < days[1].min() <= days[1].max() < days[2].min()
-    assert sum(len(fold.validation) for fold in folds) == 160 - len(folds[0].train)
-    with pytest.raises(ValueError, match="order of time"):
-        parts.folds(4, seed=0)
-
-
-def test_a_search_by_folds_takes_a_table_split_by_time(finished, in_time, capsys, monkeypatch):
-    monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
-    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
-    told = {**in_time, "folds": 3, "trials": 1, "out": pathlib.Path("search"), "quiet": False}
-    found = search(finished, recipe="tabular", **told)
-    assert found.trials["status"].tolist() == ["ok"]
-    assert "each validates on rows after those it learns from" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("most_steps", "epochs", "refit"), [(10_000, 20, True), (21, 7, False), (61, 20, True)]
-)
-def test_many_rows_are_passed_over_in_fewer_epochs(finished, most_steps, epochs, refit, capsys):
-    changes = {"most_steps": most_steps, "patience": 10, "refit": True}
-    config = configured(finished / "binary.csv", "furnished", **changes)
-    settled = tabular.settle(config)  # 300 rows, 180 to learn from in 3 steps
-    assert (settled.epochs, settled.refit) == (epochs, refit)
-    assert tabular.settle(settled) == settled
-    runs.describe_table(tabular.bind(settled).PROBLEM, tabular.load_data(settled), settled)
-    assert ("--most-steps" in capsys.readouterr().out) == (not refit)
-
-
-def test_a_search_gives_many_rows_fewer_epochs_too(finished, monkeypatch):
-    monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(most_steps=2))
-    fixed = {"csv": finished / "binary.csv", "target": "furnished"}
-    assert trials.make_config(tabular, {}, fixed).epochs == 2, "of one step each"
-    assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}).epochs == 9, "as asked for"
-
-
-def test_a_search_is_not_resumed_with_another_table(finished, monkeypatch):
-    table = pathlib.Path("table.csv")
-    table.write_bytes((finished / "binary.csv").read_bytes())
-    monkeypatch.setattr(refit.runs, "write", lambda *_, **__: {"epochs_run": 1})
-    monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
-    search(finished, recipe="tabular", csv=table, trials=1, out=pathlib.Path("search"))
-    table.write_text(table.read_text().replace("harbour", "hafen"))
-    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
-    with pytest.raises(InputError, match=r"cannot be resumed.*data\.train.*data\.file"):
-        tuning.search(resume="search", trials=2, quiet=True)
-
-
-def test_other_recipes_take_no_table(finished):
-    with pytest.raises(InputError, match="--csv: iris has no such setting"):
-        search(finished, recipe="iris")
 
 
 def copied(finished, folder, **told):
