@@ -435,7 +435,8 @@ def test_search_space_without_return_is_named():
         anatomy.search_space(changed, None)
 
 
-def test_stand_in_is_said_loudly(capsys):
+def test_stand_in_is_said_loudly(capsys, monkeypatch):
+    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     recipe = spoiled(fmnist, {"load_data": lambda config: few(fmnist.load_data(config))})
     metrics = start(recipe, epochs=1, data="builtin", hidden_units=(8,))
     assert "NOTE: these are not the real data" in capsys.readouterr().out

@@ -481,6 +481,21 @@ def test_a_search_that_cannot_begin_leaves_no_process(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
+def test_processes_of_the_users_own_outlive_a_search():
+    program = (
+        "import multiprocessing, time\n"
+        "from tuning import processes\n"
+        "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
+        "own = multiprocessing.get_context('forkserver')\n"
+        "waiting = own.Process(target=time.sleep, args=(1,)); waiting.start()\n"
+        "with processes.loaded_ahead(): pass\n"
+        "waiting.join(); print(waiting.exitcode)"
+    )
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "0\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 def test_a_search_that_is_killed_while_it_loads_leaves_no_temporary_folder(tmp_path):
     program = (
         "import os; from tuning import processes\n"

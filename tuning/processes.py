@@ -26,6 +26,8 @@ import recipes
 _LOADED_AHEAD = ["recipes", "tuning.processes", "tuning.trials"]
 _ROOT = pathlib.Path(recipes.__file__).resolve().parents[1]
 _SOCKETS = "TUNING_SOCKETS"
+_server = multiprocessing.forkserver._forkserver  # of no other name, and one for a program
+_started: set[int] = set()  # servers that were not there before, by process number
 
 
 def method() -> str:
@@ -44,8 +46,12 @@ def _is_of_others(name: str) -> bool:
 
 
 def load_ahead() -> None:
-    """Have TensorFlow loaded for the processes to come, while this one goes on."""
+    """Have TensorFlow loaded for the processes to come, while this one goes on.
+
+    A program that has started such processes before keeps its own server, which loads nothing.
+    """
     if method() == "forkserver":
+        before = _server._forkserver_pid
         multiprocessing.get_context("forkserver").set_forkserver_preload(_LOADED_AHEAD)
         os.environ[_SOCKETS] = multiprocessing.util.get_temp_dir()
         try:
@@ -53,6 +59,8 @@ def load_ahead() -> None:
                 multiprocessing.forkserver.ensure_running()
         finally:
             del os.environ[_SOCKETS]
+        if _server._forkserver_pid != before:
+            _started.add(_server._forkserver_pid)
 
 
 @contextlib.contextmanager
@@ -69,10 +77,9 @@ def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
 
 def _let_go() -> None:
     """End what `load_ahead` began; the processes that came from it have ended."""
-    server = multiprocessing.forkserver._forkserver  # of no other name, and one for a program
-    if server._forkserver_pid is not None:
-        os.kill(server._forkserver_pid, signal.SIGKILL)  # it may be loading yet
-        server._stop()
+    if _server._forkserver_pid in _started:
+        os.kill(_server._forkserver_pid, signal.SIGKILL)  # it may be loading yet
+        _server._stop()
 
 
 @contextlib.contextmanager
