@@ -59,8 +59,8 @@ def load_ahead() -> None:
                 multiprocessing.forkserver.ensure_running()
         finally:
             del os.environ[_SOCKETS]
-        if _server._forkserver_pid != before:
-            _started.add(_server._forkserver_pid)
+            if _server._forkserver_pid != before:
+                _started.add(_server._forkserver_pid)
 
 
 @contextlib.contextmanager
