@@ -137,6 +137,15 @@ def test_reader_that_has_gone_ends_the_program_without_a_word(module):
     assert program.returncode == 141
 
 
+def test_a_table_for_a_reader_that_has_gone_leaves_the_end_to_the_program():
+    class Gone(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        terminal.Console(file=Gone()).print("a line")
+
+
 def test_output_to_a_full_disk_is_one_line():
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -105,6 +105,13 @@ def test_a_script_runs_a_search_and_leaves_nothing(project, command, settings):
     check_nothing_runs(project["PORT"])
 
 
+def listening(process):
+    """Give the addresses at which a process and those that it has started can be reached."""
+    started = psutil.Process(process).children(recursive=True)
+    open_now = [one for child in started for one in child.net_connections("inet")]
+    return {one.laddr.ip for one in open_now if one.status == psutil.CONN_LISTEN}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [["slurm.sh"], ["ssh.sh", "alice@one"]])
 def test_a_script_that_is_ended_leaves_nothing(project, script):
@@ -119,6 +126,8 @@ def test_a_script_that_is_ended_leaves_nothing(project, script):
         if "Registered to:" in line:
             break
     time.sleep(3)
+    if script[0] == "ssh.sh":  # only SSH's own connections leave a machine
+        assert listening(process.pid) == {"127.0.0.1"}
     os.killpg(process.pid, signal.SIGTERM)  # as Slurm does, and Ctrl-C
     process.communicate(timeout=120)
     check_nothing_runs(project["PORT"])

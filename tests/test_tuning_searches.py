@@ -26,6 +26,7 @@ from recipes.common.errors import InputError, NotFiniteError, RunError
 from tuning import __main__ as program
 from tuning import (
     comparison,
+    course,
     engine,
     pictures,
     plans,
@@ -810,6 +811,35 @@ def test_a_comparison_gives_each_tuner_the_same_epochs(fake):
         "comparison.json",
         "comparison.png",
     }
+
+
+def test_however_it_is_cut_off_a_search_says_how_to_go_on(fake, monkeypatch, capsys):
+    run = trials.run
+
+    def gone(task):
+        if task.number == 2:
+            raise RunError("the scheduler has gone")
+        return run(task)
+
+    monkeypatch.setattr(trials, "run", gone)
+    told = (OWN, "--trials", 5, "--max-memory", 9000, "--out", "s s")
+    way = "continue by: python -m tuning --resume 's s' --max-memory 9000"
+    code, _, errors = command(monkeypatch, capsys, *told)
+    assert (code, errors) == (1, f"error: the scheduler has gone; {way}\n")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(course, "run_trials", interrupted)
+    code, _, errors = command(monkeypatch, capsys, "--resume", "s s", "--max-memory", 9000)
+    kept = "what had ended is kept, 2 trials"
+    assert (code, errors) == (130, f"stopped by Ctrl-C; {kept}; {way}\n")
+
+
+def test_a_search_on_workers_is_continued_on_workers():
+    told = {"scheduler": "one:8786", "trial_timeout": "5m", "isolate": 3, "trials": 9}
+    flags = ["--scheduler", "one:8786", "--trial-timeout", "5m", "--isolate", "3"]
+    assert Options(recipe="iris", **told).places == flags
 
 
 def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypatch, capsys):

@@ -375,11 +375,25 @@ def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
         team.close()
 
 
+def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 2)
+    with a_cluster() as (processes, address), cluster.on_others(address, None) as client:
+        team = cluster.Cluster(client, on_worker.Order("frozen", {}, {}), run=pretending.run)
+        processes[0].send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(RunError, match="scheduler has not answered for 2 seconds"):
+                run_on(team, [{}])
+            team.close()
+        finally:
+            processes[0].send_signal(signal.SIGCONT)
+
+
 def test_workers_that_all_go_away_end_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
     with a_cluster() as (_, address), cluster.on_others(address, None) as client:
         team = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
-        with pytest.raises(RunError, match="no worker came for 1 seconds"):
+        with pytest.raises(RunError, match="no worker was there for 1 seconds; a worker that ends"):
             run_on(team, [{}])
 
 
@@ -487,12 +501,33 @@ def test_processes_of_the_users_own_outlive_a_search():
         "from tuning import processes\n"
         "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
         "own = multiprocessing.get_context('forkserver')\n"
+        "own.set_forkserver_preload(['json'])\n"
         "waiting = own.Process(target=time.sleep, args=(1,)); waiting.start()\n"
         "with processes.loaded_ahead(): pass\n"
-        "waiting.join(); print(waiting.exitcode)"
+        "waiting.join()\n"
+        "print(waiting.exitcode, multiprocessing.forkserver._forkserver._preload_modules)"
     )
     command = [sys.executable, "-c", program]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "0\n"
+    assert (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "0 ['json']\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
+def test_searches_at_once_share_what_is_loaded_and_the_last_one_ends_it():
+    program = (
+        "import multiprocessing\n"
+        "from tuning import processes\n"
+        "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
+        "server = multiprocessing.forkserver._forkserver\n"
+        "with processes.loaded_ahead():\n"
+        "    with processes.loaded_ahead(): begun = server._forkserver_pid\n"
+        "    print(server._forkserver_pid == begun is not None)\n"
+        "print(server._forkserver_pid)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "True\nNone\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator
 import dask
 import dask.system
 import distributed
+from distributed.client import ClosedClientError
+from distributed.comm import CommClosedError
 
 from recipes.common import interrupts
 from recipes.common.errors import InputError, RunError, first_line
@@ -32,10 +34,12 @@ from tuning.store import Store
 
 SECONDS_BETWEEN_LOOKS = 0.5
 CONNECT_SECONDS = 10
+ANSWER_SECONDS = 10
 # For so long a search waits for the first worker, or for another one when all are gone.
 PATIENCE_SECONDS = 60
 FETCH_SECONDS = 30
 MAX_SENDS = 5
+GONE = "Dask's scheduler has gone"
 CONFIG = {
     "distributed.scheduler.allowed-failures": 1,
     # A worker holds a model and its data, nothing that could be written to disk.
@@ -95,9 +99,14 @@ class Cluster:
         return max(1, len(self._workers))
 
     def submit(self, task: trials.Task) -> None:
-        """Have a trial run."""
+        """Have a trial run.
+
+        Raises:
+            RunError: If the scheduler has gone.
+        """
         self._tasks[task.number], self._sends[task.number] = task, 0
-        self._send(task.number)
+        with _scheduler_there():
+            self._send(task.number)
 
     def wait(self) -> workers.Result | None:
         """Give a trial that has ended; None where none has, but there may be more places.
@@ -105,19 +114,20 @@ class Cluster:
         Raises:
             RunError: If the scheduler or the last worker has gone.
         """
-        self._look()
-        try:
-            number, future = self._ended.get(timeout=SECONDS_BETWEEN_LOOKS)
-        except queue.Empty:
-            return self._find_late()
-        # A trial that was given up, or sent again, is no longer waited for.
-        return self._take(number, future) if self._futures.get(number) is future else None
+        with _scheduler_there():
+            self._look()
+            try:
+                number, future = self._ended.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                return self._find_late()
+            # A trial that was given up, or sent again, is no longer waited for.
+            return self._take(number, future) if self._futures.get(number) is future else None
 
     def close(self) -> None:
         """Give up what runs."""
-        if self._client.status != "running":
+        if self._client.status != "running" or self._find_workers() is None:
             return
-        with contextlib.suppress(OSError, RuntimeError):
+        with contextlib.suppress(OSError, RuntimeError, ClosedClientError):
             self._client.cancel(list(self._futures.values()), force=True)
             if busy := [address for _, address in self._begun.values()]:
                 self._restart(busy)
@@ -146,24 +156,28 @@ class Cluster:
         now = time.monotonic()
         if now < self._look_again:
             return
-        self._look_again = now + SECONDS_BETWEEN_LOOKS
-        self._workers = self._find_workers()
+        found = self._find_workers()
+        self._look_again = time.monotonic() + SECONDS_BETWEEN_LOOKS
+        self._workers = found or set()
         # Where its worker has died, a trial begins again.
         self._begun = {n: one for n, one in self._begun.items() if one[1] in self._workers}
         if self._workers:
             self._last_seen = now
         elif self._client.status == "closed":
-            raise RunError("Dask's scheduler has gone")
+            raise RunError(GONE)
         elif self._refusals:
             raise RunError(f"no worker is left; refused: {' | '.join(self._refusals)}")
         elif now - self._last_seen > PATIENCE_SECONDS:
-            raise RunError(f"no worker came for {PATIENCE_SECONDS} seconds")
+            what = "Dask's scheduler has not answered" if found is None else "no worker was there"
+            advice = "; a worker that ends at once says why where it was started"
+            raise RunError(f"{what} for {PATIENCE_SECONDS} seconds{advice * (found is not None)}")
 
-    def _find_workers(self) -> set[str]:
+    def _find_workers(self) -> set[str] | None:
+        """Give the addresses of the workers; None where the scheduler does not answer."""
         try:
-            return set(self._client.nthreads())
+            return set(self._client.nthreads(callback_timeout=ANSWER_SECONDS))
         except (OSError, RuntimeError, AttributeError):  # the connection breaks, or has been closed
-            return set()
+            return None
 
     def _take(self, number: int, future: distributed.Future) -> workers.Result | None:
         """Give what a future holds; None where the trial has to be run again."""
@@ -210,7 +224,7 @@ class Cluster:
                 number, f"its worker died {times} times, most likely for want of memory"
             )
         raise RunError(
-            f"a worker could not begin trial {number} ({first_line(error)}); start the "
+            f"a worker could not begin trial {number} ({_first_sentence(error)}); start the "
             "scheduler and the workers by `python -m dask` in a folder of this project, with its "
             "requirements installed"
         ) from error
@@ -241,7 +255,8 @@ class Cluster:
 
     def _restart(self, addresses: list[str]) -> None:
         """Have processes killed and started anew; one that nobody can start is sent away."""
-        addresses = list(set(addresses) & self._find_workers())  # others are never heard of
+        there = self._find_workers() or set()
+        addresses = list(set(addresses) & there)  # others are never heard of
         if not addresses:
             return
         # Dask's own restart first waits half a minute for a process that does not answer.
@@ -258,9 +273,22 @@ class Cluster:
     def _wait_until_gone(self, addresses: list[str]) -> None:
         """Wait until the scheduler knows: it would give the next trial to a process that ends."""
         end = time.monotonic() + CONNECT_SECONDS
-        while set(addresses) & self._find_workers() and time.monotonic() < end:
+        while set(addresses) & (self._find_workers() or set()) and time.monotonic() < end:
             time.sleep(0.02)
         self._look_again = 0.0
+
+
+@contextlib.contextmanager
+def _scheduler_there() -> Iterator[None]:
+    """Say in one line that the scheduler has gone, wherever that shows first."""
+    try:
+        yield
+    except (ClosedClientError, CommClosedError) as error:
+        raise RunError(GONE) from error
+
+
+def _first_sentence(error: BaseException) -> str:
+    return first_line(error).partition(". ")[0]
 
 
 @contextlib.contextmanager
@@ -324,8 +352,10 @@ def on_others(address: str, security: distributed.Security | None) -> Iterator[d
         )
     except (OSError, TimeoutError) as error:
         raise InputError(
-            f"--scheduler {address}: no Dask scheduler answers there by {protocol} ({error}); "
-            "start one by `python -m dask scheduler`, or see tuning/deploy/README.md"
+            f"--scheduler {address}: no Dask scheduler answers there by {protocol} "
+            f"({_first_sentence(error)}); start one by `python -m dask scheduler`"
+            f"{' with certificates of the same authority' * bool(security)}, or see "
+            "tuning/deploy/README.md"
         ) from error
     with client:
         yield client

@@ -26,7 +26,7 @@ from tuning import (
     workers,
 )
 from tuning.options import Options, seconds
-from tuning.store import Store
+from tuning.store import Store, resume_command
 
 # Options that a resumed search may be given anew; all others are part of what it is.
 CHANGEABLE = (
@@ -89,7 +89,7 @@ def search(options: Options) -> Search:
     try:
         progress = report.Progress(plan, store, options)
         progress.announce()
-        reason = _run(plan, store, options, progress)
+        reason = _run_or_say_how_to_go_on(plan, store, options, progress)
         return _finish(plan, store, progress, reason)
     except InputError:
         if not (store.trials or store.running):  # it never began
@@ -177,6 +177,20 @@ def _check_told(options: Options, settings: plans.Settings) -> None:
                 f"--{name.replace('_', '-')}: the search in {options.resume} has {had}, received "
                 f"{value}; leave it away, or begin a new search"
             )
+
+
+def _run_or_say_how_to_go_on(plan, store: Store, options: Options, progress) -> str:
+    try:
+        return _run(plan, store, options, progress)
+    except (RunError, KeyboardInterrupt) as error:
+        begun = store.folder.exists() and (store.trials or store.running)
+        if not begun or "--resume" in str(error):
+            raise
+        way = f"continue by: {resume_command(store.folder, options.places)}"
+        if isinstance(error, KeyboardInterrupt):
+            kept = f"what had ended is kept, {len(store.trials)} trials; {way}"
+            raise KeyboardInterrupt(kept) from error
+        raise RunError(f"{error}; {way}") from error
 
 
 def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Progress) -> str:

@@ -160,6 +160,14 @@ class Options(configs.TableOptions):
         return self.scheduler is not None or (self.workers or 1) > 1
 
     @property
+    def places(self) -> list[str]:
+        """The flags that say where trials run, which a resumed search has to be told anew."""
+        names = ("workers", "scheduler", "tls_ca", "tls_cert", "tls_key", "trial_timeout")
+        given = ((name, getattr(self, name)) for name in (*names, "isolate", "max_memory"))
+        told = ((name.replace("_", "-"), value) for name, value in given if value is not None)
+        return [word for name, value in told for word in (f"--{name}", str(value))]
+
+    @property
     def has_own_processes(self) -> bool:
         """Whether trials run in processes that the search starts on this machine."""
         return bool(self.isolate) or (self.workers or 1) > 1

@@ -28,6 +28,8 @@ _ROOT = pathlib.Path(recipes.__file__).resolve().parents[1]
 _SOCKETS = "TUNING_SOCKETS"
 _server = multiprocessing.forkserver._forkserver  # of no other name, and one for a program
 _started: set[int] = set()  # servers that were not there before, by process number
+_lock = threading.RLock()
+_users: list[None] = []  # one for each block that wants it; the last one ends the server
 
 
 def method() -> str:
@@ -50,13 +52,15 @@ def load_ahead() -> None:
 
     A program that has started such processes before keeps its own server, which loads nothing.
     """
-    if method() == "forkserver":
+    if method() != "forkserver":
+        return
+    with _lock:
         before = _server._forkserver_pid
-        multiprocessing.get_context("forkserver").set_forkserver_preload(_LOADED_AHEAD)
+        _server.set_forkserver_preload(_LOADED_AHEAD)
         os.environ[_SOCKETS] = multiprocessing.util.get_temp_dir()
         try:
             with _deaf_to_ctrl_c():
-                multiprocessing.forkserver.ensure_running()
+                _server.ensure_running()
         finally:
             del os.environ[_SOCKETS]
             if _server._forkserver_pid != before:
@@ -66,13 +70,20 @@ def load_ahead() -> None:
 @contextlib.contextmanager
 def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
     """Have TensorFlow loaded for the processes of the block, and let go however that ends."""
+    if not is_wanted:
+        yield
+        return
+    _users.append(None)
+    modules = _server._preload_modules
     try:
-        if is_wanted:
-            load_ahead()
+        load_ahead()
         yield
     finally:
-        if is_wanted:
-            _let_go()
+        _server.set_forkserver_preload(modules)  # Dask has its own as well
+        with _lock:
+            _users.pop()
+            if not _users:
+                _let_go()
 
 
 def _let_go() -> None:

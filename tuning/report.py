@@ -10,7 +10,6 @@ import typing
 from collections.abc import Callable, Iterator
 
 import rich.markup
-from rich.console import Console
 from rich.table import Table
 
 from recipes.common import reports, runs, terminal
@@ -36,7 +35,7 @@ class Progress:
 
     def __init__(self, plan: plans.Plan, store: Store, options: Options):
         self.plan, self.store, self.options = plan, store, options
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = terminal.Console(highlight=False, soft_wrap=True)
         self.expected = _count_expected(plan)
         self.count_places: Callable[[], int] = lambda: 1
         self.running: dict[int, records.Trial] = {}
@@ -100,7 +99,8 @@ class Progress:
             line = f"ended: {reason}; grid: {run} of {size} points run, {failed} failed"
         self.console.print(line, markup=False)
         if reason.startswith(("interrupted", "--max-")):
-            self.console.print(f"continue by: {resume_command(self.store.folder)}", markup=False)
+            command = resume_command(self.store.folder, self.options.places)
+            self.console.print(f"continue by: {command}", markup=False)
 
     def summarise(self, ranked: list[records.Trial]) -> None:
         """Print leaderboard, gain over the defaults and warnings."""
@@ -246,7 +246,8 @@ def _describe_gain(plan: plans.Plan, best: records.Trial, first: records.Trial) 
         f"({name} {best.score:.4g} against {first.score:.4g})"
     )
     if best.values.get("tuner/epochs") != first.values.get("tuner/epochs"):
-        line += f", which ran {first.values['tuner/epochs']} epochs only"
+        epochs = first.values["tuner/epochs"]
+        line += f", which ran {epochs} epoch{'s' * (epochs != 1)} only"
     spreads = [trial.std for trial in (best, first) if trial.std is not None]
     if spreads and gain < max(spreads):
         line += "; that is less than the spread of either's scores"

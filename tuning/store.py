@@ -15,8 +15,10 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import time
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -154,9 +156,9 @@ class Store:
             ) from error
 
 
-def resume_command(folder: pathlib.Path) -> str:
-    """Give the command that continues a search."""
-    return f"python -m tuning --resume {folder}"
+def resume_command(folder: pathlib.Path, flags: Sequence[str] = ()) -> str:
+    """Give the command that continues a search, with flags that it has to be told anew."""
+    return f"python -m tuning --resume {shlex.join([str(folder), *flags])}"
 
 
 def read_description(folder: pathlib.Path) -> dict:

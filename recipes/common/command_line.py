@@ -192,8 +192,8 @@ def errors_as_lines() -> Iterator[None]:
             finally:
                 if sys.stdout:  # None where it was closed, as by `>&-`
                     sys.stdout.flush()  # here a reader that has gone can still be told from a bug
-    except KeyboardInterrupt:
-        sys.exit(_say("stopped by Ctrl-C; nothing was saved", 130))
+    except KeyboardInterrupt as error:
+        sys.exit(_say(f"stopped by Ctrl-C; {str(error) or 'nothing was saved'}", 130))
     except BrokenPipeError:
         terminal.forget_output()
         sys.exit(141)

@@ -8,13 +8,21 @@ import os
 import sys
 from collections.abc import Iterator
 
-from rich.console import Console
+import rich.console
 from rich.measure import Measurement
 from rich.table import Table
 
 MANY_COLUMNS = 10_000
 # What the programs print beyond ASCII, for an output that cannot take it.
 _SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
+
+
+class Console(rich.console.Console):
+    """Rich's console, which leaves it to the program what happens when its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError that is being handled; Rich would exit with 1 here."""
+        raise
 
 
 def write_what_it_can() -> None:

@@ -10,7 +10,8 @@ started=
 trap 'kill $started 2>/dev/null; wait' EXIT INT TERM
 
 DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=1 \
-    python -m dask scheduler --host 127.0.0.1 --port "$port" --no-dashboard &
+    python -m dask scheduler --host 127.0.0.1 --port "$port" --no-dashboard \
+    --dashboard-address 127.0.0.1:0 &
 started="$started $!"
 number=0
 for host in $hosts; do
@@ -20,8 +21,8 @@ for host in $hosts; do
     ssh -tt -o ExitOnForwardFailure=yes \
         -R "$port:127.0.0.1:$port" -L "$worker:127.0.0.1:$worker" -L "$nanny:127.0.0.1:$nanny" \
         "$host" "cd '$PWD' && .venv/bin/python -m dask worker tcp://127.0.0.1:$port \
-        --host 127.0.0.1 --worker-port $worker --nanny-port $nanny --nthreads 1 --no-dashboard" \
-        </dev/null &
+        --host 127.0.0.1 --worker-port $worker --nanny-port $nanny --nthreads 1 --no-dashboard \
+        --dashboard-address 127.0.0.1:0" </dev/null &
     started="$started $!"
     number=$((number + 1))
 done
