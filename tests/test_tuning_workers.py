@@ -494,40 +494,37 @@ def test_a_search_that_cannot_begin_leaves_no_process(monkeypatch):
     assert not [command for command in left if "forkserver" in command]
 
 
+OUTLIVES = """
+own = multiprocessing.get_context("forkserver")
+own.set_forkserver_preload(["json"])
+waiting = own.Process(target=time.sleep, args=(1,))
+waiting.start()
+with processes.loaded_ahead():
+    pass
+waiting.join()
+print(waiting.exitcode, server._preload_modules)
+"""
+SHARES = """
+with processes.loaded_ahead():
+    with processes.loaded_ahead():
+        begun = server._forkserver_pid
+    print(server._forkserver_pid == begun is not None, end=" ")
+print(server._forkserver_pid)
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
-def test_processes_of_the_users_own_outlive_a_search():
-    program = (
+@pytest.mark.parametrize(("program", "said"), [(OUTLIVES, "0 ['json']"), (SHARES, "True None")])
+def test_only_the_last_search_ends_the_server_and_only_its_own(program, said):
+    begin = (
         "import multiprocessing, time\n"
         "from tuning import processes\n"
         "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
-        "own = multiprocessing.get_context('forkserver')\n"
-        "own.set_forkserver_preload(['json'])\n"
-        "waiting = own.Process(target=time.sleep, args=(1,)); waiting.start()\n"
-        "with processes.loaded_ahead(): pass\n"
-        "waiting.join()\n"
-        "print(waiting.exitcode, multiprocessing.forkserver._forkserver._preload_modules)"
-    )
-    command = [sys.executable, "-c", program]
-    assert (
-        subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout == "0 ['json']\n"
-    )
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
-def test_searches_at_once_share_what_is_loaded_and_the_last_one_ends_it():
-    program = (
-        "import multiprocessing\n"
-        "from tuning import processes\n"
-        "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
         "server = multiprocessing.forkserver._forkserver\n"
-        "with processes.loaded_ahead():\n"
-        "    with processes.loaded_ahead(): begun = server._forkserver_pid\n"
-        "    print(server._forkserver_pid == begun is not None)\n"
-        "print(server._forkserver_pid)"
     )
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", begin + program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "True\nNone\n"
+    assert done.stdout == f"{said}\n", done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
