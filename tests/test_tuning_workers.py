@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.util
+import multiprocessing
 import os
 import pathlib
 import re
@@ -525,6 +526,24 @@ def test_only_the_last_search_ends_the_server_and_only_its_own(program, said):
     command = [sys.executable, "-c", begin + program]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == f"{said}\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
+def test_a_path_too_long_for_a_socket_is_named(tmp_path, monkeypatch):
+    program = "from tuning import processes\nprocesses.method = lambda: 'forkserver'\n"
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    command = [sys.executable, "-c", program + "processes.load_ahead()"]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert "too long a path for a socket; set TMPDIR to a shorter one" in done.stderr
+    assert not list(folder.iterdir())
+
+
+def test_a_process_that_imports_its_program_starts_no_search(monkeypatch):
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(InputError, match="has to call a search under"), processes.loaded_ahead():
+        pass
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")

@@ -22,6 +22,7 @@ import threading
 from collections.abc import Iterator
 
 import recipes
+from recipes.common.errors import InputError
 
 _LOADED_AHEAD = ["recipes", "tuning.processes", "tuning.trials"]
 _ROOT = pathlib.Path(recipes.__file__).resolve().parents[1]
@@ -51,6 +52,9 @@ def load_ahead() -> None:
     """Have TensorFlow loaded for the processes to come, while this one goes on.
 
     A program that has started such processes before keeps its own server, which loads nothing.
+
+    Raises:
+        InputError: If the folder for temporary files has too long a path for a socket.
     """
     if method() != "forkserver":
         return
@@ -61,6 +65,13 @@ def load_ahead() -> None:
         try:
             with _deaf_to_ctrl_c():
                 _server.ensure_running()
+        except OSError as error:
+            if "AF_UNIX" not in str(error):
+                raise
+            raise InputError(
+                f"{os.environ[_SOCKETS]}: too long a path for a socket; set TMPDIR to a shorter "
+                "one, such as /tmp"
+            ) from error
         finally:
             del os.environ[_SOCKETS]
             if _server._forkserver_pid != before:
@@ -73,6 +84,8 @@ def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
     if not is_wanted:
         yield
         return
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # it imports its program
+        raise InputError('a program has to call a search under `if __name__ == "__main__":`')
     _users.append(None)
     modules = _server._preload_modules
     try:
