@@ -1,6 +1,7 @@
-"""What tests of searches share: a recipe of somebody's own, and changed copies of it."""
+"""What tests of searches share: a recipe of one's own, changed copies of it, a free port."""
 
 import pathlib
+import socket
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OWN = ROOT / "tests/own_recipe.py"
@@ -15,3 +16,10 @@ def write_recipe(name, *replacements):
         text = text.replace(old, new)
     pathlib.Path(name).write_text(text)
     return name
+
+
+def free_port():
+    """Give a port of loopback that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

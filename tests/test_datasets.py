@@ -48,19 +48,18 @@ REAL = {module: module.PUBLISHED for module in (fashion_mnist, mnist)}
 SOURCE = splits.Source("toy", "real", "the test", "none")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def drawn():
     """Train and test pictures of the drawn clothes."""
     return garments.draw()
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path, monkeypatch, drawn):
+def _own_home(tmp_path, monkeypatch):
     """Touch nothing real: no cache of this user, no package of this machine, no network."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(garments, "draw", lambda: drawn)  # once: 1 s for every test that asks
     for module in (california_housing, fashion_mnist, mnist):
         elsewhere = dataclasses.replace(
             module.PUBLISHED,

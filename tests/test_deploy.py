@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from own_copies import ROOT
+from own_copies import ROOT, free_port
 
 DEPLOY = ROOT / "tuning/deploy"
 SEARCH = ["iris", "--trials", "4", "--epochs", "2", "--quiet", "--out", "found"]
@@ -56,14 +55,8 @@ def project(tmp_path):
     return {**os.environ, "PATH": os.pathsep.join(map(str, paths)), "PORT": str(free_port())}
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def check_search():
-    """The whole search is there, and was shared by the workers."""
+    """The whole search is there, and its best point trained anew."""
     found = pd.read_csv("found/trials.csv")
     assert list(found["trial"]) == [0, 1, 2, 3]
     assert set(found["status"]) == {"ok"}

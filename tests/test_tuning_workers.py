@@ -21,7 +21,7 @@ import pandas as pd
 import pretending
 import psutil
 import pytest
-from own_copies import OWN, ROOT
+from own_copies import OWN, ROOT, free_port
 
 import tuning
 from recipes.common.errors import InputError, RunError
@@ -311,9 +311,7 @@ def wait_for(address):
 @contextlib.contextmanager
 def a_cluster(*workers, protocol="tcp", tls=()):
     """Run a scheduler and workers on loopback; give their processes and HOST:PORT."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     listen = ("--host", "127.0.0.1", "--protocol", protocol, *tls)
     started = [dask("scheduler", "--port", address.partition(":")[2], *listen)]
     try:

@@ -180,6 +180,7 @@ def _check_told(options: Options, settings: plans.Settings) -> None:
 
 
 def _run_or_say_how_to_go_on(plan, store: Store, options: Options, progress) -> str:
+    """Run trials; what cuts them off says what is kept and which command continues."""
     try:
         return _run(plan, store, options, progress)
     except (RunError, KeyboardInterrupt) as error:
