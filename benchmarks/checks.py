@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import json
 import logging
@@ -28,8 +29,10 @@ from collections.abc import Iterator
 import keras
 
 from benchmarks import mistakes, records
-from recipes.common import anatomy, checks, command_line, configs, shelf, training
-from recipes.common.errors import InputError, RunError
+from keras_recipes import catalog, checks, configs, recipe as contract, training
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError, RunError
+from keras_recipes.features import tables
 
 STAGES = ("before", "during", "after", "never")
 # What the check may take: this share of an epoch, or this many seconds, whichever is more.
@@ -53,7 +56,7 @@ class Measure:
 
 
 def report_of_stock(identifier: str) -> str:
-    """Tell at which stage stock Keras reports a mistake: one of `STAGES`."""
+    """Return at which stage stock Keras reports a mistake: one of `STAGES`."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -69,7 +72,7 @@ def report_of_stock(identifier: str) -> str:
 
 
 def _reports(action) -> bool:
-    """Tell whether an action raises or warns."""
+    """Return whether an action raises or warns."""
     with warnings.catch_warnings(record=True) as said, _log_lines() as lines:
         warnings.simplefilter("always")
         try:
@@ -98,7 +101,7 @@ def _log_lines() -> Iterator[list[str]]:
 
 
 def report_of_ours(identifier: str) -> str:
-    """Tell whether the check names a mistake, which is always before training."""
+    """Return whether the check names a mistake, which is always before training."""
     example = mistakes.EXAMPLES[identifier]()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         found = checks.check(example.model, **example.fit, **example.check)
@@ -106,7 +109,7 @@ def report_of_ours(identifier: str) -> str:
 
 
 def measure_reports() -> dict[str, dict[str, str]]:
-    """Give the stage of the report of each mistake, for stock Keras and for the check."""
+    """Return the stage of the report of each mistake, for stock Keras and for the check."""
     measured = {}
     for identifier in mistakes.EXAMPLES:
         keras.utils.set_random_seed(0)
@@ -124,20 +127,23 @@ def time_once(name: str) -> dict[str, float]:
     """
     recipe = importlib.import_module(f"recipes.{name}")
     config = dataclasses.replace(recipe.Config(), epochs=3, patience=3)
-    recipe, splits = anatomy.bind(recipe, config), recipe.load_data(config)
-    seconds, left_out = {}, anatomy.ignored_checks(recipe)
+    splits = recipe.load_data(config)
+    problem = contract.problem(recipe, config, splits)
+    seconds, left_out = {}, contract.ignored_checks(recipe)
     for key in ("first", "again"):
-        model = anatomy.build_model(recipe, config)
+        model = contract.build_model(recipe, config, splits)
         start = time.perf_counter()
-        checks.check_splits(model, splits, ignore=left_out)
+        as_inputs = functools.partial(tables.as_inputs, model)
+        given = {"as_inputs": as_inputs} if tables.parts_of(model) else {}
+        checks.check_splits(model, splits, ignore=left_out, **given)
         halfway = time.perf_counter()
-        training.adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
+        training.adapt(model, problem, splits.train)
         adapted = time.perf_counter()
-        checks.check_untrained(model, splits, ignore=left_out)
+        checks.check_untrained(model, splits, ignore=left_out, **given)
         seconds[key] = time.perf_counter() - adapted + halfway - start
     ends: list[float] = []
     mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
-    training.fit(model, recipe.PROBLEM, splits, config, callbacks=[keras.callbacks.History(), mark])
+    training.fit(model, problem, splits, config, callbacks=[keras.callbacks.History(), mark])
     return {**seconds, "epoch": ends[-1] - ends[-2], "real": splits.source.kind == "real"}
 
 
@@ -146,7 +152,7 @@ def measure_cost(name: str, num_rounds: int) -> dict:
     command = [sys.executable, "-m", "benchmarks.checks", "--recipe", name]
     rounds = []
     for _ in range(num_rounds):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=shelf.FOLDER.parent)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=catalog.folder().parent)
         if done.returncode:
             raise RunError(f"{' '.join(command[1:])} failed: {done.stderr.strip()[-300:]}")
         rounds.append(json.loads(done.stdout.splitlines()[-1]))
@@ -177,13 +183,13 @@ def main() -> None:
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.checks", __doc__, measure=Measure)
         if wanted.recipe:
-            if wanted.recipe not in shelf.recipe_names():
+            if wanted.recipe not in catalog.recipe_names():
                 raise InputError(f"--recipe: unknown recipe {wanted.recipe}")
             print(json.dumps(time_once(wanted.recipe)))
             return
         figures = {
             "reports": measure_reports(),
-            "cost": {name: measure_cost(name, wanted.rounds) for name in shelf.recipe_names()},
+            "cost": {name: measure_cost(name, wanted.rounds) for name in catalog.recipe_names()},
         }
         print(table({**figures, **records.origin()}))
         if wanted.record:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recipes.common.problems import Problem
+from keras_recipes.problems import Problem
 
 MANY_NUMBERS = 64  # of a row: from here on it is an image, and gradient boosting takes minutes
 

@@ -21,8 +21,11 @@ import tyro
 
 from benchmarks import peers, records
 from datasets import fashion_mnist
-from recipes.common import command_line, configs, fused, runs
-from recipes.common.errors import InputError
+from keras_recipes import configs
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError
+from keras_recipes.runs import run as runs
+from keras_recipes.training import fused
 
 SEED = 0
 
@@ -144,7 +147,7 @@ def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
 def _race(
     name: str, contestants: dict[str, Iterator[float]], num_rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Let all train in turn; give the seconds of each turn and the last losses."""
+    """Train all in turn; return the seconds of each turn and the last losses."""
     seconds = {contestant: [] for contestant in contestants}
     losses = {}
     for number in range(num_rounds + 1):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from recipes.common.errors import RunError
+from keras_recipes.errors import RunError
 
 
 def call(module: str, expression: str) -> dict:

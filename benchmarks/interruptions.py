@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import records
-from recipes.common import command_line, configs, shelf
-from recipes.common.errors import RunError
+from keras_recipes import catalog, configs
+from keras_recipes.console import command_line
+from keras_recipes.errors import RunError
 from tuning.options import TunerName
 
 TIMINGS = ["seconds", "memory_mb"]
@@ -113,7 +114,7 @@ def _arguments(begin: list[str], folder: pathlib.Path) -> list[str]:
 def _start(arguments: list[str]) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "tuning", *arguments],
-        env={**os.environ, "PYTHONPATH": str(shelf.FOLDER.parent)},
+        env={**os.environ, "PYTHONPATH": str(catalog.folder().parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

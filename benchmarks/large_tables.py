@@ -21,9 +21,11 @@ import time
 import numpy as np
 import pandas as pd
 
+from keras_recipes import training
+from keras_recipes.errors import RunError
+from keras_recipes.features import tables
+from keras_recipes.training import fused
 from recipes import tabular
-from recipes.common import anatomy, fused, tables, training
-from recipes.common.errors import RunError
 
 GOALS = {"ratio": 3, "memory_gb": 8, "preprocessing_ms_a_step": 0.5}
 WORDS = (3, 5, 8, 20, 50, 100, 300, 1000)  # in each category
@@ -90,21 +92,24 @@ def _run_command(csv: pathlib.Path, out: pathlib.Path) -> dict:
 def _train_bare(csv: pathlib.Path) -> dict:
     """Train one epoch on rows that are encoded already; time the encoding by itself."""
     config = dataclasses.replace(tabular.Config(), csv=csv, target="y", epochs=1)
-    recipe, splits = anatomy.bind(tabular, config), tabular.load_data(config)
-    model = recipe.build_model(config)
+    splits = tabular.load_data(config)
+    problem = tabular.problem(config, splits)
+    model = tabular.build_model(config, splits)
     start = time.perf_counter()
-    training.adapt(model, recipe.PROBLEM, splits.train.x, splits.train.y)
+    training.adapt(model, problem, splits.train)
     train, validation = (
-        (tables.encode(model, part.x), tables.targets(model, recipe.PROBLEM, part.y))
+        (tables.encode(model, part), tables.targets(model, problem, part.y))
         for part in (splits.train, splits.validation)
     )
     encoded = time.perf_counter()
-    network = tables.trained_part(model, recipe.PROBLEM)
+    network = tables.trained_part(model, problem)
     settings = {"batch_size": config.batch_size, "validation_data": validation, "verbose": 0}
     fused.fit(network, *train, **settings)
     end = time.perf_counter()
     steps = -(-len(splits.train) // config.batch_size)
-    steps *= tabular.settle(dataclasses.replace(config, epochs=tabular.Config.epochs)).epochs
+    steps *= (
+        dataclasses.replace(config, epochs=tabular.Config.epochs).for_rows(len(splits.train)).epochs
+    )
     return {
         "bare_seconds": round(end - encoded, 1),
         "preprocessing_seconds": round(encoded - start, 2),

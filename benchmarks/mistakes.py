@@ -51,14 +51,14 @@ def example(identifier: str) -> Callable[[Callable], Callable]:
 
 @functools.cache
 def rows() -> tuple[np.ndarray, np.ndarray]:
-    """Give inputs of 4 columns and the classes 0 to 2 that depend on them."""
+    """Return inputs of 4 columns and the classes 0 to 2 that depend on them."""
     generator = np.random.default_rng(0)
     x = generator.normal(size=(ROWS, 4)).astype("float32")
     return x, np.digitize(x[:, 0] + x[:, 1], (-0.6, 0.6)).astype("int32")
 
 
 def network(units, activation=None, loss="mse", metrics=(), optimizer="adam") -> keras.Model:
-    """Give a compiled network of 4 inputs with one hidden layer."""
+    """Return a compiled network of 4 inputs with one hidden layer."""
     hidden, output = keras.layers.Dense(8, "relu"), keras.layers.Dense(units, activation)
     model = keras.Sequential([keras.Input((4,)), hidden, output])
     model.compile(optimizer, loss, metrics=list(metrics))
@@ -73,22 +73,22 @@ def _example(y, *head, x=None, check=None, use=None, optimizer="adam", **fit) ->
 
 
 def classes() -> np.ndarray:
-    """Give the classes 0 to 2."""
+    """Return the classes 0 to 2."""
     return rows()[1]
 
 
 def yes_or_no() -> np.ndarray:
-    """Give the labels 0 and 1."""
+    """Return the labels 0 and 1."""
     return (rows()[0][:, 0] > 0).astype("int32")
 
 
 def one_hot() -> np.ndarray:
-    """Give the classes as rows with a single 1."""
+    """Return the classes as rows with a single 1."""
     return np.eye(3, dtype="float32")[classes()]
 
 
 def numbers() -> np.ndarray:
-    """Give numbers around 0."""
+    """Return numbers around 0."""
     return rows()[0][:, 0] - 0.5 * rows()[0][:, 1]
 
 
@@ -105,7 +105,7 @@ def softmax_over_one_unit() -> Example:
 
 @example("H2")
 def one_unit_too_few() -> Example:
-    """Give three classes two units."""
+    """Return three classes two units."""
     return _example(classes(), 2, "softmax", SPARSE)
 
 
@@ -117,19 +117,19 @@ def labels_from_one() -> Example:
 
 @example("H4")
 def integers_with_categorical() -> Example:
-    """Give class numbers to the categorical loss."""
+    """Return class numbers to the categorical loss."""
     return _example(classes(), 3, "softmax", CATEGORICAL)
 
 
 @example("H5")
 def one_hot_with_sparse() -> Example:
-    """Give one-hot rows to the sparse loss."""
+    """Return one-hot rows to the sparse loss."""
     return _example(one_hot(), 3, "softmax", SPARSE)
 
 
 @example("H6")
 def one_hot_with_one_sigmoid() -> Example:
-    """Give one-hot rows to one sigmoid."""
+    """Return one-hot rows to one sigmoid."""
     return _example(np.eye(2)[yes_or_no()], 1, "sigmoid", BINARY)
 
 
@@ -141,14 +141,14 @@ def logits_without_telling() -> Example:
 
 @example("H8")
 def softmax_twice() -> Example:
-    """Say from_logits after a softmax."""
+    """Compile with from_logits after a softmax."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     return _example(classes(), 3, "softmax", loss)
 
 
 @example("H9")
 def softmax_with_binary_loss() -> Example:
-    """Give softmax the binary loss."""
+    """Return softmax the binary loss."""
     return _example(one_hot(), 3, "softmax", BINARY, ["accuracy"])
 
 
@@ -185,7 +185,7 @@ def accuracy_ofnumbers() -> Example:
 
 @example("H15")
 def numbers_asclasses() -> Example:
-    """Give numbers to the sparse loss."""
+    """Return numbers to the sparse loss."""
     return _example(np.abs(numbers()).clip(0, 2.4), 3, "softmax", SPARSE)
 
 

@@ -17,8 +17,9 @@ from typing import Annotated, Literal
 import tyro
 
 from benchmarks import fresh, records
-from recipes.common import command_line, configs
-from recipes.common.errors import InputError
+from keras_recipes import configs
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,8 @@ def train(name: str, seed: int, part: Part) -> None:
     """
     import importlib
 
-    from recipes.common import runs, training
+    from keras_recipes import training
+    from keras_recipes.runs import run as runs
 
     contestant = CONTESTANTS[name]
     recipe = importlib.import_module(f"recipes.{contestant.recipe}")

@@ -20,9 +20,11 @@ from typing import Annotated
 
 import tyro
 
-from benchmarks import classics, records
-from recipes.common import baselines, command_line, configs, files, problems, runs, shelf, training
-from recipes.common.errors import InputError
+from benchmarks import classics, publish, records
+from keras_recipes import catalog, checks, configs, problems, recipe as contract, training
+from keras_recipes.console import command_line, files
+from keras_recipes.errors import InputError
+from keras_recipes.runs import baselines, run as runs
 
 NUM_FOLDS = 5
 # Below this many rows one test part is too small to tell anything: its standard error is above a
@@ -97,11 +99,13 @@ def _measure_once(recipe: types.ModuleType, config) -> tuple:
 
 def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
     """Train once; give the test scores, those of the baselines, and what it cost."""
-    trained = training.train(recipe, config, splits)
+    check = checks.PreFlight(contract.ignored_checks(recipe), with_test=True)
+    trained = training.train(recipe, config, splits, check=check)
+    problem = contract.problem(recipe, config, splits)
     outputs = training.predict(trained.model, splits.test.x)
     return {
-        "test": training.measure(recipe.PROBLEM, splits.test.y, outputs),
-        "baselines": baselines.score(recipe.PROBLEM, splits),
+        "test": training.measure(problem, splits.test.y, outputs),
+        "baselines": baselines.score(problem, splits),
         "cost": {"train_seconds": trained.seconds, "epochs_run": trained.epochs_run},
         "parameters": trained.model.count_params(),
         "tested_share": len(splits.test) / len(splits.merge_validation().train),
@@ -162,7 +166,7 @@ def _mean(folds: list[dict], *path: str) -> dict[str, float]:
 
 
 def _summarise(results: list[list[dict]], *path: str) -> dict[str, dict]:
-    """Give mean, standard deviation over the seeds, and the score of each seed."""
+    """Return mean, standard deviation over the seeds, and the score of each seed."""
     by_seed = [_mean(folds, *path) for folds in results]
     return {name: records.mean_and_std([seed[name] for seed in by_seed]) for name in by_seed[0]}
 
@@ -171,16 +175,16 @@ def main() -> None:
     """Measure what is named; write records, README's table and the recipes' result lines."""
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.recipes", __doc__, measure=Measure)
-        if unknown := set(wanted.names) - set(shelf.recipe_names()):
+        if unknown := set(wanted.names) - set(catalog.recipe_names()):
             raise InputError(
                 f"unknown recipe {', '.join(sorted(unknown))}; there are "
-                + ", ".join(shelf.recipe_names())
+                + ", ".join(catalog.recipe_names())
             )
-        for name in wanted.names or shelf.recipe_names():
+        for name in wanted.names or catalog.recipe_names():
             record = measure(name, wanted.seeds, wanted.data_dir)
             records.check_real(record["data"]["kind"], f"{name}: ")
-            files.write_json(shelf.FOLDER / "results" / f"{name}.json", record)
-        shelf.publish()
+            files.write_json(catalog.folder() / "results" / f"{name}.json", record)
+        publish.publish()
 
 
 if __name__ == "__main__":

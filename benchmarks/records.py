@@ -8,8 +8,9 @@ import statistics
 import sys
 import time
 
-from recipes.common import files, shelf
-from recipes.common.errors import InputError
+from keras_recipes import catalog
+from keras_recipes.console import files
+from keras_recipes.errors import InputError
 
 
 def write(figures: dict, source_kind: str = "real") -> None:
@@ -36,11 +37,11 @@ def write_parts(parts: dict[str, dict]) -> None:
 
 
 def _file() -> pathlib.Path:
-    return shelf.FOLDER / "results" / f"{pathlib.Path(sys.argv[0]).stem}.json"
+    return catalog.folder() / "results" / f"{pathlib.Path(sys.argv[0]).stem}.json"
 
 
 def _command() -> str:
-    """Give the command that runs, without the folders of a file that it reads."""
+    """Return the command that runs, without the folders of a file that it reads."""
     name = pathlib.Path(sys.argv[0]).stem
     words = (pathlib.Path(word).name if "/" in word else word for word in sys.argv[1:])
     return " ".join([f"python -m benchmarks.{name}", *words])
@@ -53,14 +54,14 @@ def check_real(source_kind: str, subject: str = "") -> None:
 
 
 def origin() -> dict:
-    """Give the machine and the date."""
-    from recipes.common import runs  # TensorFlow loads here
+    """Return the machine and the date."""
+    from keras_recipes.runs import run as runs  # TensorFlow loads here
 
     return {"machine": runs.describe_machine(), "date": time.strftime("%Y-%m-%d")}
 
 
 def mean_and_std(values: list[float]) -> dict:
-    """Give mean, standard deviation, and each value."""
+    """Return mean, standard deviation, and each value."""
     return {
         "mean": round(statistics.fmean(values), 6),
         "std": round(statistics.stdev(values), 6) if len(values) > 1 else 0.0,
@@ -69,7 +70,7 @@ def mean_and_std(values: list[float]) -> dict:
 
 
 def median_and_range(values: list[float]) -> dict:
-    """Give median, least, most, and each value."""
+    """Return median, least, most, and each value."""
     return {
         "median": round(statistics.median(values), 6),
         "least": round(min(values), 6),

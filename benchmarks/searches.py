@@ -31,9 +31,12 @@ import tyro
 
 import tuning
 from benchmarks import records
-from recipes.common import command_line, configs, training
-from tuning import oracles, plans, spaces, trials
+from keras_recipes import configs, training
+from keras_recipes.console import command_line
+from tuning import plans
 from tuning.options import Options
+from tuning.oracles import oracles, spaces
+from tuning.trials import trials
 
 RECIPE = "breast_cancer"
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
@@ -241,7 +244,7 @@ def measure_seconds() -> dict:
 
 
 def _one_thread_each(num_workers: int | None = None) -> concurrent.futures.Executor:
-    """Give processes of one thread: what a proposal computes is small."""
+    """Return processes of one thread: what a proposal computes is small."""
     os.environ.update({"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"})
     context = multiprocessing.get_context("spawn")
     return concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context)
@@ -299,11 +302,11 @@ class _StockModel(keras_tuner.HyperModel):
 
     def __init__(self, recipe, splits):
         super().__init__()
-        self.recipe, self.train = recipe, splits.train
+        self.recipe, self.data = recipe, splits
 
     def build(self, hp):
-        model = self.recipe.build_model(self.recipe.search_space(hp))
-        training.adapt(model, self.recipe.PROBLEM, self.train.x, self.train.y)
+        model = self.recipe.build_model(self.recipe.search_space(hp), self.data)
+        training.adapt(model, self.recipe.PROBLEM, self.data.train)
         return model
 
     def fit(self, hp, model, *arguments, **named):

@@ -16,9 +16,10 @@ import statistics
 
 import benchmarks.recipes as of_recipes
 from benchmarks import large_tables, records
+from keras_recipes import configs, problems
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError
 from recipes import tabular
-from recipes.common import anatomy, command_line, configs, problems
-from recipes.common.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,14 +53,14 @@ def measure(table: configs.TableOptions, wanted: Measure) -> dict:
     results = []
     for seed in range(wanted.seeds):
         config = dataclasses.replace(tabular.Config(), **table.told(), seed=seed)
-        config = tabular.settle(config)
-        recipe = anatomy.bind(tabular, config)
-        splits = recipe.load_data(config)
+        splits = tabular.load_data(config)
+        config = config.for_rows(len(splits.train))
+        problem = tabular.problem(config, splits)
         parts = splits.folds(wanted.folds, seed=seed) if wanted.folds else [splits]
         for part in parts:
-            found = of_recipes.train_and_test(recipe, config, part)
+            found = of_recipes.train_and_test(tabular, config, part)
             scores = {"network": found["test"], **found["baselines"]}
-            headline = recipe.PROBLEM.headline
+            headline = problem.headline
             results.append({name: score[headline] for name, score in scores.items()})
             results[-1]["seconds"] = found["cost"]["train_seconds"]
             print(seed, results[-1], flush=True)

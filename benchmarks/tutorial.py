@@ -19,7 +19,8 @@ import json
 import time
 
 from benchmarks import fresh, records
-from recipes.common import command_line, configs
+from keras_recipes import configs
+from keras_recipes.console import command_line
 
 GOAL = 3.0
 ACCURACY = 0.883
@@ -75,7 +76,9 @@ def train(contestant: str, seed: int) -> None:
     import keras
 
     from datasets import fashion_mnist
-    from recipes.common import callbacks, configs, fused, runs, training
+    from keras_recipes import callbacks, configs, training
+    from keras_recipes.runs import run as runs
+    from keras_recipes.training import fused
 
     settings = CONTESTANTS[contestant]
     splits = fashion_mnist.load().merge_validation()

@@ -33,11 +33,14 @@ import psutil
 import tyro
 
 from benchmarks import interruptions, records
-from recipes.common import command_line, configs, shelf
-from recipes.common.errors import RunError
-from tuning import cluster, course, on_worker, plans, seeds, spaces, store
-from tuning import records as trial_records
+from keras_recipes import catalog, configs
+from keras_recipes.console import command_line
+from keras_recipes.errors import RunError
+from tuning import loop, plans
 from tuning.options import Options, TunerName
+from tuning.oracles import seeds, spaces
+from tuning.trials import records as trial_records, storage
+from tuning.workers import cluster, on_worker
 
 GOALS = {"breast_cancer": 0.65, "fmnist": 0.75}
 TRIALS = {"breast_cancer": 60, "fmnist": 12}
@@ -77,7 +80,7 @@ class Measure:
 def _start(arguments: list[str]) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "tuning", *arguments],
-        env={**os.environ, "PYTHONPATH": str(shelf.FOLDER.parent)},
+        env={**os.environ, "PYTHONPATH": str(catalog.folder().parent)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -169,15 +172,15 @@ def _disturb(begin: list[str], folder: pathlib.Path, left: dict, generator) -> i
 
 
 def _at_work(folder: pathlib.Path) -> set[int]:
-    """Give the numbers of the trials that have begun and not ended."""
+    """Return the numbers of the trials that have begun and not ended."""
     try:
-        return {trial.number for trial in store.read_trials(folder) if trial.is_running}
+        return {trial.number for trial in storage.read_trials(folder) if trial.is_running}
     except (OSError, ValueError):  # a file is being replaced
         return set()
 
 
 def _workers_of(process: subprocess.Popen) -> list[psutil.Process]:
-    """Give what has started from the server that has TensorFlow loaded (`tuning.processes`)."""
+    """Return what has started from the server that has TensorFlow loaded (`tuning.processes`)."""
     try:
         servers = psutil.Process(process.pid).children()
         return [worker for server in servers for worker in server.children()]
@@ -197,7 +200,7 @@ def pretend(order: on_worker.Order, task: dict) -> on_worker.Done:
 
 @contextlib.contextmanager
 def _pretended_team(num_workers: int, seconds: float) -> Iterator[cluster.Cluster]:
-    """Give a team of workers that are threads of this process."""
+    """Yield a team of workers that are threads of this process."""
     no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(cluster.CONFIG))
@@ -215,7 +218,7 @@ def _pretended_team(num_workers: int, seconds: float) -> Iterator[cluster.Cluste
 
 
 def _timed(call: Callable, seconds: list[float]) -> Callable:
-    """Give a function that does the same, and takes note of how long it took."""
+    """Return a function that does the same, and takes note of how long it took."""
 
     def timed(*arguments: object) -> object:
         start = time.perf_counter()
@@ -227,7 +230,7 @@ def _timed(call: Callable, seconds: list[float]) -> Callable:
 
 
 def measure_scale(num_workers: int, seconds: float, tuner: TunerName, num_trials: int) -> dict:
-    """Give pretended trials to many workers."""
+    """Return pretended trials to many workers."""
     plan = plans.begin(Options(recipe="fmnist", tuner=tuner, trials=num_trials, data="builtin"))
     plan.space.Float("rate", 0.0, 1.0)  # or the space has fewer points than there are trials
     process, oracle = psutil.Process(), plan.make_oracle()
@@ -241,7 +244,7 @@ def measure_scale(num_workers: int, seconds: float, tuner: TunerName, num_trials
 
         ended: list[trial_records.Trial] = []
         ways = (begin, team.wait, lambda trial, model: ended.append(trial))
-        course.run_trials(oracle, [], *ways, count_places=team.count_places)
+        loop.run_trials(oracle, [], *ways, count_places=team.count_places)
         took = time.monotonic() - start
     return {
         "trials": len(ended),  # fewer than asked for where the space has no more points

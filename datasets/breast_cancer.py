@@ -13,7 +13,7 @@ diagnosis, https://doi.org/10.1117/12.148698
 
 import numpy as np
 
-from datasets import splits
+from keras_recipes.data import splits
 
 FEATURE_NAMES = (
     "mean_radius",

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-import datasets
-from datasets import idx, npz, sources, splits
+from keras_recipes.data import idx, npz, sources, splits
+from keras_recipes.errors import InputError
 
 FEATURE_NAMES = (
     "MedInc",
@@ -120,7 +120,7 @@ def load(
         validation, 20 % test. `source.kind` tells which they are.
 
     Raises:
-        datasets.DataError: the arguments make no sense, data_dir holds no such file, or
+        InputError: the arguments make no sense, data_dir holds no such file, or
             "real" found none.
     """
     return sources.load(PUBLISHED, data, data_dir, seed, _draw_stand_in)
@@ -153,7 +153,7 @@ def _read_csv(path: Path) -> np.ndarray:
         return pd.read_csv(path, usecols=list(COUNTED))[list(COUNTED)].to_numpy("float64")
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise datasets.DataError(
+        raise InputError(
             f"{path} cannot be read as the census ({reason}); expected numbers in the columns "
             f"{', '.join(COUNTED)}"
         ) from error

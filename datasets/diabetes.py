@@ -14,7 +14,7 @@ Statistics 32(2), https://doi.org/10.1214/009053604000000067
 
 import numpy as np
 
-from datasets import splits
+from keras_recipes.data import splits
 
 FEATURE_NAMES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
 UNIT = "progression score"  # a clinical score after one year: no physical unit

@@ -8,7 +8,8 @@ Source, licence and reference: those of datasets/digits.py.
 
 import numpy as np
 
-from datasets import digits, splits
+from datasets import digits
+from keras_recipes.data import splits
 
 IMAGE_SHAPE = (4, 8)
 NUM_OUTPUTS = 32

@@ -8,7 +8,8 @@ Source, licence and reference: those of datasets/digits.py; the traits follow fr
 
 import numpy as np
 
-from datasets import digits, splits
+from datasets import digits
+from keras_recipes.data import splits
 
 IMAGE_SHAPE = digits.IMAGE_SHAPE
 LARGEST_VALUE = digits.LARGEST_VALUE

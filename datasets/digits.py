@@ -11,7 +11,7 @@ handwritten digit recognition, Bogazici University.
 
 import numpy as np
 
-from datasets import splits
+from keras_recipes.data import splits
 
 CLASS_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 IMAGE_SHAPE = (8, 8)

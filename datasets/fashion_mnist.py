@@ -12,7 +12,7 @@ Stand-in: 12,000 pictures of the same classes, drawn by datasets/garments.py.
 import os
 from pathlib import Path
 
-from datasets import garments, idx, sources, splits
+from keras_recipes.data import garments, idx, sources, splits
 
 CLASS_NAMES = (
     "T-shirt/top",
@@ -90,7 +90,7 @@ def load(
         and 2,000. `source.kind` tells which it is.
 
     Raises:
-        datasets.DataError: the arguments make no sense, data_dir holds no whole set, or
+        InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
     return sources.load(PUBLISHED, data, data_dir, seed, _draw_stand_in)

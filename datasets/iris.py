@@ -10,7 +10,7 @@ Eugenics 7(2), https://doi.org/10.1111/j.1469-1809.1936.tb02137.x
 
 import numpy as np
 
-from datasets import splits
+from keras_recipes.data import splits
 
 FEATURE_NAMES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 CLASS_NAMES = ("setosa", "versicolor", "virginica")

@@ -13,7 +13,8 @@ import os
 
 import numpy as np
 
-from datasets import digits, idx, npz, sources, splits
+from datasets import digits
+from keras_recipes.data import idx, npz, sources, splits
 
 CLASS_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 IMAGE_SHAPE = (28, 28)
@@ -83,7 +84,7 @@ def load(
         and 359. `source.kind` tells which it is.
 
     Raises:
-        datasets.DataError: the arguments make no sense, data_dir holds no whole set, or
+        InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
     return sources.load(PUBLISHED, data, data_dir, seed, _make_stand_in)

@@ -11,7 +11,7 @@ https://doi.org/10.24432/C5PC7J
 
 import numpy as np
 
-from datasets import splits
+from keras_recipes.data import splits
 
 FEATURE_NAMES = (
     "alcohol",

@@ -18,12 +18,13 @@ import typing
 import keras
 
 from datasets import breast_cancer
-from recipes.common import command_line, configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.binary(breast_cancer.CLASS_NAMES)
 
@@ -50,7 +51,7 @@ def load_data(config: Config) -> splits.Splits:
     return breast_cancer.load(seed=config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: normalisation, ReLU layers with He initialisation, one probability."""
     inputs = keras.Input((len(breast_cancer.FEATURE_NAMES),))
     hidden = keras.layers.Normalization()(inputs)
@@ -72,4 +73,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

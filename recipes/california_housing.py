@@ -22,12 +22,14 @@ import typing
 import keras
 
 from datasets import california_housing
-from recipes.common import command_line, configs, optimizers, problems, tables
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
+from keras_recipes.features import tables
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.regression(california_housing.UNIT)
 NUM_NUMBERS, NUM_WORDS, MOST_WORDS = len(california_housing.FEATURE_NAMES), [], 0
@@ -63,7 +65,7 @@ def load_data(config: Config) -> splits.Splits:
     return california_housing.load(config.data, config.data_dir, seed=config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: numbers in pieces, members that share ReLU layers, their mean."""
     network = tables.network(
         PROBLEM,
@@ -92,4 +94,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

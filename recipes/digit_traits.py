@@ -17,12 +17,13 @@ import typing
 import keras
 
 from datasets import digit_traits
-from recipes.common import command_line, configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.multilabel(digit_traits.CLASS_NAMES)
 
@@ -47,7 +48,7 @@ def load_data(config: Config) -> splits.Splits:
     return digit_traits.load(seed=config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: pixels to 0..1, ReLU layers, one probability per label."""
     inputs = keras.Input(digit_traits.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / digit_traits.LARGEST_VALUE)(inputs)
@@ -71,4 +72,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

@@ -22,12 +22,13 @@ import typing
 import keras
 
 from datasets import digits
-from recipes.common import command_line, configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.multiclass(digits.CLASS_NAMES, one_hot=True)
 
@@ -54,7 +55,7 @@ def load_data(config: Config) -> splits.Splits:
     return digits.load(seed=config.seed).map_labels(PROBLEM.one_hot)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: pixels to 0..1, shifts, ReLU layers, one probability per class."""
     inputs = keras.Input(digits.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / digits.LARGEST_VALUE)(inputs)
@@ -81,4 +82,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

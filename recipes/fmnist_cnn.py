@@ -23,12 +23,13 @@ import typing
 import keras
 
 from datasets import fashion_mnist
-from recipes.common import command_line, configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="accuracy")
 
@@ -58,7 +59,7 @@ def load_data(config: Config) -> splits.Splits:
     return fashion_mnist.load(config.data, config.data_dir, seed=config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: pixels shifted and mirrored, residual convolutions, a logit per class."""
     inputs = keras.Input(fashion_mnist.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / 255)(inputs)
@@ -93,4 +94,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

@@ -21,12 +21,13 @@ import typing
 import keras
 
 from datasets import mnist
-from recipes.common import command_line, configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
 PROBLEM = problems.multiclass(mnist.CLASS_NAMES)
 
@@ -55,7 +56,7 @@ def load_data(config: Config) -> splits.Splits:
     return mnist.load(config.data, config.data_dir, seed=config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: pixels to 0..1, normalised ReLU layers, one probability per class."""
     inputs = keras.Input(mnist.IMAGE_SHAPE)
     hidden = keras.layers.Rescaling(1 / 255)(inputs)
@@ -82,4 +83,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__])
+    run.main(sys.modules[__name__])

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import types
 import typing
 
 import keras
 
-from datasets import own_table
-from recipes.common import command_line, configs, optimizers, problems, tables
+from keras_recipes import configs, optimizers, problems
+from keras_recipes.commands import run
+from keras_recipes.data import own_table
+from keras_recipes.features import tables
 
 if typing.TYPE_CHECKING:
     import keras_tuner
 
-    from datasets import splits
+    from keras_recipes.data import splits
 
-PROBLEM = problems.regression("rent")  # of the drawn flats; `bind` gives that of another table
 # Missing values are dealt with in the model; of unequal classes and equal rows the table's own
 # description tells; and few rows are learned as well in one batch as in many.
 IGNORED_CHECKS = ("D1", "D9", "S2", "S4", "T6")
@@ -58,40 +58,25 @@ class Config(configs.TableConfig):
     """The rarer words of a category, beyond this many, count as one."""
 
 
-def read(config: Config) -> own_table.Table:
-    """Read the table that a config names, or draw one."""
-    wishes = ("problem", "header", "categorical", "numeric", "drop", "time")
-    return own_table.read(config.csv, config.target, **{w: getattr(config, w) for w in wishes})
-
-
-def settle(config: Config) -> Config:
-    """Give a config with as many epochs as its steps allow; fewer than patience need no refit."""
-    most = config.most_epochs(round(0.6 * len(read(config).y)))
-    refit = config.refit and most >= config.patience
-    return dataclasses.replace(config, epochs=min(config.epochs, most), refit=refit)
-
-
-def bind(config: Config) -> types.SimpleNamespace:
-    """Give this recipe with the problem of the table that a config names."""
-    table = read(config)
-    described = table.kind, table.class_names, table.source.target
-    problem = problems.of_kind(*described, config.threshold)
-    return types.SimpleNamespace(**{**globals(), "PROBLEM": problem})
-
-
 def load_data(config: Config) -> splits.Splits:
     """Load the table, shuffled and split into train, validation and test by the seed."""
-    return read(config).split(config.seed)
+    return own_table.read(config.csv, config.target, **config.choices).split(config.seed)
 
 
-def build_model(config: Config) -> keras.Model:
+def problem(config: Config, data: splits.Splits) -> problems.Problem:
+    """Return the problem that the target makes: its output layer, loss and metrics follow."""
+    source = data.source
+    kind, names, unit = source.problem_kind, source.class_names, source.target
+    return problems.of_kind(kind, names, unit, config.threshold)
+
+
+def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: numbers in pieces, words one-hot, members that share ReLU layers."""
-    problem, columns = bind(config).PROBLEM, read(config).source.columns
-    num_words = [c.num_values + bool(c.num_missing) for c in columns if c.kind == "category"]
-    num_numbers = read(config).x.shape[1] - len(num_words)
-    described = num_numbers, num_words, config.most_words
+    num_words = data.source.num_words
+    described = data.train.x.shape[1] - len(num_words), num_words, config.most_words
+    of_data = problem(config, data)
     network = tables.network(
-        problem,
+        of_data,
         *described,
         bins=config.bins,
         embedding_units=config.embedding_units,
@@ -100,7 +85,7 @@ def build_model(config: Config) -> keras.Model:
         dropout=config.dropout,
     )
     model = tables.serving(tables.encoder(*described), network)
-    return problem.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
+    return of_data.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 
 
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
@@ -115,4 +100,4 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
 
 
 if __name__ == "__main__":
-    command_line.main(sys.modules[__name__], positional="csv")
+    run.main(sys.modules[__name__])

@@ -7,7 +7,7 @@ import dataclasses
 import keras
 
 from datasets import breast_cancer
-from recipes.common import configs, optimizers, problems
+from keras_recipes import configs, optimizers, problems
 
 PROBLEM = problems.binary(breast_cancer.CLASS_NAMES)
 
@@ -25,7 +25,7 @@ def load_data(config):
     return breast_cancer.load(seed=config.seed)
 
 
-def build_model(config):
+def build_model(config, data):
     """Build and compile."""
     inputs = keras.Input((len(breast_cancer.FEATURE_NAMES),))
     hidden = keras.layers.Normalization()(inputs)

@@ -8,7 +8,8 @@ import time
 
 import distributed
 
-from tuning import on_worker, records
+from tuning.trials import records
+from tuning.workers import on_worker
 
 
 def run(order, task):

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import mistakes
 from benchmarks.mistakes import BINARY, CATEGORICAL, EXAMPLES, SPARSE
-from recipes.common import checks
-from recipes.common.checks import findings
+from keras_recipes import checks
+from keras_recipes.checks import api, findings
 
 X, CLASSES = mistakes.rows()
 YES_OR_NO, ONE_HOT, NUMBERS = mistakes.yes_or_no(), mistakes.one_hot(), mistakes.numbers()
@@ -319,7 +319,7 @@ def test_rule_that_fails_is_a_note_and_no_end(monkeypatch):
         raise ZeroDivisionError("oh")
 
     broken = findings.Rule("X1", "", "", "", (), fail)
-    monkeypatch.setattr(checks, "BEFORE", (broken, *checks.BEFORE))
+    monkeypatch.setattr(api, "BEFORE", (broken, *api.BEFORE))
     found = checks.check(mistakes.network(1, "softmax", BINARY), X, YES_OR_NO)
     assert ids(found) == ["H1"]
     assert "X1 could not be judged: ZeroDivisionError: oh" in found.notes

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import mistakes
-from recipes.common import checks
+from keras_recipes import checks
 
 X, CLASSES = mistakes.rows()
 NUMBERS, YES_OR_NO, ONE_HOT = mistakes.numbers(), mistakes.yes_or_no(), mistakes.one_hot()

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import mistakes
-from recipes.common import checks
-from recipes.common.errors import InputError
+from keras_recipes import checks
+from keras_recipes.errors import InputError
 
 X, CLASSES = mistakes.rows()
 NUMBERS = mistakes.numbers()

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from benchmarks import checks as benchmark
-from benchmarks import mistakes
-from recipes import __main__ as program
-from recipes.common import checking, checks, shelf
-from recipes.common.checks import page, reading, rows
-from recipes.common.errors import InputError
+from benchmarks import checks as benchmark, mistakes, publish
+from keras_recipes import catalog, checks
+from keras_recipes.checks import page
+from keras_recipes.checks.inspect import reading, rows
+from keras_recipes.commands import check, main as program
+from keras_recipes.errors import InputError
 
 X, CLASSES = mistakes.rows()
 NUMBERS = mistakes.numbers()
@@ -320,14 +320,14 @@ def test_stock_keras_reports_as_measured_and_the_check_reports_all():
 
 
 def test_record_tells_of_every_mistake():
-    record = shelf.record("checks")
+    record = publish.record("checks")
     if record is None:
         pytest.skip("not measured")
     assert set(record["reports"]) == set(mistakes.EXAMPLES)
     assert {one["ours"] for one in record["reports"].values()} == {"before"}
     for cost in record["cost"].values():
         assert max(cost["seconds"]["first"], cost["seconds"]["again"]) <= cost["allowed"]
-    assert benchmark.table(record) in (shelf.FOLDER.parent / "README.md").read_text("utf-8")
+    assert benchmark.table(record) in (catalog.folder().parent / "README.md").read_text("utf-8")
 
 
 SCRIPT = """
@@ -517,7 +517,7 @@ def test_help_does_not_wait_for_tensorflow():
         "atexit.register(lambda: print('tensorflow' in sys.modules))\n"
         "runpy.run_module('recipes', run_name='__main__', alter_sys=True)"
     )
-    root = shelf.FOLDER.parent
+    root = catalog.folder().parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert "FILE.py:FUNCTION" in done.stdout
     assert done.stdout.endswith("False\n")
@@ -534,7 +534,7 @@ def test_large_rows_are_compared_without_a_copy(monkeypatch):
 def test_table_with_an_input_for_each_column():
     inputs = [keras.Input((1,), name=name) for name in "ab"]
     model = compiled(keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Concatenate()(inputs))))
-    given = checking._for_inputs(model, TABLE)
+    given = check._for_inputs(model, TABLE)
     assert {name: values.shape for name, values in given.items()} == {"a": (200, 1), "b": (200, 1)}
 
 

@@ -1,5 +1,6 @@
 """The check on what `fit` is given: parts that differ, text, weights, callbacks, scaled inputs."""
 
+import functools
 import types
 
 import keras
@@ -9,9 +10,11 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import mistakes
-from recipes import __main__ as program
-from recipes.common import checks, tables
-from recipes.common.errors import InputError
+from keras_recipes import checks
+from keras_recipes.commands import main as program
+from keras_recipes.data import splits
+from keras_recipes.errors import InputError
+from keras_recipes.features import tables
 
 X, CLASSES = mistakes.rows()
 NUMBERS, ONE_HOT = mistakes.numbers(), mistakes.one_hot()
@@ -181,7 +184,10 @@ def test_text_of_a_model_that_encodes_it_by_itself_is_left_alone():
     network = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="network")
     model = compiled(tables.serving(tables.encoder(1, [2], 8), network))
     table = pd.DataFrame({"a": SHORT.astype("float64"), "t": TEXTS.astype(object)})
-    assert "D2" not in ids(checks.check(model, table, SHORT))
+    source = splits.Source("texts", "real", "here", "none")
+    data = splits.split(table, SHORT, source, seed=0)
+    as_inputs = functools.partial(tables.as_inputs, model)
+    assert "D2" not in ids(checks.check_splits(model, data, as_inputs=as_inputs))
 
 
 def test_layer_of_words_that_was_never_adapted():

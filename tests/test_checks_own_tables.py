@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets import own_table, splits
-from recipes.common import checks
-from recipes.common.checks import own_tables
-from recipes.common.errors import InputError
+from keras_recipes import checks
+from keras_recipes.checks.rules import own_tables
+from keras_recipes.data import own_table, splits
+from keras_recipes.errors import InputError
 
 ROWS = 300
 DICE = np.random.default_rng(0)
@@ -128,27 +128,28 @@ def test_other_data_are_not_looked_at():
 
 
 def test_the_check_before_training_tells_of_them(caplog):
+    from keras_recipes import training
     from recipes import tabular
-    from recipes.common import anatomy, training
 
     read(alive=CLASS)
     config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
-    recipe = anatomy.bind(tabular, config)
-    training.prepare(recipe, config, tabular.load_data(config))
+    ignore = tabular.IGNORED_CHECKS
+    training.prepare(tabular, config, tabular.load_data(config), check=checks.PreFlight(ignore))
     told = [record.getMessage()[:4] for record in caplog.records]
     assert told == ["D16:"], "and D12 does not tell of it again"
+    check, data = checks.PreFlight(ignore, strict=True), tabular.load_data(config)
     with pytest.raises(InputError, match="D16"):
-        training.prepare(recipe, config, tabular.load_data(config), strict=True)
+        training.prepare(tabular, config, data, check=check)
 
 
 def test_columns_of_any_scale_are_left_to_the_layer_that_is_adapted_later(caplog):
+    from keras_recipes import training
     from recipes import tabular
-    from recipes.common import anatomy, training
 
     pd.DataFrame({"a": X * 0.047, "b": DICE.normal(size=ROWS) / 21, "y": CLASS}).to_csv("table.csv")
     config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
-    recipe = anatomy.bind(tabular, config)
-    training.prepare(recipe, config, tabular.load_data(config), strict=True)
+    check = checks.PreFlight(tabular.IGNORED_CHECKS, strict=True)
+    training.prepare(tabular, config, tabular.load_data(config), check=check)
     assert not caplog.records
 
 

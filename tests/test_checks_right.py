@@ -8,7 +8,7 @@ import scipy.sparse
 import tensorflow as tf
 from keras import layers, losses
 
-from recipes.common import checks
+from keras_recipes import checks
 
 ROWS = 96
 RANDOM = np.random.default_rng(7)

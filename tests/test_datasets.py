@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import datasets
 from datasets import (
     breast_cancer,
     california_housing,
@@ -29,17 +28,13 @@ from datasets import (
     digit_halves,
     digit_traits,
     digits,
-    download,
     fashion_mnist,
-    garments,
-    idx,
     iris,
     mnist,
-    npz,
-    sources,
-    splits,
     wine,
 )
+from keras_recipes.data import download, garments, idx, npz, sources, splits
+from keras_recipes.errors import InputError
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 BUNDLED = (breast_cancer, diabetes, digit_halves, digit_traits, digits, iris, wine)
@@ -219,30 +214,28 @@ def test_map_labels_reaches_every_part_and_skips_a_merged_one():
 @pytest.mark.parametrize("fraction", [0, 1, -0.2, 1.5])
 @pytest.mark.parametrize("name", ["validation_fraction", "test_fraction"])
 def test_a_fraction_out_of_range_is_named(name, fraction):
-    with pytest.raises(datasets.DataError, match=rf"{name} must .* received {fraction}"):
+    with pytest.raises(InputError, match=rf"{name} must .* received {fraction}"):
         splits.split(np.arange(10), np.arange(10), SOURCE, 0, **{name: fraction})
 
 
 @pytest.mark.parametrize("num_folds", [-1, 0, 1, 104])
 def test_impossible_folds_are_refused_before_the_first(num_folds):
-    with pytest.raises(
-        datasets.DataError, match=rf"num_folds must be 2..103.*received {num_folds}"
-    ):
+    with pytest.raises(InputError, match=rf"num_folds must be 2..103.*received {num_folds}"):
         toy().folds(num_folds, seed=0)
 
 
 def test_too_few_rows_for_a_part_is_an_error():
-    with pytest.raises(datasets.DataError, match="at least 1 row"):
+    with pytest.raises(InputError, match="at least 1 row"):
         splits.split(np.arange(2), np.arange(2), SOURCE, 0)
     parts = toy().merge_validation()
-    with pytest.raises(datasets.DataError, match="received 103 of 82"):
+    with pytest.raises(InputError, match="received 103 of 82"):
         splits.hold_out(parts.train, parts.test, SOURCE, 0, validation_rows=103)
 
 
 def test_a_part_refuses_uneven_rows_and_labels_that_are_no_array():
-    with pytest.raises(datasets.DataError, match="received 3 rows of x and 2 of y"):
+    with pytest.raises(InputError, match="received 3 rows of x and 2 of y"):
         splits.Part(np.arange(3), np.arange(2))
-    with pytest.raises(datasets.DataError, match="received Series"):
+    with pytest.raises(InputError, match="received Series"):
         splits.Part(np.arange(3), pd.Series([1, 2, 3]))
 
 
@@ -410,7 +403,7 @@ def fashion(tmp_path, monkeypatch):
 
 def error_of(load, *arguments, **options):
     """The message of the DataError that load raises; one line of it."""
-    with pytest.raises(datasets.DataError) as caught:
+    with pytest.raises(InputError) as caught:
         load(*arguments, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)

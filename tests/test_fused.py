@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import epochs
-from recipes.common import fused
-from recipes.common.fused import eligibility, engine, programs, randomness, structure
+from keras_recipes.training import fused
+from keras_recipes.training.fused import eligibility, engine, programs, randomness, structure
 
 layers, losses, metrics, optimizers = keras.layers, keras.losses, keras.metrics, keras.optimizers
 

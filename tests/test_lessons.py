@@ -12,22 +12,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_recipes import configs, optimizers, training
 from recipes import breast_cancer, lessons
-from recipes.common import configs, lesson, optimizers, training
 from recipes.lessons import (
     __main__,
+    _lesson as lesson,
     activations,
     backpropagation,
     cross_validation,
     linear_regression,
     logistic_regression,
     losses,
+    optimizers as optimizer_lesson,
     overfitting,
     perceptron,
     vanishing_gradient,
     xor,
 )
-from recipes.lessons import optimizers as optimizer_lesson
 
 FOLDER = pathlib.Path(lessons.__file__).parent
 KOREAN = re.compile("[가-힣]")
@@ -255,7 +256,7 @@ def test_effect_of_a_remedy_is_the_mean_paired_difference():
 def test_the_best_and_the_last_epoch_are_both_tested():
     config = dataclasses.replace(cross_validation.CONFIG, learning_rate=0.1)
     data, problem = breast_cancer.load_data(config), breast_cancer.PROBLEM
-    model = training.prepare(breast_cancer, config, data, check=False)
+    model = training.prepare(breast_cancer, config, data)
     history, scores = lesson.train_to_the_end(model, problem, data, batch_size=64, epochs=20)
     validation = history["val_loss"]
     assert len(validation) == 20

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import benchmarks.recipes as of_recipes
-from benchmarks import classics
+from benchmarks import classics, publish
+from keras_recipes import catalog
 from recipes import diabetes, iris
-from recipes.common import shelf
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_readme_says_where_a_network_is_not_better_and_what_others_published(mon
             )
         },
     }  # fmt: skip
-    entry = shelf.Entry("iris", "", "", "", "", published="0.5 by guessing (nobody)")
-    monkeypatch.setattr(shelf, "record", lambda _: found)
-    monkeypatch.setattr(shelf, "read", lambda _: entry)
-    row = shelf.readme_row("iris")
+    entry = catalog.Entry("iris", "", "", "", "", published="0.5 by guessing (nobody)")
+    monkeypatch.setattr(publish, "record", lambda _: found)
+    monkeypatch.setattr(catalog, "read", lambda _: entry)
+    row = publish.readme_row("iris")
     said = "majority class 0.9000 ± 0.0100<br>SVC 0.9000 ± 0.0100 (level)<br>random forest 0.9000"
     assert f"{said} ± 0.0100 (worse) | 0.5 by guessing (nobody) |" in row

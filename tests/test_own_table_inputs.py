@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import datasets
-from datasets import own_table
+from keras_recipes.data import own_table
+from keras_recipes.errors import InputError
 
 ROWS = 60
 X = [f"{row * 37 % 101 / 10}" for row in range(ROWS)]
@@ -105,7 +105,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_bad_input_is_refused_in_one_line(case):
     content, wishes, said = REFUSED[case]
-    with pytest.raises(datasets.DataError) as caught:
+    with pytest.raises(InputError) as caught:
         load(content, **wishes)
     message = str(caught.value)
     assert said in message
@@ -116,7 +116,7 @@ def test_bad_input_is_refused_in_one_line(case):
 
 @pytest.mark.parametrize(("path", "said"), [("nowhere.csv", "no such file"), (".", "a folder")])
 def test_what_is_no_file_is_refused(path, said):
-    with pytest.raises(datasets.DataError, match=said):
+    with pytest.raises(InputError, match=said):
         own_table.read(path, "y")
 
 

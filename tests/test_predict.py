@@ -17,13 +17,14 @@ import pandas as pd
 import PIL.Image
 import pytest
 
-from datasets import splits
-from recipes import __main__ as program
+from keras_recipes import catalog, configs
+from keras_recipes.commands import main as program
+from keras_recipes.data import new_inputs, splits
+from keras_recipes.errors import InputError
+from keras_recipes.runs import predict as predictions, run as runs
 from recipes import diabetes
-from recipes.common import command_line, configs, inputs, predictions, runs, shelf
-from recipes.common.errors import InputError
 
-NAMES = shelf.recipe_names()
+NAMES = catalog.recipe_names()
 
 
 def few(loaded):
@@ -42,9 +43,8 @@ def finished(tmp_path_factory):
     made, root = {}, tmp_path_factory.mktemp("finished")
     patch = pytest.MonkeyPatch()  # without what takes long and is no part of a prediction
     patch.setattr(runs.baselines, "score", lambda *_: {})
-    patch.setattr(runs.pictures, "draw_curves", lambda *_: None)
+    patch.setattr(runs.plots, "draw_curves", lambda *_: None)
     patch.setattr(runs, "_draw_predictions", lambda *_: None)
-    patch.setattr(runs.checks, "check_splits", lambda *_, **__: None)
     for name in NAMES:
         recipe = importlib.import_module(f"recipes.{name}")
         is_downloaded = issubclass(recipe.Config, configs.DownloadedConfig)
@@ -53,7 +53,7 @@ def finished(tmp_path_factory):
         loaded = few(recipe.load_data(config))
         quick = types.ModuleType(name)
         quick.__dict__.update({**vars(recipe), "load_data": lambda _, loaded=loaded: loaded})
-        runs.run(quick, config, command_line.Options(out=root / name, quiet=True))
+        runs.run(quick, config, configs.RunOptions(out=root / name, quiet=True))
         made[name] = (root / name, loaded)
     patch.undo()
     return made
@@ -393,6 +393,6 @@ def test_description_of_inputs_survives_json():
         np.ones((3, 5), "uint8"),
         pd.DataFrame({"a": [1.0], "b": ["x"]}),
     ):
-        made = inputs.Inputs.of(x)
+        made = new_inputs.Inputs.of(x)
         text = json.dumps(dataclasses.asdict(made))
-        assert inputs.Inputs.from_json(json.loads(text)) == made
+        assert new_inputs.Inputs.from_json(json.loads(text)) == made

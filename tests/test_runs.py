@@ -16,31 +16,28 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from datasets import splits
+from keras_recipes import checks, problems, recipe as contract, training
+from keras_recipes.configs import RunOptions
+from keras_recipes.console import command_line, files
+from keras_recipes.data import splits
+from keras_recipes.errors import InputError, RunError
+from keras_recipes.runs import plots, run as runs, summary
 from recipes import breast_cancer, diabetes, digit_halves, digit_traits, digits, fmnist, iris
-from recipes.common import (
-    anatomy,
-    command_line,
-    files,
-    pictures,
-    problems,
-    reports,
-    runs,
-    training,
-)
-from recipes.common.errors import InputError, RunError
 
 SHORT = {"epochs": 2, "seed": 3, "refit": False}
 FILES = {"model.keras", "config.json", "schema.json", "history.csv", "metrics.json", "curves.png"}
 
 
+CHECK = checks.PreFlight(with_test=True)
+
+
 def options(**changes):
-    return command_line.Options(**{"quiet": True, **changes})
+    return RunOptions(**{"quiet": True, **changes})
 
 
 def start(recipe, out="run", shown=None, **changes):
     config = dataclasses.replace(recipe.Config(), **{**SHORT, **changes})
-    return runs.run(recipe, config, options(out=pathlib.Path(out), **(shown or {})))
+    return runs.run(recipe, config, options(out=pathlib.Path(out), **(shown or {})), CHECK).metrics
 
 
 def spoiled(recipe, change):
@@ -110,7 +107,7 @@ def test_same_seed_same_metrics_twice():
 def test_folders_are_numbered(tmp_path):
     for number in (1, 2):
         config = dataclasses.replace(breast_cancer.Config(), epochs=1)
-        assert runs.run(breast_cancer, config, options())["folder"] == str(
+        assert runs.run(breast_cancer, config, options()).metrics["folder"] == str(
             pathlib.Path("runs") / f"breast_cancer-{number}"
         )
 
@@ -169,7 +166,7 @@ def test_ctrl_c_that_ends_the_reader_as_well_loses_nothing(monkeypatch):
     monkeypatch.setattr(runs.callbacks, "make", lambda *a, **k: [*made(*a, **k), Interrupt()])
     with os.fdopen(writing, "w") as output, contextlib.redirect_stdout(output):
         metrics = start(breast_cancer, shown={"quiet": False})
-        reports.print_run(breast_cancer.PROBLEM, metrics)
+        summary.print_run(breast_cancer.PROBLEM, metrics)
     assert pathlib.Path("run/metrics.json").is_file()
 
 
@@ -328,7 +325,7 @@ def test_tensorboard_that_cannot_write_does_not_end_training(monkeypatch, caplog
 
 
 def test_model_that_does_not_fit_into_memory_is_one_line():
-    def build_model(config):
+    def build_model(config, data):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM: tensor with shape[30,9] and\nmore")
 
     with pytest.raises(RunError, match=r"not enough memory for an array of shape\[30,9\]; make"):
@@ -376,7 +373,7 @@ def test_baselines_that_take_long_are_announced(capsys, monkeypatch):
 
 def test_a_refit_is_said_in_the_result(capsys):
     for refit in (True, False):
-        reports.print_run(iris.PROBLEM, start(iris, f"run-{refit}", refit=refit))
+        summary.print_run(iris.PROBLEM, start(iris, f"run-{refit}", refit=refit))
         said = " ".join(capsys.readouterr().out.split())
         assert ("trained anew on training and validation rows" in said) == refit
 
@@ -389,7 +386,7 @@ def test_the_strongest_baseline_that_wins_is_named(network, named):
         "test": {"accuracy": network},
         "baselines": {"weak": {"accuracy": 0.6}, "linear": {"accuracy": 0.8}},
     }
-    assert reports.better_baseline(breast_cancer.PROBLEM, metrics) == named
+    assert summary.better_baseline(breast_cancer.PROBLEM, metrics) == named
 
 
 def test_lower_is_better_for_an_error():
@@ -397,18 +394,18 @@ def test_lower_is_better_for_an_error():
         "test": {"rmse": 60.0},
         "baselines": {"mean": {"rmse": 59.0}, "linear": {"rmse": 50.0}},
     }
-    assert reports.better_baseline(diabetes.PROBLEM, metrics) == "linear"
+    assert summary.better_baseline(diabetes.PROBLEM, metrics) == "linear"
 
 
 # Recipes that somebody has changed.
 
 
-def uncompiled(config):
+def uncompiled(config, data):
     return keras.Sequential([keras.Input((30,)), keras.layers.Dense(1, "sigmoid")])
 
 
-def compiled_without_metric(config):
-    model = uncompiled(config)
+def compiled_without_metric(config, data):
+    model = uncompiled(config, data)
     model.compile("adam", "binary_crossentropy", metrics=["auc"])
     return model
 
@@ -418,7 +415,10 @@ def compiled_without_metric(config):
     [
         ({"load_data": lambda config: None}, "load_data returned nothing .*`return` missing"),
         ({"load_data": lambda config: (1, 2)}, "load_data returned a tuple, expected a Splits"),
-        ({"build_model": lambda config: None}, "build_model returned nothing .*`return` missing"),
+        (
+            {"build_model": lambda config, data: None},
+            "build_model returned nothing .*`return` missing",
+        ),
         ({"build_model": uncompiled}, "build_model does not compile its model"),
         ({"build_model": compiled_without_metric}, "build_model .*without the metric 'accuracy'"),
     ],
@@ -432,7 +432,7 @@ def test_part_that_gives_the_wrong_thing_is_named_with_its_file(change, message)
 def test_search_space_without_return_is_named():
     changed = spoiled(breast_cancer, {"search_space": lambda hp: None})
     with pytest.raises(InputError, match=r"breast_cancer\.py: search_space returned nothing"):
-        anatomy.search_space(changed, None)
+        contract.search_space(changed, None)
 
 
 def test_stand_in_is_said_loudly(capsys, monkeypatch):
@@ -456,9 +456,9 @@ def parts(loaded):
 def test_pictures_of_several_columns_take_few_and_many(columns, num_rows, tmp_path):
     y = np.random.default_rng(0).normal(size=(num_rows, columns))
     problem = problems.regression("m", columns)
-    pictures.draw_predicted_against_true(tmp_path / "numbers.png", problem, y, y + 0.1)
+    plots.draw_predicted_against_true(tmp_path / "numbers.png", problem, y, y + 0.1)
     labels = problems.multilabel(tuple(map(str, range(columns))))
-    pictures.draw_labels(tmp_path / "labels.png", labels, (y > 0).astype("float32"), abs(y))
+    plots.draw_labels(tmp_path / "labels.png", labels, (y > 0).astype("float32"), abs(y))
     for name in ("numbers.png", "labels.png"):
         with PIL.Image.open(tmp_path / name) as image:
             assert 200 < min(image.size) < max(image.size) < 3000

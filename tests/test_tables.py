@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import datasets
-from datasets import columns, tables
+from keras_recipes.data import columns, csv_reader
+from keras_recipes.errors import InputError
 
 KOREAN = "이름,도시,값\n" + "김철수,서울,1\n박영희,부산,2\n" * 20
 
@@ -15,7 +15,7 @@ KOREAN = "이름,도시,값\n" + "김철수,서울,1\n박영희,부산,2\n" * 20
 def read(content, header=True, name="table.csv"):
     with open(name, "wb") as file:
         file.write(content if isinstance(content, bytes) else content.encode())
-    return tables.read(name, header=header)
+    return csv_reader.read(name, header=header)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_how_a_file_is_written_is_found_out(content, dialect, names):
     ],
 )
 def test_what_is_no_table_is_named_in_one_line(content, said):
-    with pytest.raises(datasets.DataError, match=said) as caught:
+    with pytest.raises(InputError, match=said) as caught:
         read(content)
     assert "\n" not in str(caught.value)
     assert "table.csv" in str(caught.value)
@@ -75,8 +75,8 @@ def test_what_is_no_table_is_named_in_one_line(content, said):
 
 @pytest.mark.parametrize(("path", "said"), [("nowhere.csv", "no such file"), (".", "a folder")])
 def test_a_path_that_is_no_file_is_named(path, said):
-    with pytest.raises(datasets.DataError, match=said):
-        tables.read(path)
+    with pytest.raises(InputError, match=said):
+        csv_reader.read(path)
 
 
 def test_without_header_columns_are_numbered():
@@ -141,7 +141,7 @@ def test_a_meaning_can_be_asked_for():
     ],
 )
 def test_a_wrong_wish_is_refused(asked, said):
-    with pytest.raises(datasets.DataError, match=said):
+    with pytest.raises(InputError, match=said):
         columns.infer(pd.DataFrame({"a": [1, 2], "b": [3, 4]}), **asked)
 
 
@@ -172,7 +172,7 @@ def test_a_number_that_is_a_category_is_written_alike_with_and_without_missing_v
 def test_new_rows_need_every_column_and_may_have_more():
     found = columns.infer(pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": ["x", "x"]}))
     assert list(columns.convert(pd.DataFrame({"z": [0], "b": [1], "a": [2]}), found)) == ["a", "b"]
-    with pytest.raises(datasets.DataError, match="missing columns: a, b"):
+    with pytest.raises(InputError, match="missing columns: a, b"):
         columns.convert(pd.DataFrame({"z": [0]}), found)
 
 

@@ -8,34 +8,23 @@ import subprocess
 import sys
 
 import keras
-import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
-from datasets import rents
-from recipes import __main__ as program
+from keras_recipes import checks, configs, training
+from keras_recipes.commands import main as program
+from keras_recipes.data import rents
+from keras_recipes.features import tables
+from keras_recipes.runs import baselines, export, predict as predictions, run as runs
 from recipes import california_housing, iris, tabular
-from recipes.common import (
-    anatomy,
-    baselines,
-    command_line,
-    configs,
-    copying,
-    differences,
-    exporting,
-    predictions,
-    runs,
-    source_files,
-    tables,
-    training,
-)
-from recipes.common.errors import InputError
 
 QUICK = {"hidden_units": (8,), "bins": 4, "members": 2}
 QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64, "refit": False}
 KINDS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
+
+CHECK = checks.PreFlight(tabular.IGNORED_CHECKS, with_test=True)
 
 
 def flats(kind, num_rows=300):
@@ -50,8 +39,8 @@ def configured(csv, target, **changes):
 
 def start(folder, csv, target, **changes):
     config = configured(csv, target, **changes)
-    options = command_line.Options(out=folder, quiet=True)
-    return runs.run(anatomy.bind(tabular, config), config, options)
+    options = configs.RunOptions(out=folder, quiet=True)
+    return runs.run(tabular, config, options, CHECK).metrics
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +99,10 @@ def test_the_threshold_is_advised_by_validation_rows_and_kept(finished, tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_served_equals_what_was_trained(finished, kind):
     config = configured(finished / f"{kind}.csv", KINDS[kind])
-    recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
-    model = training.train(recipe, config, data).model
+    data = tabular.load_data(config)
+    model = training.train(tabular, config, data).model
     # In training the network sees rows that were encoded once; a served model encodes its own.
-    encoded = tables.encode(model, data.test.x)
+    encoded = tables.encode(model, data.test)
     trained = np.asarray(model.get_layer("network")(encoded)).mean(axis=1).reshape(len(encoded), -1)
     model.save("model.keras")
     loaded = keras.models.load_model("model.keras")
@@ -214,15 +203,16 @@ def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
 
 def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(finished, monkeypatch):
     config = configured(finished / "regression.csv", "rent")
-    recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
-    whole = baselines.score(recipe.PROBLEM, data)
+    data = tabular.load_data(config)
+    problem = tabular.problem(config, data)
+    whole = baselines.score(problem, data)
     monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
-    pieces = baselines.score(recipe.PROBLEM, data)["linear_regression"]
+    pieces = baselines.score(problem, data)["linear_regression"]
     assert pieces == pytest.approx(whole["linear_regression"], rel=1e-4)
     for name, number in (("MOST_NUMBERS", 1500), ("MANY_NUMBERS", 0)):
         monkeypatch.setattr(baselines, name, number)
     assert "of 240 rows" in baselines.describe_time(data)
-    fewer = baselines.score(recipe.PROBLEM, data)
+    fewer = baselines.score(problem, data)
     assert fewer["linear_regression"] != pieces
     assert fewer["linear_regression"]["r2"] > 0.5
     assert fewer["gradient_boosting"] == whole["gradient_boosting"]
@@ -235,9 +225,11 @@ def test_class_weights_find_more_of_a_rare_class():
     found = {}
     for weighted in (False, True):
         config = configured("rare.csv", "furnished", class_weights=weighted)
-        recipe, data = anatomy.bind(tabular, config), tabular.load_data(config)
-        model = training.train(recipe, config, data).model
-        found[weighted] = recipe.PROBLEM.decide(training.predict(model, data.train.x)).sum()
+        data = tabular.load_data(config)
+        model = training.train(tabular, config, data).model
+        found[weighted] = (
+            tabular.problem(config, data).decide(training.predict(model, data.train.x)).sum()
+        )
     assert found[True] > 2 * found[False]
 
 
@@ -271,7 +263,7 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
     frame.loc[5, "listed"] = "2024-02-29T13:30"
     frame.to_csv("new.csv", index=False)
     for kind in KINDS:
-        described = exporting.export(finished / kind, pathlib.Path("exports") / kind)
+        described = export.export(finished / kind, pathlib.Path("exports") / kind)
         assert set(described["inputs"]) == set(frame.columns)
     folders = [f"exports/{kind}" for kind in KINDS]
     subprocess.run([sys.executable, "-I", "-c", PLAIN, *folders], check=True, timeout=120)
@@ -290,7 +282,7 @@ def test_signatures_have_names_that_tensorflow_takes(finished):
     names += ["self", "Plain", "_plain", "__all__"]
     columns = [{**taken.table["columns"][0], "name": name} for name in names]
     taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
-    assert list(exporting.signature(taken)[1]) == [
+    assert list(export.signature(taken)[1]) == [
         "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
         "column_7_Gr_e", "Gr_e", "column_9_gr_e",
         "column_10_self", "column_11_Plain", "column_12_plain", "all",
@@ -304,14 +296,14 @@ def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     metrics = start(pathlib.Path("run"), "odd.csv", "furnished", epochs=1)
     assert set(names.values()) <= set(metrics["importance"])
-    exporting.export(pathlib.Path("run"), pathlib.Path("served"))
+    export.export(pathlib.Path("run"), pathlib.Path("served"))
     serve = tf.saved_model.load("served").signatures["serving_default"]
     assert {"column_1_self", "Self", "column_3_self"} <= set(serve.structured_input_signature[1])
 
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
     taken = predictions.open_run(finished / "regression").inputs
-    read, specs, _ = exporting.signature(taken)
+    read, specs, _ = export.signature(taken)
     given = {
         name: tf.constant([1.0] if spec.dtype == tf.float32 else [""])
         for name, spec in specs.items()
@@ -325,8 +317,8 @@ def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     config = dataclasses.replace(iris.Config(), epochs=2, refit=False)
-    runs.run(iris, config, command_line.Options(out=tmp_path / "run", quiet=True))
-    exporting.export(tmp_path / "run", tmp_path / "export")
+    runs.run(iris, config, configs.RunOptions(out=tmp_path / "run", quiet=True))
+    export.export(tmp_path / "run", tmp_path / "export")
     x = iris.load_data(config).test.x.to_numpy("float32")
     serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
     said = serve(inputs=tf.constant(x))
@@ -340,9 +332,9 @@ def test_other_runs_are_exported_too(tmp_path, monkeypatch):
 def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     config = california_housing.Config(data="builtin", **{**QUICK, "epochs": 2})
-    options = command_line.Options(out=tmp_path / "run", quiet=True)
+    options = configs.RunOptions(out=tmp_path / "run", quiet=True)
     runs.run(california_housing, config, options)
-    exporting.export(tmp_path / "run", tmp_path / "export")
+    export.export(tmp_path / "run", tmp_path / "export")
     x = california_housing.load_data(config).test.x
     serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
     said = serve(inputs=tf.constant(x.to_numpy("float32")))["prediction"]
@@ -368,56 +360,3 @@ def test_an_export_that_cannot_be_is_one_line(finished, run, folder, monkeypatch
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-
-
-def copied(finished, folder, **told):
-    """A project for the table with the binary target, its recipe imported from there."""
-    told = {"csv": finished / "binary.csv", "target": "furnished", **told}
-    copying.copy("tabular", folder, table=configs.TableOptions(**told))
-    return source_files.import_file(folder / f"recipes/{folder.name}.py")
-
-
-def test_a_project_from_a_table_holds_the_choices_in_its_config(finished, tmp_path):
-    recipe = copied(finished, tmp_path / "mine", drop=("floor",), categorical=("rooms",))
-    config = recipe.Config()
-    assert (config.target, config.problem) == ("furnished", "binary")
-    assert config.categorical == ("rooms", "district")
-    assert config.numeric == ("area",)
-    assert config.drop == ("floor",)
-    assert config.csv == tmp_path / "mine/data/binary.csv"
-    assert config.csv.read_bytes() == (finished / "binary.csv").read_bytes()
-    assert recipe.search_space(keras_tuner.HyperParameters()) == config
-    asked = configured(
-        finished / "binary.csv", "furnished", drop=("floor",), categorical=("rooms",)
-    )
-    there, here = recipe.load_data(config), tabular.load_data(asked)
-    pd.testing.assert_frame_equal(there.train.x, here.train.x)
-    assert recipe.bind(config).PROBLEM.class_names == ("no", "yes")
-    assert differences.find(tmp_path / "mine") == []
-    readme = (tmp_path / "mine/README.md").read_text()
-    assert "Problem: binary; its target is furnished.\nData: data/binary.csv." in readme
-    assert ".npy" not in readme, "which a model of a table does not take"
-
-
-def test_a_project_with_many_columns_is_in_style(tmp_path):
-    columns = {f"measurement {n}, in tenths": np.arange(40) * n % 7 / 10 for n in range(40)}
-    pd.DataFrame({**columns, "y": np.arange(40) % 2}).to_csv("wide.csv", index=False)
-    told = configs.TableOptions(csv=pathlib.Path("wide.csv"), target="y")
-    copying.copy("tabular", tmp_path / "mine", table=told)
-    recipe = tmp_path / "mine/recipes/mine.py"
-    for check in (["check"], ["format", "--check"]):
-        subprocess.run([sys.executable, "-m", "ruff", *check, str(recipe)], check=True)
-
-
-def test_a_recipe_with_data_of_its_own_takes_no_table(finished, tmp_path):
-    told = configs.TableOptions(csv=finished / "binary.csv", target="furnished")
-    with pytest.raises(InputError, match="--data: iris has data of its own"):
-        copying.copy("iris", tmp_path / "mine", table=told)
-    assert not (tmp_path / "mine").exists()
-
-
-@pytest.mark.slow
-def test_a_project_from_a_table_runs_and_passes_its_tests(finished, tmp_path):
-    copied(finished, tmp_path / "mine")
-    for command in (["recipes.mine", "--epochs", "2", "--quiet"], ["pytest", "-q"]):
-        subprocess.run([sys.executable, "-m", *command], cwd=tmp_path / "mine", check=True)

@@ -7,10 +7,12 @@ import pytest
 from test_tabular import configured, flats
 
 import tuning
+from keras_recipes.errors import InputError
+from keras_recipes.features import tables
+from keras_recipes.runs import run as runs
 from recipes import tabular
-from recipes.common import runs, tables
-from recipes.common.errors import InputError
-from tuning import refit, report, trials
+from tuning.report import report
+from tuning.trials import refit, trials
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +94,19 @@ def test_a_search_by_folds_takes_a_table_split_by_time(table, in_time, capsys, m
 def test_many_rows_are_passed_over_in_fewer_epochs(table, most_steps, epochs, refit, capsys):
     changes = {"most_steps": most_steps, "patience": 10, "refit": True}
     config = configured(table, "furnished", **changes)
-    settled = tabular.settle(config)  # 300 rows, 180 to learn from in 3 steps
+    settled = config.for_rows(180)  # of 300 rows, 180 to learn from in 3 steps
     assert (settled.epochs, settled.refit) == (epochs, refit)
-    assert tabular.settle(settled) == settled
-    runs.describe_table(tabular.bind(settled).PROBLEM, tabular.load_data(settled), settled)
+    assert settled.for_rows(180) == settled
+    data = tabular.load_data(settled)
+    runs.describe_table(tabular.problem(settled, data), data, settled)
     assert ("--most-steps" in capsys.readouterr().out) == (not refit)
 
 
 def test_a_search_gives_many_rows_fewer_epochs_too(table, monkeypatch):
     monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(most_steps=2))
     fixed = {"csv": table, "target": "furnished"}
-    assert trials.make_config(tabular, {}, fixed).epochs == 2, "of one step each"
-    assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}).epochs == 9, "as asked for"
+    assert trials.make_config(tabular, {}, fixed, 180).epochs == 2, "of one step each"
+    assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}, 180).epochs == 9, "as asked for"
 
 
 def test_a_search_is_not_resumed_with_another_table(table, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes.common import thresholds
+from keras_recipes.runs import thresholds
 
 Y = np.array([0, 0, 1, 1, 1])
 SHARES = np.array([0.1, 0.6, 0.4, 0.7, 0.9])

@@ -6,8 +6,9 @@ import typing
 import numpy as np
 import pytest
 
+from keras_recipes import configs, training
+from keras_recipes.training import fitting
 from recipes import diabetes, iris
-from recipes.common import configs, training
 
 
 def short(recipe, **changes):
@@ -55,7 +56,7 @@ def test_ctrl_c_in_the_refit_keeps_the_first_model(monkeypatch):
         fits.append(fit(*arguments, **settings))
         return fits[0]
 
-    monkeypatch.setattr(training, "fit", interrupted)
+    monkeypatch.setattr(fitting, "fit", interrupted)
     assert training.train(iris, config, splits).model is fits[0].model
 
 

@@ -22,19 +22,10 @@ from sklearn import gaussian_process
 
 import tuning
 from benchmarks import searches
-from recipes.common.errors import InputError, RunError
-from tuning import (
-    course,
-    options,
-    oracles,
-    plans,
-    proposals,
-    records,
-    seeds,
-    spaces,
-    store,
-    surrogate,
-)
+from keras_recipes.errors import InputError, RunError
+from tuning import loop, options, plans
+from tuning.oracles import oracles, proposals, seeds, spaces, surrogate
+from tuning.trials import records, storage
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 MIN = keras_tuner.Objective("val_loss", "min")
@@ -98,7 +89,7 @@ def run_all(tuner, space, max_trials=None, finished=(), seed=0):
         done.append(run_fake(number, values))
         return done[-1]
 
-    reason = course.run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
+    reason = loop.run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
     return done, reason
 
 
@@ -219,7 +210,7 @@ def test_hyperband_goes_on_when_a_whole_rung_failed():
         return records.Trial(number, values, scores=[1.0])
 
     oracle = make_oracle("hyperband", wide, 40)
-    assert course.run_in_turn(oracle, [], run_one) == "all trials run"
+    assert loop.run_in_turn(oracle, [], run_one) == "all trials run"
 
 
 def test_bayesian_finds_the_number_of_random_points_in_the_budget():
@@ -299,7 +290,7 @@ def test_proposals_head_for_the_minimum():
         return records.Trial(number, values, scores=[loss])
 
     done = []
-    course.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert records.rank(done, "min")[0].score < 1e-3
 
 
@@ -364,7 +355,7 @@ def test_failed_trials_drive_a_bayesian_search_away():
     oracle = oracles.BayesianOracle(objective=MIN, max_trials=25, seed=0, hyperparameters=space)
     oracle.verbose = 0
     done = []
-    course.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert sum(not trial.is_ok for trial in done) < 10
     assert records.rank(done, "min")[0].score < 0.53
 
@@ -441,7 +432,7 @@ def test_a_seed_depends_on_what_it_is_for_only():
 
 @pytest.fixture
 def folder():
-    held = store.Store.create(pathlib.Path("search"), {"settings": {}})
+    held = storage.Store.create(pathlib.Path("search"), {"settings": {}})
     for number in range(3):
         held.add(run_fake(number, {"units": number}), b"model" if number == 1 else None)
     held.write_tables()
@@ -450,7 +441,7 @@ def folder():
 
 
 def test_what_is_written_is_read_again(folder):
-    held = store.Store(folder)
+    held = storage.Store(folder)
     assert held.trials == [run_fake(number, {"units": number}) for number in range(3)]
     assert held.model_path(1).read_bytes() == b"model"
     held.close()
@@ -490,7 +481,7 @@ def test_a_damaged_file_is_named_and_nothing_is_lost(folder, name, content, mess
     (folder / name).write_text(content)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match=message) as caught:
-        store.Store(folder)
+        storage.Store(folder)
     assert "\n" not in str(caught.value)
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -499,38 +490,38 @@ def test_a_trial_edited_by_hand_is_named(folder):
     path = folder / "trials/0002.json"
     path.write_text(path.read_text().replace('"seconds": 0.0', '"seconds": 1.0'))
     with pytest.raises(InputError, match=r"0002.json was changed after it was written"):
-        store.Store(folder)
+        storage.Store(folder)
 
 
 def test_a_missing_trial_is_named(folder):
     (folder / "trials/0001.json").unlink()
     with pytest.raises(InputError, match=r"0001.json is missing though there is 0002.json"):
-        store.Store(folder)
+        storage.Store(folder)
 
 
 def test_a_folder_has_one_process_at_a_time(folder):
-    first = store.Store(folder)
+    first = storage.Store(folder)
     with pytest.raises(InputError, match="another process is running this search"):
-        store.Store(folder)
+        storage.Store(folder)
     first.close()
-    store.Store(folder).close()
+    storage.Store(folder).close()
 
 
 def test_a_search_is_never_written_over(folder):
     with pytest.raises(InputError, match="continue it by python -m tuning --resume search"):
-        store.Store.create(folder, {})
+        storage.Store.create(folder, {})
     other = pathlib.Path("thesis")
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="already there and not empty"):
-        store.Store.create(other, {})
+        storage.Store.create(other, {})
     with pytest.raises(InputError, match="not the folder of a search"):
-        store.Store(other)
+        storage.Store(other)
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
 
 
 def test_a_full_disk_loses_no_trial(folder):
-    held = store.Store(folder)
+    held = storage.Store(folder)
     big = dataclasses.replace(run_fake(3, {"units": 3}), traceback="x" * 50_000)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -541,12 +532,12 @@ def test_a_full_disk_loses_no_trial(folder):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     held.close()
-    assert len(store.Store(folder).trials) == 3
+    assert len(storage.Store(folder).trials) == 3
     assert not list(folder.rglob("*.partial"))
 
 
 def test_only_the_models_of_the_best_trials_are_kept(folder):
-    held = store.Store(folder)
+    held = storage.Store(folder)
     held.add(run_fake(3, {"units": 3}), b"better")
     held.keep_models([3])
     assert [path.name for path in (folder / "models").iterdir()] == ["0003.keras"]

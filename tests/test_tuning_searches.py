@@ -20,28 +20,17 @@ from own_copies import OWN, write_recipe
 
 import tuning
 from benchmarks import interruptions
+from keras_recipes import catalog, training
+from keras_recipes.console import files
+from keras_recipes.errors import InputError, NotFiniteError, RunError
+from keras_recipes.runs import predict as predictions
 from recipes import breast_cancer
-from recipes.common import files, predictions, training
-from recipes.common.errors import InputError, NotFiniteError, RunError
-from tuning import __main__ as program
-from tuning import (
-    comparison,
-    course,
-    engine,
-    pictures,
-    plans,
-    processes,
-    recipe_files,
-    records,
-    refit,
-    report,
-    seeds,
-    spaces,
-    starting,
-    trials,
-    workers,
-)
+from tuning import __main__ as program, engine, loop, plans
 from tuning.options import Options
+from tuning.oracles import seeds, spaces
+from tuning.report import comparison, plots, report
+from tuning.trials import fingerprints, records, refit, trials, warm_start
+from tuning.workers import processes, workers
 
 SHORT = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
 TIMINGS = ["seconds", "memory_mb"]
@@ -83,7 +72,7 @@ def no_refit(monkeypatch):
     """Searches without a refit and without a picture, which take longer than short trials."""
     monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
-    monkeypatch.setattr(pictures, "draw", lambda path, plan, done: path.touch())
+    monkeypatch.setattr(plots, "draw", lambda path, plan, done: path.touch())
     return monkeypatch
 
 
@@ -322,14 +311,12 @@ def test_changes_are_refused_by_name_and_nothing_is_lost(fake):
     assert len(tuning.load_results("s")) == 3
 
 
-@pytest.mark.parametrize("name", ["recipes/common/problems.py", "datasets/splits.py"])
+@pytest.mark.parametrize("name", ["keras_recipes/problems.py", "datasets/digits.py"])
 def test_a_changed_rule_or_data_file_is_refused_by_name(fake, name):
     tuning.search(OWN, **SHORT, out="s")
-    read = recipe_files._read_source
+    read = catalog.read_source
     changed = b"\nCHANGED = True\n"
-    fake.setattr(
-        recipe_files, "_read_source", lambda p: read(p) + changed * p.as_posix().endswith(name)
-    )
+    fake.setattr(catalog, "read_source", lambda p: read(p) + changed * p.as_posix().endswith(name))
     with pytest.raises(InputError, match=f"comparable: code.{name}: the search has [^;]*$"):
         tuning.search(resume="s")
 
@@ -539,7 +526,7 @@ def test_memory_does_not_grow_with_the_trials(no_refit):
 
 
 def test_a_known_point_is_run_after_the_defaults(fake):
-    recipe = recipe_files.load(str(OWN))
+    recipe = catalog.load(str(OWN))
     known = recipe.Config(units=64, dropout=0.4, batch_size=16, epochs=7, seed=3)
     files.write_json(pathlib.Path("config.json"), dataclasses.asdict(known))
     for tuner in ("grid", "random", "bayesian", "hyperband"):
@@ -562,11 +549,11 @@ def test_the_best_of_a_search_can_be_started_from(finished, fake):
 
 def test_a_point_behind_a_tuple_is_found():
     # digits: hidden_units is (units, units)
-    recipe = recipe_files.load("digits")
+    recipe = catalog.load("digits")
     space = spaces.explore(recipe.search_space)
     config = recipe.Config(hidden_units=(64, 64), learning_rate=0.01)
     files.write_json(pathlib.Path("config.json"), dataclasses.asdict(config))
-    point = starting.find(pathlib.Path("config.json"), recipe, space)
+    point = warm_start.find(pathlib.Path("config.json"), recipe, space)
     assert (point["hidden_units"], point["learning_rate"]) == (64, 0.01)
 
 
@@ -626,7 +613,7 @@ def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", fake_trial)
     plan = plan_of()
-    with workers.runner(2, recipe_files.hash_code(str(OWN))) as run:
+    with workers.runner(2, fingerprints.hash_code(str(OWN))) as run:
         done = [run(plan.make_task(number, {}))[0] for number in range(5)]
     assert [trial.status for trial in done] == ["ok", "ok", "out of memory", "ok", "ok"]
     assert "killed by signal 9, most likely for want of memory" in done[2].error
@@ -761,11 +748,11 @@ def test_importance_finds_what_matters():
         values = spaces.draw(plan.space, generator)
         noise = 0.01 * generator.random()
         ok.append(records.Trial(number, values, scores=[math.log(values["learning_rate"]) + noise]))
-    shares = pictures.find_importance(plan.space.space, ok)
+    shares = plots.find_importance(plan.space.space, ok)
     names = [p.name for p in plan.space.space]
     assert names[int(np.argmax(shares))] == "learning_rate"
     assert shares.sum() == pytest.approx(1)
-    assert pictures.find_importance(plan.space.space, ok[:5]) is None
+    assert plots.find_importance(plan.space.space, ok[:5]) is None
 
 
 @pytest.mark.parametrize(
@@ -830,7 +817,7 @@ def test_however_it_is_cut_off_a_search_says_how_to_go_on(fake, monkeypatch, cap
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(course, "run_trials", interrupted)
+    monkeypatch.setattr(loop, "run_trials", interrupted)
     code, _, errors = command(monkeypatch, capsys, "--resume", "s s", "--max-memory", 9000)
     kept = "what had ended is kept, 2 trials"
     assert (code, errors) == (130, f"stopped by Ctrl-C; {kept}; {way}\n")

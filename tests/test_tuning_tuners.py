@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import tuning
+from keras_recipes import training
+from keras_recipes.errors import InputError, RunError
 from recipes import breast_cancer
-from recipes.common import training
-from recipes.common.errors import InputError, RunError
-from tuning import oracles, tuners
+from tuning import tuners
+from tuning.oracles import oracles
 
 
 def points(rows=60):

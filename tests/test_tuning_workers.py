@@ -24,23 +24,13 @@ import pytest
 from own_copies import OWN, ROOT, free_port
 
 import tuning
-from recipes.common.errors import InputError, RunError
-from tuning import (
-    cluster,
-    course,
-    on_worker,
-    oracles,
-    processes,
-    recipe_files,
-    records,
-    refit,
-    report,
-    seeds,
-    spaces,
-    trials,
-    workers,
-)
+from keras_recipes.errors import InputError, RunError
+from tuning import loop
 from tuning.options import Options
+from tuning.oracles import oracles, seeds, spaces
+from tuning.report import report
+from tuning.trials import fingerprints, records, refit, trials
+from tuning.workers import cluster, on_worker, processes, workers
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 
@@ -110,7 +100,7 @@ class Several:
         """Give the trials that ended, by number; and those that were at work."""
         oracle, known = make_oracle(tuner, max_trials), [self.files[n] for n in sorted(self.files)]
         ways = (self.begin, self.wait, self.keep)
-        course.run_trials(oracle, known, *ways, count_places=lambda: self.places)
+        loop.run_trials(oracle, known, *ways, count_places=lambda: self.places)
         return self.known()
 
     def known(self):
@@ -120,7 +110,7 @@ class Several:
 def in_turn(tuner, max_trials):
     done = []
     run_one = lambda *told: done.append(outcome(*told)) or done[-1]  # noqa: E731
-    course.run_in_turn(make_oracle(tuner, max_trials), [], run_one)
+    loop.run_in_turn(make_oracle(tuner, max_trials), [], run_one)
     return done
 
 
@@ -166,12 +156,12 @@ def test_killed_with_trials_at_work_a_search_goes_on_as_if_it_had_not_been(tuner
         killed.search(tuner, 20)
     known = killed.known()
     assert sum(trial.is_running for trial in known) == len(killed.at_work) > 0
-    course.Course(Checked(make_oracle(tuner, 20)), known)
+    loop.Course(Checked(make_oracle(tuner, 20)), known)
     for places in (3, 1):
         done = Several(places, order=2, known=known).search(tuner, 20)
         assert len(set(points(done))) == 20
         assert points(done)[: len(known)] == points(known)
-        course.Course(Checked(make_oracle(tuner, 20)), done)
+        loop.Course(Checked(make_oracle(tuner, 20)), done)
         if tuner in ("grid", "random"):
             assert points(done) == points(in_turn(tuner, 20))
 
@@ -440,7 +430,7 @@ def grow(task):
 def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", grow)
-    with workers.runner(9, recipe_files.hash_code("iris"), max_memory=450) as run:
+    with workers.runner(9, fingerprints.hash_code("iris"), max_memory=450) as run:
         done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(4)]
     first, second, third, fourth = (trial.values["process"] for trial in done)
     assert first == second != third == fourth
@@ -457,7 +447,7 @@ def freeze(task):
 def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", freeze)
-    with workers.runner(5, recipe_files.hash_code("iris"), timeout=0.3) as run:
+    with workers.runner(5, fingerprints.hash_code("iris"), timeout=0.3) as run:
         done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
     assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
     assert done[0].values != done[2].values
@@ -517,7 +507,7 @@ print(server._forkserver_pid)
 def test_only_the_last_search_ends_the_server_and_only_its_own(program, said):
     begin = (
         "import multiprocessing, time\n"
-        "from tuning import processes\n"
+        "from tuning.workers import processes\n"
         "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', []\n"
         "server = multiprocessing.forkserver._forkserver\n"
     )
@@ -528,7 +518,7 @@ def test_only_the_last_search_ends_the_server_and_only_its_own(program, said):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 def test_a_path_too_long_for_a_socket_is_named(tmp_path, monkeypatch):
-    program = "from tuning import processes\nprocesses.method = lambda: 'forkserver'\n"
+    program = "from tuning.workers import processes\nprocesses.method = lambda: 'forkserver'\n"
     folder = tmp_path / ("long" * 30)
     folder.mkdir()
     command = [sys.executable, "-c", program + "processes.load_ahead()"]
@@ -547,8 +537,9 @@ def test_a_process_that_imports_its_program_starts_no_search(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 def test_a_search_that_is_killed_while_it_loads_leaves_no_temporary_folder(tmp_path):
     program = (
-        "import os; from tuning import processes\n"
-        "processes.method, processes._LOADED_AHEAD = lambda: 'forkserver', ['tuning.processes']\n"
+        "import os; from tuning.workers import processes\n"
+        "processes.method = lambda: 'forkserver'\n"
+        "processes._LOADED_AHEAD = ['tuning.workers.processes']\n"
         f"processes.load_ahead(); print(os.listdir({str(tmp_path)!r}), flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )

@@ -17,8 +17,7 @@ import pathlib
 import types
 import typing
 
-import recipes  # noqa: F401  (binds the name keras to its late import)
-from tuning.store import load_results
+from tuning.trials.storage import load_results
 
 if typing.TYPE_CHECKING:
     from tuning.engine import Search
@@ -47,14 +46,15 @@ def search(
         InputError: If an option cannot work.
         RunError: If the first trial fails, or writing does.
     """
+    from keras_recipes import catalog
     from tuning import options as options_module
-    from tuning import processes, recipe_files
+    from tuning.workers import processes
 
     paths = ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key")
     for name in paths:
         if options.get(name) is not None:
             options[name] = pathlib.Path(options[name])
-    reference = None if recipe is None else recipe_files.refer(recipe)
+    reference = None if recipe is None else catalog.refer(recipe)
     checked = options_module.Options(recipe=reference, **options)
     with processes.loaded_ahead(checked.has_own_processes):
         from tuning import engine
@@ -69,7 +69,7 @@ def __getattr__(name: str) -> object:
 
         return make_tuner
     if name == "compare":
-        from tuning.comparison import compare
+        from tuning.report.comparison import compare
 
         return compare
     raise AttributeError(f"module 'tuning' has no attribute {name!r}")

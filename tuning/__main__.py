@@ -12,9 +12,11 @@ import contextlib
 import json
 import sys
 
-from recipes.common import command_line
-from tuning import processes, recipe_files, store
+from keras_recipes import catalog
+from keras_recipes.console import command_line, startup
 from tuning.options import Comparison, Options
+from tuning.trials import storage
+from tuning.workers import processes
 
 
 def main() -> None:
@@ -28,29 +30,31 @@ def main() -> None:
         )
         # What can be seen without TensorFlow, which takes seconds to load, is looked at before.
         if options.resume:
-            store.read_description(options.resume)
+            storage.read_description(options.resume)
         else:
-            recipe_files.refer(options.recipe)
+            catalog.refer(options.recipe)
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             if not options.quiet:
                 print("loading TensorFlow and the data", flush=True)
             with processes.loaded_ahead(options.has_own_processes):
-                from tuning import course, engine
+                startup.load_tensorflow()
+                from tuning import engine, loop
 
                 found = engine.search(options)
         if options.json:
             print(json.dumps(found.summarise()))
-        if found.ended_by == course.INTERRUPTED:
+        if found.ended_by == loop.INTERRUPTED:
             sys.exit(130)
 
 
 def _compare(arguments: list[str]) -> None:
     prog = "python -m tuning compare"
     (options,) = command_line.parse(prog, Comparison.__doc__, arguments, comparison=Comparison)
-    recipe_files.refer(options.recipe)
+    catalog.refer(options.recipe)
     if not options.quiet:
         print("loading TensorFlow and the data", flush=True)
-    from tuning import comparison
+    startup.load_tensorflow()
+    from tuning.report import comparison
 
     if not comparison.is_complete(comparison.run(options), options):
         sys.exit(130)

@@ -11,22 +11,17 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from recipes.common import files, interrupts, runs, training
-from recipes.common.configs import Config
-from recipes.common.errors import InputError, NotFiniteError, RunError
-from tuning import (
-    course,
-    pictures,
-    plans,
-    records,
-    refit,
-    report,
-    tensorboard,
-    trials,
-    workers,
-)
+from keras_recipes import checks, recipe as contract, training
+from keras_recipes.configs import Config
+from keras_recipes.console import files, interrupts
+from keras_recipes.errors import InputError, NotFiniteError, RunError
+from keras_recipes.runs import run as runs
+from tuning import loop, plans
 from tuning.options import Options, seconds
-from tuning.store import Store, resume_command
+from tuning.report import plots, report, tensorboard
+from tuning.trials import records, refit, trials
+from tuning.trials.storage import Store, resume_command
+from tuning.workers import workers
 
 # Options that a resumed search may be given anew; all others are part of what it is.
 CHANGEABLE = (
@@ -62,7 +57,7 @@ class Search:
     metrics: dict | None
 
     def summarise(self) -> dict:
-        """Give the result in plain values, as for JSON."""
+        """Return the result in plain values, as for JSON."""
         config, metrics = self.best_config, self.metrics or {}
         return {
             "folder": str(self.folder),
@@ -102,7 +97,7 @@ def search(options: Options) -> Search:
 def _begin(options: Options) -> tuple[plans.Plan, Store]:
     """Check everything that can be checked before the first trial, then make the folder."""
     plan = plans.begin(options)
-    name = runs.name_of(plan.recipe)
+    name = contract.name_of(plan.recipe)
     folder = options.out or files.next_folder(
         pathlib.Path("searches"), f"{name}-{plan.settings.tuner}"
     )
@@ -116,7 +111,8 @@ def _begin(options: Options) -> tuple[plans.Plan, Store]:
         if splits.in_time and not options.quiet:
             print("folds in the order of time: each validates on rows after those it learns from")
     fingerprint = plan.fingerprint()
-    training.prepare(plan.recipe, plan.defaults, splits)
+    check = checks.PreFlight(contract.ignored_checks(plan.recipe))
+    training.prepare(plan.recipe, plan.defaults, splits, check=check)
     settings = dataclasses.asdict(plan.settings)
     return plan, Store.create(folder, {"settings": settings, **fingerprint})
 
@@ -141,7 +137,7 @@ def _resume(options: Options) -> tuple[plans.Plan, Store]:
 
 
 def _same_plan(store: Store, options: Options) -> plans.Plan:
-    """Give the plan of a search that was begun, after a look at what may have changed since."""
+    """Return the plan of a search that was begun, after a look at what may have changed since."""
     try:
         settings = plans.Settings(**store.description["settings"])
         _check_told(options, settings)
@@ -220,14 +216,14 @@ def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Prog
     with _gather_team(plan, store, options) as team:
         progress.count_places = team.count_places
         ways = {"is_over": _limits(store, options), "count_places": team.count_places}
-        return course.run_trials(plan.make_oracle(), known, begin, wait, keep, **ways)
+        return loop.run_trials(plan.make_oracle(), known, begin, wait, keep, **ways)
 
 
 @contextlib.contextmanager
 def _gather_team(plan, store: Store, options: Options) -> Iterator[workers.Team]:
-    """Give what the trials run on."""
+    """Yield what the trials run on."""
     if options.is_shared:
-        from tuning import cluster  # Dask need not be installed otherwise
+        from tuning.workers import cluster  # Dask need not be installed otherwise
 
         with cluster.gather(plan, store, options) as team:
             yield team
@@ -246,7 +242,7 @@ def _make_task(plan, store: Store, options: Options, trial: records.Trial) -> tr
 
 
 def _limits(store: Store, options: Options) -> Callable[[], str | None]:
-    """Give what tells, before each trial, why none is to be begun any more."""
+    """Return what tells, before each trial, why none is to be begun any more."""
     num_before, end = len(store.trials), time.monotonic() + seconds(options.max_time)
 
     def is_over() -> str | None:
@@ -270,7 +266,7 @@ def _best_numbers(plan: plans.Plan, store: Store, keep: int) -> list[int]:
 
 
 def _score_to_beat(finished: list[records.Trial], direction: str, keep: int) -> float:
-    """Give the score that a trial has to beat for its model to be kept."""
+    """Return the score that a trial has to beat for its model to be kept."""
     worst = float("inf") if direction == "min" else float("-inf")
     if keep == 0:
         return -worst
@@ -302,13 +298,13 @@ def _finish(plan: plans.Plan, store: Store, progress: report.Progress, reason: s
     metrics = None
     if ranked:
         progress.summarise(ranked)
-        if reason != course.INTERRUPTED:
+        if reason != loop.INTERRUPTED:
             reason, metrics = _refit(plan, store, progress, ranked[0], reason)
     best = ranked[0] if ranked else None
     return Search(
         trials=records.tabulate(store.trials),
         objective=f"val_{plan.settings.monitor}",
-        best_config=best and trials.make_config(plan.recipe, best.values, plan.settings.fixed),
+        best_config=best and plan.make_config(best.values),
         best_score=best and best.score,
         best_trial=best and best.number,
         ended_by=reason,
@@ -323,7 +319,7 @@ def _write(plan: plans.Plan, store: Store) -> None:
         store.write_tables()
         if any(trial.is_ok for trial in store.trials):
             with store.faults():
-                pictures.draw(store.folder / "search.png", plan, store.trials)
+                plots.draw(store.folder / "search.png", plan, store.trials)
 
 
 def _refit(plan, store, progress, best: records.Trial, reason: str) -> tuple[str, dict | None]:
@@ -336,7 +332,7 @@ def _refit(plan, store, progress, best: records.Trial, reason: str) -> tuple[str
         return reason, metrics
     except KeyboardInterrupt:
         progress.end("interrupted while the best point was trained anew")
-        return course.INTERRUPTED, None
+        return loop.INTERRUPTED, None
     except NotFiniteError as error:
         raise RunError(
             f"all trials are in {store.folder}, but trial {best.number} could not be trained anew "

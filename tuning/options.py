@@ -11,9 +11,9 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
-from recipes.common import configs
-from recipes.common.command_line import takes
-from recipes.common.errors import InputError
+from keras_recipes import configs
+from keras_recipes.console.command_line import takes
+from keras_recipes.errors import InputError
 
 TunerName = Literal["grid", "random", "bayesian", "hyperband"]
 DEFAULT_TRIALS = 30

@@ -7,18 +7,19 @@ import hashlib
 import importlib.metadata
 import pathlib
 import platform
-import types
 
 import keras_tuner
 import numpy as np
 import pandas as pd
 
-from recipes.common import anatomy
-from recipes.common.configs import Config
-from recipes.common.errors import InputError
-from recipes.common.problems import Problem, direction
-from tuning import oracles, recipe_files, spaces, starting, trials
+from keras_recipes import catalog, recipe as contract
+from keras_recipes.configs import Config
+from keras_recipes.errors import InputError
+from keras_recipes.problems import Problem, direction
+from keras_recipes.recipe import Recipe
 from tuning.options import DEFAULT_TRIALS, MANY_POINTS, Options
+from tuning.oracles import oracles, spaces
+from tuning.trials import fingerprints, trials, warm_start
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scipy", "scikit-learn")
 
@@ -28,7 +29,7 @@ class Settings:
     """What a search was told, with its defaults filled in; it stands in search.json.
 
     Attributes:
-        recipe: What `recipe_files.refer` gave.
+        recipe: What `catalog.refer` gave.
         tuner: grid, random, bayesian or hyperband.
         trials: At most; None runs all that the tuner has.
         epochs: None takes the recipe's.
@@ -88,20 +89,23 @@ class Plan:
 
     Attributes:
         settings: Of the search.
-        recipe: The module, with the problem of its data.
+        recipe: The module.
         space: Of the recipe.
+        num_rows: Training rows, on which settings may depend.
         defaults: The Config of trial 0.
+        problem: Of the recipe and its data, with the search's monitor.
     """
 
     settings: Settings
-    recipe: types.ModuleType
+    recipe: Recipe
     space: keras_tuner.HyperParameters
+    num_rows: int
     defaults: Config
+    problem: Problem
 
-    @property
-    def problem(self) -> Problem:
-        """The recipe's problem with the search's monitor."""
-        return dataclasses.replace(self.recipe.PROBLEM, monitor=self.settings.monitor)
+    def make_config(self, values: dict) -> Config:
+        """Make the Config of a point."""
+        return trials.make_config(self.recipe, values, self.settings.fixed, self.num_rows)
 
     @property
     def max_epochs(self) -> int:
@@ -153,7 +157,7 @@ class Plan:
                 **{part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
                 **({"file": splits.source.digest} if hasattr(splits.source, "digest") else {}),
             },
-            "code": recipe_files.hash_code(self.settings.recipe),
+            "code": fingerprints.hash_code(self.settings.recipe),
             "versions": {
                 "python": platform.python_version(),
                 **{name: importlib.metadata.version(name) for name in PACKAGES},
@@ -167,8 +171,8 @@ def begin(options: Options) -> Plan:
     Raises:
         InputError: If recipe, objective or data do not go together with the options.
     """
-    reference = recipe_files.refer(options.recipe)
-    recipe = recipe_files.load(reference)
+    reference = catalog.refer(options.recipe)
+    recipe = catalog.load(reference)
     tuner = options.tuner or "random"
     space = spaces.explore(recipe.search_space)
     num_trials = options.trials or (None if tuner == "grid" else DEFAULT_TRIALS)
@@ -192,11 +196,13 @@ def begin(options: Options) -> Plan:
         bracket_trials=num_trials if tuner == "hyperband" else None,
     )
     plan = resolve(settings)
-    found = {"monitor": _find_monitor(plan.recipe.PROBLEM, options.objective)}
+    found = {"monitor": _find_monitor(plan.problem, options.objective)}
     if options.start_from:
-        found["start"] = starting.find(options.start_from, recipe, space, options.told())
+        found["start"] = warm_start.find(options.start_from, recipe, space, options.told())
     _check_grid(plan, options)
-    return dataclasses.replace(plan, settings=dataclasses.replace(settings, **found))
+    problem = dataclasses.replace(plan.problem, monitor=found["monitor"])
+    settings = dataclasses.replace(settings, **found)
+    return dataclasses.replace(plan, settings=settings, problem=problem)
 
 
 def plain(table: dict) -> dict:
@@ -211,7 +217,7 @@ def resolve(settings: Settings) -> Plan:
     Raises:
         InputError: If the recipe has no hyperparameters or lacks a field that is set.
     """
-    recipe = recipe_files.load(settings.recipe)
+    recipe = catalog.load(settings.recipe)
     space = spaces.explore(recipe.search_space)
     name = pathlib.Path(recipe.__file__).stem
     if all(spaces.is_fixed(hyperparameter) for hyperparameter in space.space):
@@ -229,12 +235,18 @@ def resolve(settings: Settings) -> Plan:
             f"{name}: epochs is a hyperparameter of its search_space; leave --epochs away and take "
             "another tuner than hyperband, or take it out of the space"
         )
-    defaults = trials.make_config(recipe, spaces.defaults(space), settings.fixed)
-    return Plan(settings, anatomy.bind(recipe, defaults), space, defaults)
+    point = spaces.defaults(space)
+    data = trials.load_data(settings.recipe, trials.make_config(recipe, point, settings.fixed))
+    num_rows = len(data.train)
+    defaults = trials.make_config(recipe, point, settings.fixed, num_rows)
+    problem = contract.problem(recipe, defaults, data)
+    if settings.monitor:
+        problem = dataclasses.replace(problem, monitor=settings.monitor)
+    return Plan(settings, recipe, space, num_rows, defaults, problem)
 
 
 def _find_monitor(problem: Problem, objective: str | None) -> str:
-    """Give the metric of an objective, "val_" before it or not."""
+    """Return the metric of an objective, "val_" before it or not."""
     valid = ["loss", *problem.rule.metrics]
     monitor = problem.monitor if objective is None else objective.removeprefix("val_")
     if monitor not in valid:

@@ -18,29 +18,46 @@ import keras
 import keras_tuner
 import numpy as np
 
-from datasets.splits import Part
-from recipes.common import anatomy, files, problems, training
-from recipes.common import callbacks as shared_callbacks
-from recipes.common.errors import InputError, RunError
-from tuning import oracles, recipe_files, seeds, spaces, trials
+from keras_recipes import (
+    callbacks as shared_callbacks,
+    catalog,
+    checks,
+    problems,
+    recipe as contract,
+    training,
+)
+from keras_recipes.console import files
+from keras_recipes.data import splits
+from keras_recipes.errors import InputError, RunError
+from keras_recipes.recipe import Recipe
+from tuning.oracles import oracles, seeds, spaces
+from tuning.trials import trials
 
 _log = logging.getLogger(__name__)
 
 
 class RecipeModel(keras_tuner.HyperModel):
-    """A recipe as a HyperModel: built from the Config that its search_space draws."""
+    """A recipe as a HyperModel: built from the Config that its search_space draws.
 
-    def __init__(self, recipe: types.ModuleType, monitor: str):
-        super().__init__(name=pathlib.Path(recipe.__file__).stem)
+    Args:
+        recipe: A recipe module with a PROBLEM.
+        problem: Its problem, with the monitor of the search.
+    """
+
+    def __init__(self, recipe: Recipe, problem: problems.Problem):
+        super().__init__(name=contract.name_of(recipe))
         self.recipe = recipe
-        self.problem = dataclasses.replace(recipe.PROBLEM, monitor=monitor)
+        self.problem = problem
+        self.data: splits.Splits | None = None  # given to `search`, or else the recipe's own
 
     def build(self, hp):
         """Build the model of a point."""
-        return anatomy.build_model(self.recipe, self.recipe.search_space(hp))
+        if self.data is None:
+            self.data = contract.load_data(self.recipe, self.recipe.Config())
+        return contract.build_model(self.recipe, self.recipe.search_space(hp), self.data)
 
     def check(self, x=None, y=None, validation_data=None, callbacks=(), verbose=0, **settings):
-        """Check the recipe's defaults and the data, as a run does.
+        """Take the data of a search, and check them with the recipe's defaults as a run does.
 
         Raises:
             InputError: If something is missing, or does not go together.
@@ -51,24 +68,33 @@ class RecipeModel(keras_tuner.HyperModel):
             config = dataclasses.replace(self.recipe.Config(), **settings)
         except TypeError as error:
             raise InputError(f"search: {error}; expected fields of the recipe's Config") from error
-        training.prepare(self.recipe, config, _splits(x, y, validation_data))
+        self.data = _splits(x, y, validation_data)
+        check = checks.PreFlight(contract.ignored_checks(self.recipe))
+        training.prepare(self.recipe, config, self.data, check=check)
 
     def fit(self, hp, model, x, y, validation_data, callbacks=(), verbose=0, **settings):
         """Train as the recipe does; epochs and batch_size given to `search` go before its own."""
         config = trials.make_config(self.recipe, hp.values, settings)
-        splits = _splits(x, y, validation_data)
-        training.adapt(model, self.problem, x, splits.train.y)
+        data = _splits(x, y, validation_data)
+        training.adapt(model, self.problem, data.train)
         called = [*shared_callbacks.make(self.problem, config), *callbacks]
-        training.fit(model, self.problem, splits, config, callbacks=called, verbose=verbose)
+        training.fit(model, self.problem, data, config, callbacks=called, verbose=verbose)
         return model.history
 
 
-def _splits(x, y, validation_data) -> types.SimpleNamespace:
-    return types.SimpleNamespace(
-        train=Part(x, np.asarray(y)),
-        validation=Part(validation_data[0], np.asarray(validation_data[1])),
-        source=None,
+def _splits(x, y, validation_data) -> splits.Splits:
+    return splits.Splits(
+        train=splits.Part(x, np.asarray(y)),
+        validation=splits.Part(validation_data[0], np.asarray(validation_data[1])),
+        test=trials.ClosedPart(),  # type: ignore[arg-type]
+        source=splits.Source("arrays given to search", "real", "the user", "the user's"),
     )
+
+
+def _explore(hypermodel: keras_tuner.HyperModel) -> keras_tuner.HyperParameters:
+    """Return the space of a hypermodel; a recipe's needs no model, and so no data."""
+    is_recipe = isinstance(hypermodel, RecipeModel)
+    return spaces.explore(hypermodel.recipe.search_space if is_recipe else hypermodel.build)
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -119,7 +145,7 @@ class Tuner(keras_tuner.Tuner):
         path = pathlib.Path(self.project_dir) / "search.json"
         hypermodel = self.hypermodel
         now = {
-            "space": spaces.describe(spaces.explore(hypermodel.build)) if hypermodel else {},
+            "space": spaces.describe(_explore(hypermodel)) if hypermodel else {},
             "objective": str(self.oracle.objective),
             "tuner": type(self.oracle).__name__,
             "seed": self.oracle.seed,
@@ -135,6 +161,12 @@ class Tuner(keras_tuner.Tuner):
                         "overwrite=True"
                     )
         files.write_json(path, now)
+
+    def _populate_initial_space(self):
+        if isinstance(self.hypermodel, RecipeModel):
+            self.oracle.update_space(_explore(self.hypermodel))
+        else:
+            super()._populate_initial_space()
 
     def search(self, *arguments, **named):
         """Search as Keras Tuner does; a recipe is checked with its data before the first trial."""
@@ -189,7 +221,7 @@ class Tuner(keras_tuner.Tuner):
                 pathlib.Path(self._get_checkpoint_fname(other)).unlink(missing_ok=True)
 
     def on_search_end(self):
-        """Say why the search ended."""
+        """Describe why the search ended."""
         super().on_search_end()
         if self.oracle.verbose:
             print(f"Search ended: {self.oracle.end_reason}")
@@ -202,7 +234,7 @@ class Tuner(keras_tuner.Tuner):
             return super().load_model(trial)
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """Give the best models with the weights of their best epoch.
+        """Return the best models with the weights of their best epoch.
 
         Raises:
             InputError: If weights of fewer trials were kept.
@@ -280,12 +312,17 @@ def make_tuner(
 
 
 def _recipe_model(recipe, objective) -> tuple[RecipeModel, keras_tuner.Objective]:
-    module = recipe_files.load(recipe_files.refer(recipe))
+    module = catalog.load(catalog.refer(recipe))
+    if not isinstance(problem := getattr(module, "PROBLEM", None), problems.Problem):
+        name = contract.name_of(module)
+        raise InputError(
+            f"model: the problem of {name} depends on its data; use tuning.search({name!r}, ...), "
+            "which reads them"
+        )
     name = getattr(objective, "name", objective)
-    monitor = module.PROBLEM.monitor if name is None else name.removeprefix("val_")
-    return RecipeModel(module, monitor), keras_tuner.Objective(
-        f"val_{monitor}", problems.direction(monitor)
-    )
+    monitor = problem.monitor if name is None else name.removeprefix("val_")
+    model = RecipeModel(module, dataclasses.replace(problem, monitor=monitor))
+    return model, keras_tuner.Objective(f"val_{monitor}", problems.direction(monitor))
 
 
 def _as_hypermodel(model) -> keras_tuner.HyperModel:
@@ -305,7 +342,7 @@ def _as_hypermodel(model) -> keras_tuner.HyperModel:
 
 
 def _with_direction(hypermodel: keras_tuner.HyperModel, objective):
-    """Give an objective with its direction, which Keras Tuner guesses wrongly for some metrics."""
+    """Return an objective with its direction, which Keras Tuner guesses wrong for some."""
     if not isinstance(objective, str):
         return objective
     known = find_directions(hypermodel.build(keras_tuner.HyperParameters()))
@@ -322,7 +359,7 @@ def _with_direction(hypermodel: keras_tuner.HyperModel, objective):
 
 
 def find_directions(model: keras.Model) -> dict[str, str | None]:
-    """Tell of each score that a compiled model reports whether lower or higher is better.
+    """Describe each score that a compiled model reports whether lower or higher is better.
 
     Args:
         model: Compiled.

@@ -16,9 +16,10 @@ import time
 
 from rich.table import Table
 
+from keras_recipes import configs
+from keras_recipes.console import command_line, files, startup, terminal
+from keras_recipes.errors import InputError
 from recipes import lessons
-from recipes.common import command_line, configs, files, terminal
-from recipes.common.errors import InputError
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 STYLE = (
@@ -61,7 +62,8 @@ def run_all(options: Options) -> pathlib.Path:
     Returns:
         The folder with index.html.
     """
-    from recipes.common import lesson
+    startup.load_tensorflow()
+    from recipes.lessons import _lesson as lesson
 
     folder = options.out or files.next_folder(pathlib.Path("runs"), "lessons")
     with files.whole_folder(folder) as partial:

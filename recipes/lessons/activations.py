@@ -9,8 +9,8 @@ Change: the slope of leaky ReLU; write sigmoid as 1 / (1 + exp(-z)) and see the 
 import numpy as np
 import pandas as pd
 
-from recipes.common import lesson, sketches
-from recipes.common.pictures import BLUE, ORANGE
+from keras_recipes.runs.plots import BLUE, ORANGE
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 LEAK = 0.2  # Keras's default slope of leaky ReLU below 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from recipes.common import lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 from recipes.lessons.activations import sigmoid
 
 NUM_ROWS, HIDDEN_UNITS, LEARNING_RATE, STEPS = 64, 8, 1.0, 2000

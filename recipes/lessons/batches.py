@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from datasets import fashion_mnist
+from keras_recipes.training import fused
 from recipes import fmnist
-from recipes.common import fused, lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 NUM_IMAGES, NUM_SEEDS, TARGET = 2000, 3, 0.5
 # Batch size -> (learning rate of SGD, epochs): larger batches are steadier and allow more.

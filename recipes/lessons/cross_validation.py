@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from datasets import fashion_mnist
+from keras_recipes import training
+from keras_recipes.runs.plots import BLUE, GREEN, VERMILION
+from keras_recipes.training import fused
 from recipes import breast_cancer, fmnist
-from recipes.common import fused, lesson, sketches, training
-from recipes.common.pictures import BLUE, GREEN, VERMILION
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 NUM_REPEATS, NUM_FOLDS, EPOCHS = 6, 5, 60
 NUM_MODELS, TEST_ROWS, NUM_DRAWS = 20, 200, 500
@@ -28,7 +30,7 @@ def cross_validate(seed: int) -> list[tuple[float, float]]:
     """Test accuracy of each fold, and how much the last epoch's test loss exceeds the best's."""
     config, scores = dataclasses.replace(CONFIG, seed=seed), []
     for fold in breast_cancer.load_data(config).folds(NUM_FOLDS, seed):
-        model = training.prepare(breast_cancer, config, fold, check=False)
+        model = training.prepare(breast_cancer, config, fold)
         problem, batch_size = breast_cancer.PROBLEM, config.batch_size
         _, tested = lesson.train_to_the_end(model, problem, fold, batch_size, EPOCHS)
         scores.append((tested["best"]["accuracy"], tested["last"]["loss"] - tested["best"]["loss"]))

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from datasets import diabetes
-from recipes.common import lesson, sketches
-from recipes.common.pictures import BLUE, VERMILION
+from keras_recipes.runs.plots import BLUE, VERMILION
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 CLOSE, MANY_STEPS = 1e-6, 200_000
 INPUTS = {"1 input": ["bmi"], "10 inputs": list(diabetes.FEATURE_NAMES)}

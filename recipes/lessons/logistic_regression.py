@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from datasets import breast_cancer
-from recipes.common import fused, lesson, sketches
+from keras_recipes.training import fused
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 from recipes.lessons.activations import sigmoid
 
 COLUMNS = ["mean_radius", "mean_texture"]

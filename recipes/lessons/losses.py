@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from keras import losses as k
 
-from recipes.common import lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 from recipes.lessons.activations import sigmoid
 
 CLIP = 1e-7  # Keras keeps probabilities this far from 0 and 1

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from datasets import fashion_mnist
+from keras_recipes import configs, optimizers, training
 from recipes import fmnist
-from recipes.common import configs, fused, lesson, optimizers, sketches
-from recipes.lessons import linear_regression
+from recipes.lessons import _lesson as lesson, _sketches as sketches, linear_regression
 
 NAMES = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
 RATES = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
@@ -60,7 +60,9 @@ def train_network(images, name: str, rate: float, seed: int) -> float:
     """Train a small network for two epochs; give the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    history = fused.fit(model, images.x, images.y, batch_size=32, epochs=2, verbose=0).history
+    history = training.fused.fit(
+        model, images.x, images.y, batch_size=32, epochs=2, verbose=0
+    ).history
     return history["loss"][-1]
 
 

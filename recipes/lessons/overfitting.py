@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from datasets import fashion_mnist, splits
+from datasets import fashion_mnist
+from keras_recipes.data import splits
 from recipes import fmnist
-from recipes.common import lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 NUM_ROWS = {"train": 1000, "validation": 500, "test": 2000}
 NUM_SEEDS, EPOCHS, BATCH_SIZE = 10, 30, 50

@@ -10,7 +10,7 @@ Change: INPUTS to -1 and 1, or the order of its rows: other lines, the same two 
 import numpy as np
 import pandas as pd
 
-from recipes.common import lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 # A gate's number is its column of outputs, read as a binary number.
@@ -21,7 +21,7 @@ GATES = (
 
 
 def outputs_of(gate: int) -> np.ndarray:
-    """Give a gate's four outputs, int (4,), in the order of INPUTS."""
+    """Return a gate's four outputs, int (4,), in the order of INPUTS."""
     return np.array([gate >> shift & 1 for shift in (3, 2, 1, 0)])
 
 

@@ -10,8 +10,8 @@ Change: NARROW (1 makes both matter alike), the number of trials, the number of 
 import numpy as np
 import pandas as pd
 
-from recipes.common import lesson, sketches
-from recipes.common.pictures import BLUE
+from keras_recipes.runs.plots import BLUE
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 
 NUM_TRIALS, NUM_SEEDS, NUM_STARTS, CANDIDATES = 16, 20, 6, 2000
 NARROW = 6.0

@@ -10,8 +10,7 @@ Change: WIDTH (narrow layers stray further), or He's 2 to 1.9 or 2.1.
 import numpy as np
 import pandas as pd
 
-from recipes.common import lesson, sketches
-from recipes.lessons import activations
+from recipes.lessons import _lesson as lesson, _sketches as sketches, activations
 
 WIDTH, ROWS, NUM_SEEDS, DEPTH = 512, 32, 10, 50
 SCALES = {"Xavier": (2 / (WIDTH + WIDTH)) ** 0.5, "He": (2 / WIDTH) ** 0.5}
@@ -44,7 +43,7 @@ def signal_and_gradient(activation: str, scale: str, seed: int) -> np.ndarray:
 
 
 def measure(seed: int) -> dict[tuple[str, str], np.ndarray]:
-    """Give `signal_and_gradient` of each pair for every seed, (2, NUM_SEEDS, DEPTH)."""
+    """Return `signal_and_gradient` of each pair for every seed, (2, NUM_SEEDS, DEPTH)."""
     seeds = range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))
     return {
         pair: np.stack([signal_and_gradient(*pair, one) for one in seeds], axis=1) for pair in PAIRS

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from recipes.common import lesson, sketches
+from recipes.lessons import _lesson as lesson, _sketches as sketches
 from recipes.lessons.activations import sigmoid
 from recipes.lessons.perceptron import INPUTS, fire
 
@@ -39,7 +39,7 @@ class Networks:
         self.b2 = np.zeros((NUM_SEEDS, 1, 1))
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give hidden outputs (networks, rows, hidden) and probabilities (networks, rows, 1)."""
+        """Return hidden outputs (networks, rows, hidden) and probabilities (networks, rows, 1)."""
         z = x @ self.w1 + self.b1
         hidden = np.maximum(z, 0) if self.relu else sigmoid(z)
         return hidden, sigmoid(hidden @ self.w2 + self.b2)

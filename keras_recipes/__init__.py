@@ -1,0 +1,46 @@
+"""The library behind the recipes: rule table, training, checks, runs and commands.
+
+    from keras_recipes import train, load_run, predict, check, fit, runs
+
+Each is imported when it is first asked for, so that `import keras_recipes` loads no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import typing
+
+__version__ = "0.2.0"
+
+if typing.TYPE_CHECKING:
+    from keras_recipes.api import train
+    from keras_recipes.checks import check
+    from keras_recipes.runs.listing import list_runs as runs
+    from keras_recipes.runs.predict import open_run as load_run, predict
+    from keras_recipes.training.fused import fit
+
+__all__ = ["check", "fit", "load_run", "predict", "runs", "train"]
+
+
+def __getattr__(name: str) -> object:
+    """Import a function of the library when it is first asked for (PEP 562)."""
+    if name == "train":
+        from keras_recipes.api import train
+
+        return train
+    if name in ("predict", "load_run"):
+        from keras_recipes.runs import predict
+
+        return predict.predict if name == "predict" else predict.open_run
+    if name == "check":
+        from keras_recipes.checks import check
+
+        return check
+    if name == "fit":
+        from keras_recipes.training.fused import fit
+
+        return fit
+    if name == "runs":
+        import keras_recipes.runs
+
+        return keras_recipes.runs  # which can be called
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

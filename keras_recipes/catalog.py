@@ -1,0 +1,156 @@
+"""The list of recipes, read from their files without running them or loading TensorFlow."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import functools
+import importlib
+import importlib.util
+import pathlib
+import types
+
+from rich.table import Table
+
+from keras_recipes.console import source_files, terminal
+from keras_recipes.errors import InputError
+
+PACKAGE = "recipes"
+PARTS = ("Config", "load_data", "build_model", "search_space")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A recipe as its docstring describes it."""
+
+    name: str
+    title: str
+    problem: str
+    data: str
+    result: str
+    published: str = ""
+
+
+@functools.cache
+def folder() -> pathlib.Path:
+    """Return the folder of the package `recipes`, as Python finds it from here.
+
+    Raises:
+        InputError: If there is none.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            f"no folder {PACKAGE} in {pathlib.Path.cwd()}; run this in the folder of the project "
+            f"that holds {PACKAGE}"
+        )
+    return pathlib.Path(spec.submodule_search_locations[0]).resolve()
+
+
+def recipe_names() -> list[str]:
+    """Return the name of every recipe: each public file in the folder `recipes`."""
+    return sorted(path.stem for path in folder().glob("*.py") if not path.stem.startswith("_"))
+
+
+def describe_unknown(name: str) -> str:
+    """Describe a name that no recipe has: which was meant, and which there are."""
+    near = difflib.get_close_matches(name, recipe_names(), n=1)
+    meant = f"did you mean {near[0]}? There" if near else "there"
+    return f"unknown recipe {name}: {meant} is {', '.join(recipe_names())}"
+
+
+def read(name: str) -> Entry:
+    """Read a recipe's entry off its docstring."""
+    path = folder() / f"{name}.py"
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError) as error:  # somebody is at work on it
+        place = f" (line {error.lineno})" if getattr(error, "lineno", None) else ""
+        reason = getattr(error, "msg", None) or error
+        return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
+    return parse(name, tree)
+
+
+def parse(name: str, tree: ast.Module) -> Entry:
+    """Read a recipe's entry off its source, parsed."""
+    title, _, rest = (ast.get_docstring(tree) or "").partition("\n")
+    lines = dict(line.partition(": ")[::2] for line in rest.splitlines() if ": " in line)
+    words = ("Problem", "Data", "Result", "Published")
+    return Entry(name, title, *(lines.get(word, "") for word in words))
+
+
+def refer(recipe: str | pathlib.Path | types.ModuleType) -> str:
+    """Describe which recipe is meant, in a way that another process can load it by.
+
+    Args:
+        recipe: A name, the path of a .py file, or a recipe module.
+
+    Returns:
+        The name of a recipe of the collection, or the absolute path of a file.
+
+    Raises:
+        InputError: If there is no such recipe.
+    """
+    text = recipe.__file__ if isinstance(recipe, types.ModuleType) else str(recipe)
+    if text in recipe_names():
+        return text
+    path = pathlib.Path(text)
+    if path.suffix == ".py" and path.is_file():
+        path = path.resolve()
+        return path.stem if path.parent == folder() else str(path)
+    raise InputError(f"{describe_unknown(text)}; or give the path of a recipe's .py file")
+
+
+@functools.cache
+def load(reference: str) -> types.ModuleType:
+    """Import a recipe.
+
+    Args:
+        reference: What `refer` gave.
+
+    Returns:
+        The module; the same one at each call.
+
+    Raises:
+        InputError: If the file cannot be imported or is no recipe; the message names the line.
+    """
+    if not reference.endswith(".py"):
+        return importlib.import_module(f"{PACKAGE}.{reference}")
+    path = pathlib.Path(reference)
+    read_source(path)  # which has the words for a file that has gone
+    module = source_files.import_file(path)
+    missing = [part for part in PARTS if not hasattr(module, part)]
+    if not (hasattr(module, "PROBLEM") or hasattr(module, "problem")):
+        missing.insert(0, "PROBLEM")
+    if missing:
+        raise InputError(
+            f"{reference} is not a recipe: it lacks {', '.join(missing)}; "
+            f"the recipes in {folder()} show the parts of one"
+        )
+    return module
+
+
+def read_source(path: pathlib.Path) -> bytes:
+    """Read the source of a recipe.
+
+    Raises:
+        InputError: If the file is there no longer.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: the recipe's file cannot be read ({error.strerror}); put it back"
+        ) from error
+
+
+def print_catalog() -> None:
+    """Print every recipe with its problem, data and result."""
+    table = Table(title="Recipes: python -m recipes.NAME runs one, --help shows its settings")
+    for column in ("name", "problem", "data", "result"):
+        table.add_column(column, overflow="fold")
+    for name in recipe_names():
+        entry = read(name)
+        table.add_row(name, entry.problem, entry.data, entry.result)
+    terminal.print_table(table)

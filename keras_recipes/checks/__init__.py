@@ -1,0 +1,26 @@
+"""The check before training: classic mistakes of any Keras model, named before they cost an hour.
+
+`api.py` holds the entry points, `rules` the rules by subject, `inspect` what they look at.
+"""
+
+from keras_recipes.checks.api import (
+    RULES,
+    Finding,
+    Findings,
+    PreFlight,
+    check,
+    check_splits,
+    check_trained,
+    check_untrained,
+)
+
+__all__ = [
+    "RULES",
+    "Finding",
+    "Findings",
+    "PreFlight",
+    "check",
+    "check_splits",
+    "check_trained",
+    "check_untrained",
+]

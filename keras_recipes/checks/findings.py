@@ -1,0 +1,129 @@
+"""What a rule says, and how a rule is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+LEVELS = ("error", "warning")
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One mistake.
+
+    Attributes:
+        id: Of the rule, such as "H1".
+        level: "error" (the result would be wrong) or "warning" (it may well be).
+        received: What is there.
+        expected: What should be there.
+        fix: The change to make, as code where one line does it.
+    """
+
+    id: str
+    level: str
+    received: str
+    expected: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: received {self.received}; expected {self.expected}; fix: {self.fix}"
+
+
+class Findings(list):
+    """What a check found, errors first.
+
+    Attributes:
+        notes: What could not be looked at, or was looked at in part only, in words.
+    """
+
+    def __init__(self, found: Iterable[Finding] = (), notes: Iterable[str] = ()):
+        super().__init__(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
+        self.notes = tuple(dict.fromkeys(notes))
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make the result wrong."""
+        return [finding for finding in self if finding.level == "error"]
+
+    @property
+    def summary(self) -> str:
+        """How many there are of each kind, such as "0 errors, 1 warning"."""
+        errors, rest = len(self.errors), len(self) - len(self.errors)
+        return f"{errors} error{'s' * (errors != 1)}, {rest} warning{'s' * (rest != 1)}"
+
+    def __str__(self) -> str:
+        lines = [f"{finding.level}: {finding}" for finding in self]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.summary])
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A rule: its id, what it stands for, and the function that looks for it.
+
+    Attributes:
+        id: A letter for the kind and a number.
+        mistake: What goes wrong, in one line.
+        why: Why it hurts.
+        fix: What to do instead.
+        threads: Public threads of people whom it happened to, such as "keras-team/keras#500".
+        find: Takes what the rule looks at and gives findings.
+    """
+
+    id: str
+    mistake: str
+    why: str
+    fix: str
+    threads: tuple[str, ...]
+    find: Callable[[object], Iterator[Finding]]
+
+
+def rule_list(
+    parts: Callable[[object], Iterable[object]] = lambda facts: (facts,),
+) -> tuple[list[Rule], Callable]:
+    """Yield an empty list of rules and the decorator that adds to it.
+
+    The decorated function takes what `parts` yields, one after the other, and a function `say` of
+    level, received, expected and fix that makes the finding. Its docstring names the mistake in
+    the first line and goes on with "Why:", "Fix:" and "Thread:".
+
+    Args:
+        parts: Gives what a rule looks at; by default the facts as a whole.
+    """
+    rules: list[Rule] = []
+
+    def rule(identifier: str) -> Callable[[Callable], Callable]:
+        def add(function: Callable) -> Callable:
+            def find(facts) -> Iterator[Finding]:
+                for part in parts(facts):
+                    label = getattr(part, "label", "")
+
+                    def say(level, received, expected, fix, label=label) -> Finding:
+                        return Finding(identifier, level, label + received, expected, fix)
+
+                    yield from function(part, say)
+
+            rules.append(Rule(identifier, **_read_docstring(function), find=find))
+            return function
+
+        return add
+
+    return rules, rule
+
+
+def _read_docstring(function: Callable) -> dict[str, str | tuple[str, ...]]:
+    if not function.__doc__:  # `python -OO` takes docstrings away
+        return {"mistake": "", "why": "", "fix": "", "threads": ()}
+    mistake, _, rest = inspect.getdoc(function).partition("\n")
+    said = dict(
+        re.findall(r"^(Why|Fix|Thread): (.*?)(?=^\w+: |\Z)", rest, re.DOTALL | re.MULTILINE)
+    )
+    why, fix, threads = (" ".join(said[word].split()) for word in ("Why", "Fix", "Thread"))
+    return {
+        "mistake": mistake.rstrip("."),
+        "why": why,
+        "fix": fix,
+        "threads": tuple(threads.split(", ")),
+    }

@@ -1,0 +1,278 @@
+"""What the rules look at: the model's outputs and losses, the data and the settings, read once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+
+from keras_recipes import errors
+from keras_recipes.checks.inspect import activations, losses, reading, running
+from keras_recipes.checks.inspect.heads import Head, metric_name
+from keras_recipes.checks.inspect.reading import Part
+from keras_recipes.checks.inspect.targets import Targets
+from keras_recipes.errors import InputError
+
+# Methods that make a model's training its own: what its loss stands for is then not known.
+_OWN_TRAINING = ("train_step", "compute_loss", "fit")
+_TEXT_LAYERS = {"TextVectorization", "StringLookup", "Hashing"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How the model is going to be trained; the names are those of `fit`.
+
+    Attributes:
+        epochs: Passes over the training rows; None where it is not known yet.
+        batch_size: Rows of one update.
+        steps_per_epoch: Updates of one epoch.
+        validation_split: Share of the rows that `fit` sets aside.
+        callbacks: Their monitors and files are looked at; a list, or one alone.
+        class_weight: Weight of each class.
+        sample_weight: Weight of each row.
+        save_path: File that the trained model will be saved to.
+        program: Source text of the program that trains and uses the model.
+        initial_epoch: No rule looks at this and what follows; `fit` takes it too.
+        shuffle: As above.
+        verbose: As above.
+        validation_steps: As above.
+        validation_batch_size: As above.
+        validation_freq: As above.
+        odd_callbacks: What was given among the callbacks and is none.
+        is_encoded: Whether the model is called with raw rows, which are encoded before `fit`.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    steps_per_epoch: int | None = None
+    validation_split: float = 0.0
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    class_weight: dict | None = None
+    sample_weight: object = None
+    save_path: str | pathlib.Path | None = None
+    program: str | None = None
+    initial_epoch: int = 0
+    shuffle: bool = True
+    verbose: object = "auto"
+    validation_steps: int | None = None
+    validation_batch_size: int | None = None
+    validation_freq: int = 1
+    odd_callbacks: tuple[object, ...] = dataclasses.field(default=(), init=False)
+    is_encoded: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= (self.validation_split or 0) < 1:
+            raise InputError(
+                f"validation_split: received {self.validation_split!r}, expected a share of the "
+                "rows, at least 0 and below 1, such as 0.2"
+            )
+        given = getattr(self.callbacks, "callbacks", self.callbacks)  # of a CallbackList
+        given = [] if given is None else keras.tree.flatten(given)
+        made = [one for one in given if isinstance(one, keras.callbacks.Callback)]
+        odd = [one for one in given if one is not None and one not in made]
+        object.__setattr__(self, "callbacks", tuple(made))
+        object.__setattr__(self, "odd_callbacks", tuple(odd))
+
+
+class Facts:
+    """A model, its data and its settings.
+
+    Attributes:
+        model: Compiled.
+        train: Rows to learn from.
+        validation: Rows to choose by; empty where there are none.
+        test: Rows for the last measurement; empty where they are not given.
+        settings: How the model will be trained.
+        heads: The outputs; empty where the model could not be looked at.
+        notes: What could not be looked at, in words.
+        fault: Why the model cannot be called on these inputs; None where it can.
+        rows_given: Rows of x before `validation_split` sets some aside.
+    """
+
+    def __init__(
+        self, model, train: Part, validation: Part, test: Part, settings: Settings | None = None
+    ):
+        self.model, self.settings = model, settings or Settings()
+        self.train, self.validation, self.test = train, validation, test
+        self.rows_given = train.rows
+        self.notes = [part.note for part in (train, validation, test) if part.note]
+        if train.rows > reading.ROWS_OF_SAMPLE:
+            sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
+            self.notes.append(f"means and deviations of columns are those of {sample}")
+        # Of training rows that cannot be read a finding tells.
+        for name, part in (("validation", validation), ("test", test)):
+            self.notes += [f"{name} data that are not judged: {part.fault}"] if part.fault else []
+        self.fault: str | None = None
+        self.heads: list[Head] = []
+        try:
+            with running.undisturbed():
+                names, tensors = running.outputs(model, train.x)
+        except running.CallError as error:
+            self.fault = str(error)
+            return
+        self.heads = [self._head(place, names, tensors) for place in range(len(tensors))]
+        self.notes += self._unjudged_losses()
+
+    @classmethod
+    def gather(cls, model, x, y=None, validation_data=None, test_data=None, settings=None) -> Facts:
+        """Read the facts off a compiled model, its data and its settings."""
+        train, validation, test = (
+            Part() if data is None else reading.read(*data)
+            for data in ((x, y), _pair(validation_data), _pair(test_data))
+        )
+        share, rows_given = settings.validation_split if settings else 0, train.rows
+        if share and validation.x is None and train.is_even and train.batches is None:
+            rows = np.arange(train.rows)
+            kept = int(train.rows * (1 - share))  # the first ones, as `fit` does
+            train, validation = train.take(rows[:kept]), train.take(rows[kept:])
+        facts = cls(model, train, validation, test, settings)
+        facts.rows_given = rows_given
+        return facts
+
+    @property
+    def trains_itself(self) -> bool:
+        """Whether the model has a training step of its own."""
+        return any(
+            getattr(type(self.model), method) is not getattr(keras.Model, method)
+            for method in _OWN_TRAINING
+        )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the compiled metrics."""
+        return tuple(metric_name(metric) for head in self.heads for metric in head.metrics)
+
+    @functools.cached_property
+    def parts(self) -> list[tuple[str, Part]]:
+        """The parts that are there, each with the word that goes before "x" and "y"."""
+        named = (("", self.train), ("validation ", self.validation), ("test ", self.test))
+        return [(name, part) for name, part in named if part.x is not None]
+
+    @functools.cached_property
+    def inputs(self) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
+        """Each input of the model with the training array for it, as `inputs_of` gives them."""
+        return self.inputs_of(self.train)
+
+    def inputs_of(
+        self, part: Part
+    ) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
+        """Return each input of the model with its array; nothing for a model without a graph."""
+        if not getattr(self.model, "inputs", None) or not part.x_leaves:
+            return []
+        wanted = None if isinstance(self.model, keras.Sequential) else self.model.input
+        if isinstance(part.x, dict):
+            if not isinstance(wanted, dict):
+                wanted = {tensor.name: tensor for tensor in self.model.inputs}
+            return [(f"x[{key!r}]", wanted[key], part.x.get(key)) for key in wanted]
+        pairs = itertools.zip_longest(self.model.inputs, part.x_leaves)
+        return [
+            (given[0] if given else repr(tensor.name), tensor, given[1] if given else None)
+            for tensor, given in pairs
+        ]
+
+    def takes_text(self, label: str) -> bool:
+        """Return whether the model takes text for the array of this label."""
+        for mine, tensor, _ in self.inputs:
+            if mine == label and tensor is not None:
+                return tensor.dtype == "string"
+        return any(type(one).__name__ in _TEXT_LAYERS for one in self.operations)
+
+    @functools.cached_property
+    def operations(self) -> list[object]:
+        """All layers of the model, and the operations between them."""
+        return list(running.operations(self.model))
+
+    @functools.cached_property
+    def first_outputs(self) -> list[np.ndarray | None]:
+        """What the model gives for one batch of training rows, one array for each output."""
+        try:
+            with running.undisturbed():
+                return running.call(self.model, running.first_batch(self.model, self.train).x)
+        except Exception as error:  # whatever the user's own `call` raises
+            self.notes.append(f"the model was not run: {errors.first_line(error)}")
+            return []
+
+    def _head(self, place: int, names: list[str], tensors: list) -> Head:
+        activation, rescaled = activations.name(tensors[place])
+        guessed = activation is None
+        if guessed and self.train.rows and self.first_outputs:
+            activation = activations.guess(self.first_outputs[place])
+        given = self._loss(place, names)
+        # One array is for the only output that has a loss.
+        with_loss = [one for one in range(len(names)) if self._loss(one, names) is not None]
+        others = with_loss == [place] and len(names) > 1
+        y = Targets(
+            *(
+                part.y if others and _is_single(part.y) else _pick(part.y, place, names)
+                for part in self._all_parts()
+            ),
+            are_whole=self.train.note is None,
+        )
+        return Head(
+            name=names[place],
+            alone=len(names) == 1,
+            activation=activation,
+            guessed=guessed,
+            rescaled=rescaled,
+            shape=tuple(tensors[place].shape[1:]),
+            loss=losses.describe(given, y.train, tuple(tensors[place].shape)),
+            metrics=tuple(_metrics(self.model, place, names)),
+            y=y,
+        )
+
+    def _loss(self, place: int, names: list[str]) -> object:
+        """Return what one output was compiled with; None where its loss is its own."""
+        given = self.model.loss if self.model.compiled and not self.trains_itself else None
+        nested = isinstance(given, dict | list | tuple)
+        return _pick(given, place, names) if nested else given
+
+    def _unjudged_losses(self) -> Iterator[str]:
+        if self.trains_itself:
+            yield "the model trains by a method of its own: its loss is not judged"
+        elif self.model.compiled and not any(head.loss.function for head in self.heads):
+            yield "the model is compiled without a loss: its outputs are not judged"
+        for head in self.heads:
+            if head.loss.function and not head.loss.name:
+                yield f"{head.label}no rule says what goes with this loss: it is not judged"
+
+    def _all_parts(self) -> tuple[Part, Part, Part]:
+        return self.train, self.validation, self.test
+
+
+def _pair(data: object) -> tuple | None:
+    """Return (x, y) of what `fit` takes as validation data."""
+    if data is None:
+        return None
+    return tuple(data[:2]) if isinstance(data, tuple | list) else (data, None)
+
+
+def _is_single(y: object) -> bool:
+    """Return whether targets come without a structure."""
+    return y is not None and not isinstance(y, dict | list | tuple)
+
+
+def _pick(values: object, place: int, names: list[str]) -> object:
+    """Return what belongs to one output, out of a dict by name or a list by place."""
+    if isinstance(values, dict):
+        if len(names) == 1 and len(values) == 1:
+            return next(iter(values.values()))
+        return values.get(names[place])
+    if isinstance(values, list | tuple):
+        return values[place] if len(values) == len(names) else None
+    return values if len(names) == 1 else None
+
+
+def _metrics(model: keras.Model, place: int, names: list[str]) -> Iterator[object]:
+    """Yield the metrics of one output, as the user compiled them."""
+    compiled = getattr(model, "_compile_metrics", None)
+    for given in ("_user_metrics", "_user_weighted_metrics"):
+        metrics = getattr(compiled, given, None) or []
+        mine = metrics if len(names) == 1 else _pick(metrics, place, names)
+        if isinstance(mine, dict):
+            mine = list(mine.values())
+        yield from keras.tree.flatten([] if mine is None else mine)

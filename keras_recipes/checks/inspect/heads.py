@@ -1,0 +1,141 @@
+"""One output of a model, with all that belongs to it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_recipes.checks.inspect.losses import Loss
+from keras_recipes.checks.inspect.targets import Targets
+
+_METRICS = {
+    name.lower(): kind for name, kind in vars(keras.metrics).items() if isinstance(kind, type)
+}
+# Fewer rows than this do not show what their values stand for.
+FEW_ROWS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """One output of the model with its loss, metrics and targets.
+
+    Attributes:
+        name: Of the output.
+        alone: Whether it is the only one.
+        activation: "linear" where there is none; None where it cannot be told.
+        guessed: Whether the activation was read off the values of some outputs.
+        rescaled: Whether a layer after the output layer brings the values to another scale.
+        shape: Of the outputs of one row, such as (10,).
+        loss: What it was compiled with.
+        metrics: Names, functions or objects, as the user gave them.
+        y: Its targets.
+    """
+
+    name: str
+    alone: bool
+    activation: str | None
+    guessed: bool
+    rescaled: bool
+    shape: tuple[int | None, ...]
+    loss: Loss
+    metrics: tuple[object, ...]
+    y: Targets
+
+    @property
+    def label(self) -> str:
+        """What findings about one of several outputs begin with."""
+        return "" if self.alone else f"output {self.name!r}: "
+
+    @property
+    def units(self) -> int | None:
+        """Units of the output layer."""
+        return self.shape[-1] if self.shape else None
+
+    @property
+    def from_logits(self) -> bool:
+        """Whether the loss takes logits."""
+        return self.loss.from_logits
+
+    def uses(self, kind: set[str]) -> bool:
+        """Return whether the loss is one of these."""
+        return self.loss.name in kind
+
+    @property
+    def shown_shape(self) -> str:
+        """The shape of the outputs, for a message."""
+        return f"(rows, {', '.join(map(str, self.shape))})"
+
+    @property
+    def fits(self) -> bool:
+        """Whether targets and outputs have one shape once Keras has aligned their ranks."""
+        y, output = self.y.shape, (None, *self.shape)
+        if len(y) == len(output) + 1 and y[-1] == 1:
+            y, output = _align(y, output)
+        elif len(output) == len(y) + 1 and output[-1] == 1:
+            output, y = _align(output, y)
+        pairs = zip(y[1:], output[1:], strict=False)
+        return len(y) == len(output) and all(mine in (its, None) for its, mine in pairs)
+
+    @property
+    def has_one_value(self) -> bool:
+        """Whether the targets have one value for each row, or for each place of it."""
+        rank = len(self.y.shape)
+        column = rank == len(self.shape) + 1 and self.y.shape[-1] == 1
+        return column or rank == len(self.shape) or self.y.is_flat
+
+    @property
+    def has_axes_left(self) -> bool:
+        """Whether the outputs have an axis more than the targets have: time, or a picture's."""
+        if not self.y.rows or len(self.shape) < 2 or len(self.y.shape) > len(self.shape):
+            return False
+        first = self.y.shape[1:2]
+        return not first or self.shape[0] not in (None, first[0])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Distinct values of the targets without a class that the loss leaves out."""
+        return self.y.labels[self.y.labels != self.loss.ignored_class]
+
+    @property
+    def has_label_for_each_unit(self) -> bool:
+        """Whether the targets have a column for each of several units."""
+        wide = self.y.is_number and len(self.y.shape) == len(self.shape) + 1
+        return wide and self.y.shape[-1] > 1
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether the targets of a regression look like class numbers, one for each row."""
+        if not self.y.is_flat or self.y.rows < FEW_ROWS or not self.y.are_class_numbers:
+            return False
+        # What came as integers, or is 0 and 1 under a sigmoid, is no measurement.
+        under_sigmoid = self.activation == "sigmoid" and self.y.are_0_and_1
+        return self.y.train.dtype.kind in "biu" or under_sigmoid
+
+
+def _align(longer: tuple, shorter: tuple) -> tuple[tuple, tuple]:
+    """Bring two shapes to one rank, of which the longer ends in 1, as Keras's losses do."""
+    if len(shorter) == 1:
+        return longer, (*shorter, 1)
+    return longer[:-1], shorter
+
+
+def metric_class(metric: object) -> type | None:
+    """Return Keras's own class of a metric, or of a name or function that stands for it; else None.
+
+    No metric is made: that would change the names of those that the user makes afterwards.
+    """
+    if isinstance(metric, str):
+        name = metric
+    else:
+        kind = metric if hasattr(metric, "__name__") else type(metric)
+        name = kind.__name__ if kind.__module__.startswith("keras.") else ""
+    return _METRICS.get(name.replace("_", "").lower())
+
+
+def metric_name(metric: object) -> str:
+    """Return the name under which a metric is logged."""
+    if isinstance(metric, str):
+        return metric
+    return getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__)

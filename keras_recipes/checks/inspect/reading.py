@@ -1,0 +1,241 @@
+"""Data in any form that `fit` takes, brought to one: arrays and tables in the structure given."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import types
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from keras_recipes import errors
+
+# Of a stream of batches this much is read: enough to judge, cheap enough not to be felt.
+ROWS_OF_STREAM = 5000
+SECONDS_OF_STREAM = 0.15
+# Statistics are taken from this many rows at most, evenly spread over all.
+ROWS_OF_SAMPLE = 2000
+# Fewer than this show nothing.
+FEW = 10
+
+Leaf = np.ndarray | pd.DataFrame | pd.Series | scipy.sparse.spmatrix
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Rows of one part of the data.
+
+    Attributes:
+        x: Inputs: an array, table or sparse matrix, or a dict, list or tuple of such.
+        y: Targets in the same forms; None where there are none.
+        batches: Of a stream, -1 for one without end; None where it is not known or no stream.
+        fault: Why nothing could be read; None where it could.
+        note: What was left out; None where all was read.
+        lists: Labels of what came as Python lists, which Keras does not take.
+        unbatched: Whether a stream gives single rows where Keras takes batches.
+        odd_text: Labels of text in a form that Keras does not take.
+        y_beside: Whether targets came beside a stream, which gives them itself.
+    """
+
+    x: object = None
+    y: object = None
+    batches: int | None = None
+    fault: str | None = None
+    note: str | None = None
+    lists: tuple[str, ...] = ()
+    unbatched: bool = False
+    odd_text: tuple[str, ...] = ()
+    y_beside: bool = False
+
+    @property
+    def x_leaves(self) -> list[tuple[str, Leaf]]:
+        """Each array of the inputs with its label."""
+        return list(leaves(self.x, "x"))
+
+    @property
+    def y_leaves(self) -> list[tuple[str, Leaf]]:
+        """Each array of the targets with its label."""
+        return list(leaves(self.y, "y"))
+
+    @property
+    def rows(self) -> int:
+        """Rows of the inputs that were read."""
+        return min((count(leaf) for _, leaf in self.x_leaves), default=0)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether there are rows, and equally many in all arrays."""
+        return len({count(leaf) for _, leaf in [*self.x_leaves, *self.y_leaves]} - {0}) == 1
+
+    def take(self, index: np.ndarray) -> Part:
+        """Return some of the rows."""
+        x, y = (map_leaves(values, lambda leaf: take(leaf, index)) for values in (self.x, self.y))
+        return dataclasses.replace(self, x=x, y=y)
+
+
+def read(x, y=None) -> Part:
+    """Read one part of the data.
+
+    Args:
+        x: As in `fit`: an array, a pandas table, a dict or list of such, a finite
+            `tf.data.Dataset` or a `PyDataset`.
+        y: Targets, in the same forms; None where x gives them too.
+    """
+    if isinstance(x, types.GeneratorType | Iterator):
+        return Part(fault="a generator can be read only once")
+    lists = tuple(label for label, values in (("x", x), ("y", y)) if _is_plain_list(values))
+    try:
+        if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset):
+            return dataclasses.replace(_read_stream(x), y_beside=y is not None)
+        odd_text = tuple(label for label, leaf in leaves(x, "x") if _is_odd_text(leaf))
+        part = Part(_convert(x), _convert(y), lists=lists, odd_text=odd_text)
+        if any(not leaf.ndim for _, leaf in [*part.x_leaves, *part.y_leaves]):
+            raise ValueError("a single value")
+        return part
+    except (ValueError, TypeError) as error:
+        return Part(fault=errors.first_line(error))
+
+
+def leaves(values: object, label: str) -> Iterator[tuple[str, Leaf]]:
+    """Yield each array of a structure with a label that says where it stands."""
+    if isinstance(values, dict):
+        for key in values:
+            yield from leaves(values[key], f"{label}[{key!r}]")
+    elif isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            yield from leaves(value, f"{label}[{number}]" if len(values) > 1 else label)
+    elif values is not None:
+        yield label, values
+
+
+def take(leaf: Leaf, index: np.ndarray) -> Leaf:
+    """Return some rows of an array, table or sparse matrix."""
+    if isinstance(leaf, pd.DataFrame | pd.Series):
+        return leaf.iloc[index]
+    return leaf.tocsr()[index] if scipy.sparse.issparse(leaf) else leaf[index]
+
+
+def count(leaf: Leaf) -> int:
+    """Count the rows; 1 for a bare number."""
+    return leaf.shape[0] if leaf.ndim else 1
+
+
+def is_text(leaf: Leaf) -> bool:
+    """Return whether an array, or every column of a table, holds text or other objects."""
+    if isinstance(leaf, pd.DataFrame):
+        return bool(leaf.shape[1]) and all(map(_holds_text, leaf.dtypes))
+    if isinstance(leaf, pd.Series):
+        return _holds_text(leaf.dtype)
+    return isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OUST"
+
+
+def _holds_text(dtype: object) -> bool:
+    return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
+
+
+def _is_odd_text(leaf: object) -> bool:
+    """Return whether Keras refuses this text: it takes a tensor, or one column of objects."""
+    if not isinstance(leaf, np.ndarray | pd.DataFrame | pd.Series) or not is_text(leaf):
+        return False
+    taken = isinstance(leaf, np.ndarray) and leaf.dtype == object and leaf.ndim == 1
+    return not (taken and all(isinstance(cell, str) for cell in leaf))
+
+
+def spread(rows: int, wanted: int = ROWS_OF_SAMPLE) -> np.ndarray:
+    """Return at most `wanted` row numbers, evenly spread over all."""
+    return np.arange(rows) if rows <= wanted else np.linspace(0, rows - 1, wanted).astype(int)
+
+
+def _is_plain_list(values: object) -> bool:
+    """Return whether a list holds numbers, or lists of numbers, and no arrays."""
+    return isinstance(values, list) and not any(getattr(value, "shape", ()) for value in values)
+
+
+def map_leaves(values: object, function: Callable) -> object:
+    """Apply a function to each array of a structure."""
+    if isinstance(values, dict):
+        return {key: map_leaves(value, function) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return type(values)(map_leaves(value, function) for value in values)
+    return None if values is None else function(values)
+
+
+def _convert(values: object) -> object:
+    if _is_plain_list(values):
+        return np.asarray(values)
+    return map_leaves(values, _convert_leaf)
+
+
+def _convert_leaf(value: object) -> Leaf:
+    if isinstance(value, pd.DataFrame | pd.Series) or scipy.sparse.issparse(value):
+        return value
+    if type(value).__name__ == "SparseTensor" and len(value.shape) == 2:
+        places = np.asarray(value.indices).T
+        matrix = (np.asarray(value.values), (places[0], places[1]))
+        return scipy.sparse.csr_matrix(matrix, shape=tuple(value.shape))
+    if type(value).__name__ == "RaggedTensor":
+        value = value.to_tensor()
+    return np.asarray(value)
+
+
+def _read_stream(stream) -> Part:
+    """Read batches until there are rows enough, or the time for it is over."""
+    batches, rows, start = [], 0, time.perf_counter()
+    note = None
+    for batch in _iterate(stream):
+        # The first one may take long: a buffer to shuffle is filled, a generator begins.
+        late = bool(batches) and time.perf_counter() - start > SECONDS_OF_STREAM
+        if rows >= ROWS_OF_STREAM or late:
+            note = f"the data were judged by their first {rows} rows"
+            break
+        batches.append(_convert(batch if isinstance(batch, tuple) else (batch,)))
+        rows += max((count(leaf) for _, leaf in leaves(batches[-1], "")), default=0)
+    num_batches = _count_batches(stream)
+    if not batches:
+        return Part(batches=num_batches, fault="a data set without a batch")
+    unbatched = any(leaf.ndim == 0 for _, leaf in leaves(batches[0], ""))
+    join = np.stack if unbatched else np.concatenate
+    joined = [_join([batch[place] for batch in batches], join) for place in range(len(batches[0]))]
+    y = joined[1] if len(joined) > 1 else None
+    return Part(joined[0], y, num_batches, note=note, unbatched=unbatched)
+
+
+def _iterate(stream) -> Iterator:
+    if isinstance(stream, keras.utils.PyDataset):
+        return (stream[number] for number in range(stream.num_batches or 1))
+    return iter(stream)
+
+
+def _count_batches(stream) -> int | None:
+    if isinstance(stream, keras.utils.PyDataset):
+        return -1 if stream.num_batches is None else stream.num_batches
+    number = int(stream.cardinality())
+    return None if number == -2 else number
+
+
+def _join(batches: list, join: Callable[[list], np.ndarray]) -> object:
+    """Put the same array of each batch together."""
+    first = batches[0]
+    if isinstance(first, dict):
+        return {key: _join([batch[key] for batch in batches], join) for key in first}
+    if isinstance(first, list | tuple):
+        return [_join([batch[place] for batch in batches], join) for place in range(len(first))]
+    return join(_padded(batches))
+
+
+def _padded(batches: list[np.ndarray]) -> list[np.ndarray]:
+    """Bring batches of sequences to the length of the longest, as `padded_batch` does for each."""
+    shapes = [batch.shape[1:] for batch in batches]
+    if len({*shapes}) == 1 or len({*map(len, shapes)}) > 1 or batches[0].dtype.kind in "OSU":
+        return batches
+    longest = np.max(shapes, axis=0)
+    return [
+        np.pad(
+            batch, [(0, 0), *((0, most - size) for most, size in zip(longest, shape, strict=True))]
+        )
+        for batch, shape in zip(batches, shapes, strict=True)
+    ]

@@ -1,0 +1,191 @@
+"""Rules about the classes and their weights, and about a column that gives the target away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import columns, reading
+from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.inspect.heads import Head
+from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+
+RULES, rule = rule_list()
+
+# One class this many times as frequent as another; below that many rows it may be chance.
+UNEQUAL = 10
+ENOUGH_ROWS = 50
+MANY_CLASSES = 100
+
+
+@rule("D9")
+def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
+    """Classes of very different size.
+
+    Why: always saying the large class gives a high accuracy and a useless model.
+    Fix: `class_weight` in `fit`, and a metric such as AUC beside the accuracy.
+    Thread: keras-team/keras#177
+    """
+    settings = facts.settings
+    if settings.class_weight is not None or settings.sample_weight is not None:
+        return  # declared
+    for head in facts.heads:
+        counts = _count_rows(head)
+        present = counts[counts > 0]
+        focal = (head.loss.name or "").endswith("focal_crossentropy")
+        if focal or not 2 <= len(present) <= MANY_CLASSES or present.max() < ENOUGH_ROWS:
+            continue
+        if present.max() > UNEQUAL * present.min():
+            largest, smallest = int(counts.argmax()), int(np.argmin(np.where(counts, counts, 1e18)))
+            share = present.max() / present.sum()
+            yield say(
+                "warning",
+                f"{head.label}{counts[largest]} rows of class {largest} and {counts[smallest]} of "
+                f"class {smallest}: always saying {largest} is {share:.1%} right",
+                "classes of like size, weights that make up for it, or a metric that shows it",
+                f"class_weight={_balanced(counts)} in fit",
+            )
+
+
+@rule("D10")
+def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
+    """Class weights whose keys are not the classes.
+
+    Why: Keras looks each class number up and takes 1.0 for what it does not find: the weights have
+        no effect, and nothing tells.
+    Fix: `class_weight={0: 1.0, 1: 5.0}`, with an integer for each class.
+    Thread: keras-team/keras#23220, keras-team/keras#8011
+    """
+    weights = facts.settings.class_weight
+    heads = [head for head in facts.heads if head.uses(CROSS_ENTROPY) and head.y.is_number]
+    if weights is not None and any(
+        head.uses(NUMERIC) and not head.are_classes for head in facts.heads
+    ):
+        fix = "sample_weight=..., one number for each row, in its place"
+        yield say("error", "class_weight for a regression", "classes to weigh", fix)
+        return
+    if weights is None or len(heads) != 1:
+        return
+    counts = _count_rows(heads[0])
+    classes = np.flatnonzero(counts).tolist()
+    level, received = _judge_weights(weights, classes, heads[0])
+    if level:
+        yield say(
+            level,
+            f"class_weight {received}",
+            f"a weight for each of the classes {', '.join(map(str, classes[:6]))}, as integers"
+            if classes
+            else "one class a row; sample_weight weighs rows of any kind",
+            f"class_weight={_balanced(counts)}" if classes else "sample_weight=...",
+        )
+
+
+@rule("D11")
+def one_class_only(facts: Facts, say) -> Iterator[Finding]:
+    """Targets that are all the same.
+
+    Why: there is nothing to tell apart; the loss falls to 0 and the model says the same for all
+        inputs.
+    Fix: rows of the other classes; `np.unique(y, return_counts=True)` shows what there is.
+    Thread: experiencor/keras-yolo2#314
+    """
+    for head in facts.heads:
+        judged = head.uses(CROSS_ENTROPY | NUMERIC) and head.y.is_number and head.y.rows > 1
+        judged &= head.y.are_whole
+        if not judged or len(head.shape) != 1:
+            continue
+        train = head.y.train
+        if head.uses(CATEGORICAL) and train.ndim == 2:
+            single = bool((train == train[0]).all())
+        else:
+            single = head.y.is_flat and bool((train == train.flat[0]).all())
+        if single:
+            each = head.y.show(np.ravel(train[0]))
+            yield say(
+                "warning" if head.uses(NUMERIC) else "error",
+                f"{head.label}{head.y.rows} training targets, each {each}",
+                "targets that differ",
+                "np.unique(y, return_counts=True) shows what there is; load or split the rows anew",
+            )
+
+
+@rule("D12")
+def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
+    """A column of the inputs that is the target.
+
+    Why: the model copies it and scores perfectly, and fails where the target is not known.
+    Fix: `x = x.drop(columns=[name])`.
+    Thread: david-thrower/cerebros-core-algorithm-alpha#182
+    """
+    for head in facts.heads:
+        y = head.y.train
+        if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
+            continue
+        for label, leaf in facts.train.x_leaves:
+            if leaf.ndim != 2 or leaf.shape[1] < 2 or leaf.shape[0] != len(y):
+                continue
+            if scipy.sparse.issparse(leaf):
+                continue
+            for name in _equal_columns(leaf, y.ravel()):
+                yield say(
+                    "warning",
+                    f"{label} {name}, which equals the target in every row",
+                    "inputs that are known before the target is",
+                    f"x = x.drop(columns=[{name.removeprefix('column ')}])"
+                    if hasattr(leaf, "columns")
+                    else f"x = np.delete(x, {name.split()[-1]}, axis=1)",
+                )
+
+
+def _count_rows(head: Head) -> np.ndarray:
+    """Count the training rows of each class; empty where a row has no single class."""
+    y, nothing = head.y.train, np.empty(0, dtype=int)
+    if not head.uses(CROSS_ENTROPY) or not head.y.is_number or len(head.shape) != 1:
+        return nothing
+    if head.uses(CATEGORICAL) and y.ndim == 2:
+        return np.bincount(y.argmax(axis=1)) if head.y.is_one_hot else nothing
+    whole = head.y.is_flat and head.y.are_integers and head.y.range[0] >= 0
+    allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
+    if not whole or not allowed or head.y.range[1] >= 10 * MANY_CLASSES:
+        return nothing
+    return np.bincount(y[np.isfinite(y)].astype("int64"))  # of NaN a finding tells
+
+
+def _judge_weights(weights: object, classes: list[int], head: Head) -> tuple[str | None, str]:
+    """Describe how bad class weights are, and what is wrong with them."""
+    if not isinstance(weights, dict):
+        return "error", f"as {type(weights).__name__}"
+    if not classes:
+        return "error", f"with labels of shape {head.y.shape}, several for a row"
+    if wrong := [key for key in weights if key not in classes]:
+        return "error", f"with the keys {wrong!r}, which are no class"
+    if unnamed := [number for number in classes if number not in weights]:
+        return "warning", f"without a weight for {unnamed}, which takes 1.0"
+    return None, ""
+
+
+def _balanced(counts: np.ndarray) -> str:
+    """Write the weights that make up for the classes' sizes."""
+    present = np.flatnonzero(counts)
+    weights = counts.sum() / (len(present) * counts[present])
+    shown = [f"{number}: {weight:.3g}" for number, weight in zip(present, weights, strict=True)]
+    return "{" + ", ".join(shown[:6]) + (", …" if len(shown) > 6 else "") + "}"
+
+
+def _equal_columns(leaf: reading.Leaf, y: np.ndarray) -> Iterator[str]:
+    """Name the columns that equal the target: a sample shows which to look at in full."""
+    sample = reading.spread(len(y))
+    tables = isinstance(leaf, pd.DataFrame)
+    named = columns.each(leaf) if tables else ((f" column {n}", c) for n, c in enumerate(leaf.T))
+    for name, cells in named:
+        if columns.is_numeric(cells) and _equal(cells, y, sample) and _equal(cells, y, slice(None)):
+            yield name.strip()
+
+
+def _equal(cells, y: np.ndarray, rows: np.ndarray | slice) -> bool:
+    cells = cells.iloc[rows] if isinstance(cells, pd.Series) else cells[rows]
+    return bool((columns.numbers(cells) == y[rows]).all())

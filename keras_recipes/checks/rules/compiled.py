@@ -1,0 +1,135 @@
+"""Rules about what a model was compiled with: whether Keras can use it with these outputs."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import pandas as pd
+from keras.src import backend
+from keras.src.backend.common import global_state
+
+from keras_recipes import errors
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import reading, running
+from keras_recipes.checks.inspect.facts import Facts
+
+RULES, rule = rule_list()
+
+_COUNTERS = "object_name_uids"  # by which Keras numbers the metrics that have no name
+_METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the word metrics"
+_MEANT = {
+    "loss": {"rmse": "loss='mse', which has its minimum at the same place"},
+    "metrics": {
+        "rmse": "metrics=[keras.metrics.RootMeanSquaredError(name='rmse')]",
+        "r2": "metrics=[keras.metrics.R2Score(name='r2')]",
+        "f1": "metrics=[keras.metrics.F1Score(threshold=0.5)]",
+    },
+}
+_KNOWN = {
+    "loss": "loss='mse' for numbers, 'binary_crossentropy' or 'sparse_categorical_crossentropy'",
+    "metrics": "metrics=['mae'] for numbers, ['accuracy'] for classes",
+}
+
+
+@rule("H20")
+def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
+    """Losses, weights of losses or metrics that Keras cannot use with these outputs.
+
+    Why: `compile` takes them unseen, and `fit` stops inside Keras: with "dtype='string' is not a
+        valid dtype" where metrics stand in the place of `loss_weights`, its third argument.
+    Fix: `model.compile("adam", "mse", metrics=["mae"])`, with the word `metrics`; for several
+        outputs a dict by their names.
+    Thread: keras-team/keras#21259, tensorflow/tensorflow#100319
+    """
+    if not facts.model.compiled or facts.trains_itself or not facts.heads:
+        return
+    weights = getattr(facts.model._compile_loss, "_user_loss_weights", None)
+    odd = [one for one in keras.tree.flatten(weights) if not isinstance(one, int | float | None)]
+    if odd:
+        yield say("error", f"loss_weights={odd!r:.80}", "numbers, one for each loss", _METRICS_FIX)
+        return
+    for what, fault in _faults(facts):
+        received = f"a {what} on which Keras fails: {fault}".replace("a metrics", "metrics")
+        yield say(
+            "error", received, "one that goes with outputs and targets", _fix(what, fault, facts)
+        )
+
+
+def _fix(what: str, fault: str, facts: Facts) -> str:
+    """Write the change; by what was meant where that is known."""
+    if "FBetaScore expects 2D" in fault:
+        return "y = np.reshape(y, (len(y), -1))"
+    if unknown := fault.partition("identifier: ")[2].lower():
+        meant = next((fix for name, fix in _MEANT[what].items() if name in unknown), None)
+        return meant or _KNOWN[what]
+    names = [head.name for head in facts.heads]
+    if "can't be found in either" in fault and isinstance(facts.train.y, dict):
+        return f"y = [y.get(name) for name in {names}]"
+    if "loss_weights" in fault:
+        return f"loss_weights={[1.0] * len(names)}"
+    if len(names) > 1:
+        return f"{what} as {{{', '.join(f'{name!r}: ...' for name in names)}}}"
+    return _KNOWN[what]
+
+
+def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Make losses and metrics anew and hold them against outputs and targets, without numbers."""
+    with running.undisturbed():
+        outputs = running.structure(facts.model, facts.train.x)
+    y = reading.map_leaves(facts.train.y, _symbolic)
+    if outputs is None or y is None:
+        return
+    for what, make in (("loss", _make_loss), ("metrics", _make_metrics)):
+        try:
+            with running.undisturbed(), _names_kept():
+                if (made := make(facts.model)) is not None:
+                    backend.compute_output_spec(made, y, outputs)
+        except Exception as error:  # Keras has many, and the user's own raise what they like
+            yield what, errors.first_line(error)
+
+
+def _make_loss(model: keras.Model) -> object:
+    loss, names = model._compile_loss, getattr(model, "output_names", None)
+    given = (loss._user_loss, loss._user_loss_weights) if loss is not None else None
+    return given and type(loss)(*given, output_names=names)
+
+
+def _make_metrics(model: keras.Model) -> object:
+    metrics, names = model._compile_metrics, getattr(model, "output_names", None)
+    if metrics is None:
+        return None
+    given = (metrics._user_metrics, metrics._user_weighted_metrics)
+    return type(metrics)(
+        *(keras.tree.map_structure(_copy, one) for one in given), output_names=names
+    )
+
+
+def _copy(metric: object) -> object:
+    """Return a metric of its own, since looking at one makes its variables."""
+    return type(metric).from_config(metric.get_config()) if _is_metric(metric) else metric
+
+
+def _is_metric(metric: object) -> bool:
+    return isinstance(metric, keras.metrics.Metric)
+
+
+@contextlib.contextmanager
+def _names_kept() -> Iterator[None]:
+    """Leave the numbers as they were that Keras gives to metrics without a name."""
+    counted = collections.defaultdict(int, global_state.get_global_attribute(_COUNTERS) or {})
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_COUNTERS, counted)
+
+
+def _symbolic(leaf: reading.Leaf) -> keras.KerasTensor:
+    """Return the tensor without numbers that a batch of these targets will be."""
+    dtypes = [leaf.dtype] if hasattr(leaf, "dtype") else list(leaf.dtypes)
+    kinds = {getattr(dtype, "kind", "f") for dtype in dtypes}
+    whole = kinds <= {"i", "u", "b"}
+    column = (1,) if isinstance(leaf, pd.Series) else ()
+    return keras.KerasTensor((None, *leaf.shape[1:], *column), "int64" if whole else "float32")

@@ -1,0 +1,250 @@
+"""Rules about a table of one's own: columns and rows that make a score better than it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import reading
+
+RULES, rule = rule_list()
+
+ROWS_OF_SAMPLE = 20_000
+# Values of which each has rows enough to show by itself which class goes with it.
+FEW_VALUES = 50
+ROWS_OF_VALUE = 5
+# What a column leaves open of the target, as a share of what is open without it.
+OPEN = 0.01
+ORDERED = 0.9995  # rank correlation
+# Rank correlation of the dates with the places of the rows, and with the target.
+SORTED, DRIFT = 0.9, 0.2
+ENOUGH_ROWS = 20
+ROWS_OF_CLASS = 10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """A table that is split, and what its columns mean.
+
+    Attributes:
+        x: Inputs of each part, the training part first: float columns and text columns, with the
+            rows' places in the file as labels.
+        y: Targets of each part, (rows,): class numbers, or values.
+        columns: Meanings, with name and kind: number, boolean, category, date or left out.
+        class_names: In label order; empty for numbers.
+    """
+
+    x: Sequence[pd.DataFrame]
+    y: Sequence[np.ndarray]
+    columns: Sequence
+    class_names: tuple[str, ...] = ()
+
+    @classmethod
+    def gather(cls, splits, with_test: bool) -> Table | None:
+        """Read it off the parts of a user's table; None for other data."""
+        columns = getattr(getattr(splits, "source", None), "columns", None)
+        if columns is None or not isinstance(splits.train.x, pd.DataFrame):
+            return None
+        parts = [splits.train, splits.validation, splits.test if with_test else None]
+        present = [part for part in parts if part is not None]
+        x, y = [part.x for part in present], [np.ravel(part.y) for part in present]
+        return cls(x, y, columns, splits.source.class_names)
+
+
+@rule("D16")
+def target_in_a_column(table: Table, say) -> Iterator[Finding]:
+    """A column that gives the target away: equal to it, or another way of writing it.
+
+    Why: the model reads the answer off and scores nearly perfectly; where the target is still to
+        be found out, the column is not known either.
+    Fix: `--drop NAME` for what is known only once the target is.
+    Thread: dotnet/machinelearning#737, openml/OpenML#474
+    """
+    x, y = table.x[0], table.y[0]
+    rows = reading.spread(len(y), ROWS_OF_SAMPLE)
+    x, y = x.iloc[rows], y[rows].astype("float64")
+    tells = _tells_class if table.class_names else _tells_value
+    if names := [name for name in x.columns if tells(x[name], y)]:
+        yield say(
+            "warning",
+            f"{_named(names)}, from which alone the target can be told",
+            "columns that are known before the target is",
+            f"--drop {shlex.join(names[:5])} where this is known only afterwards",
+        )
+
+
+@rule("D17")
+def rows_numbered(table: Table, say) -> Iterator[Finding]:
+    """A column that numbers the rows.
+
+    Why: it says nothing about a new row, whose number is beyond all that were learned from; of
+        sorted rows it tells the target.
+    Fix: `--drop NAME`.
+    Thread: autogluon/autogluon#370, mindsdb/mindshub#1071
+    """
+    first = table.x[0].sort_index()
+    numbers = [one.name for one in table.columns if one.kind == "number"]
+    if names := [name for name in numbers if name in first and _numbers_rows(first[name])]:
+        yield say(
+            "warning",
+            f"{_named(names)}, whole numbers that change in one direction from row to row",
+            "columns that say something about a row that is to come",
+            f"--drop {shlex.join(names[:5])} where these only number the rows",
+        )
+
+
+@rule("D18")
+def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
+    """Rows that follow one another in time, split at random.
+
+    Why: the model is tested on days whose neighbours it has learned from; where new rows come
+        later than all it has seen, it scores worse than it did in the test.
+    Fix: `--time NAME` learns from the first rows by this date and tests on the last.
+    Thread: BlackArbsCEO/Adv_Fin_ML_Exercises#23, uptake/autofocus#13
+    """
+    for name in [column.name for column in table.columns if column.kind == "date"]:
+        days = [_days(x, name) for x in table.x]
+        known = [part[~np.isnan(part)] for part in days]
+        if len(known) < 2 or not all(part.size for part in known):
+            continue
+        apart = known[0].max() <= min(part.min() for part in known[1:])
+        if not apart and (sign := _follows_time(table, np.concatenate(days))):
+            yield say(
+                "warning",
+                f"{sign} {name!r}, and rows split at random",
+                "tests on rows later than all that are learned from, where this is to predict "
+                "what comes later",
+                f"--time {shlex.quote(name)}",
+            )
+            return
+
+
+@rule("D19")
+def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
+    """A class of few rows.
+
+    Why: there is too little of it to learn from, and one row or none to test it by; it may also be
+        a slip of the pen.
+    Fix: more rows of it; or one class out of it and the one that is most like it.
+    Thread: ludwig-ai/ludwig#2831, pycaret/pycaret#311
+    """
+    labels = np.concatenate(table.y).astype("int64")
+    counts = np.bincount(labels, minlength=len(table.class_names)) if table.class_names else []
+    few = [number for number, count in enumerate(counts) if count < ROWS_OF_CLASS]
+    if few:
+        shown = ", ".join(f"{counts[n]} of {table.class_names[n]!r}" for n in few[:5])
+        yield say(
+            "warning",
+            f"{shown} among {len(labels)} rows" + (", …" if len(few) > 5 else ""),
+            f"at least {ROWS_OF_CLASS} rows of each class",
+            "bring more rows of it, mend its spelling, or take it together with another class",
+        )
+
+
+@rule("D20")
+def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
+    """More columns than rows to learn from.
+
+    Why: among so many columns some go with the target by chance, in these rows and in no others.
+    Fix: more rows, or only the columns that may matter: `--drop` the rest.
+    Thread: alan-turing-institute/autoemulate#216
+    """
+    rows, columns = table.x[0].shape
+    if columns > rows:
+        yield say(
+            "warning",
+            f"{rows} training rows with {columns} columns",
+            "more rows than columns",
+            "bring more rows, or --drop columns that cannot matter, and cross-validate",
+        )
+
+
+def _named(names: list[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > 5 else ""
+    return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names[:5]))}{more}"
+
+
+def _groups(values: pd.Series) -> np.ndarray | None:
+    """Number the values of a column, one number for the missing; None where there are many."""
+    codes, distinct = pd.factorize(values)
+    many = len(distinct) > FEW_VALUES or len(distinct) * ROWS_OF_VALUE > len(codes)
+    if not many:
+        return codes + 1
+    # Of many numbers it may still be the gaps that tell.
+    return None if (codes >= 0).all() else (codes >= 0).astype(int)
+
+
+def _tells_class(values: pd.Series, y: np.ndarray) -> bool:
+    """Return whether nearly all classes follow from one column."""
+    classes, labels = np.unique(y, return_inverse=True)
+    without = len(y) - np.bincount(labels).max()
+    if without < ROWS_OF_CLASS:
+        return False
+    groups = _groups(values)
+    if groups is not None:
+        table = np.zeros((groups.max() + 1, len(classes)))
+        np.add.at(table, (groups, labels), 1)
+        if len(y) - table.max(axis=1).sum() <= OPEN * without:
+            return True
+    if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
+        return False
+    ordered = labels[np.lexsort((labels, values.to_numpy()))]
+    return int((ordered[1:] != ordered[:-1]).sum()) <= len(classes) - 1
+
+
+def _tells_value(values: pd.Series, y: np.ndarray) -> bool:
+    """Return whether nearly all of a number's variance follows from one column."""
+    known = values.notna().to_numpy()
+    if len(y) < ENOUGH_ROWS or y.std() == 0:
+        return False
+    groups = _groups(values)
+    if groups is not None:
+        means = pd.Series(y).groupby(groups).transform("mean").to_numpy()
+        return bool(((y - means) ** 2).mean() <= OPEN * y.var() / 10)
+    if not pd.api.types.is_numeric_dtype(values) or known.sum() < max(ENOUGH_ROWS, len(y) / 2):
+        return False
+    return _rank_correlation(values.to_numpy()[known], y[known]) >= ORDERED
+
+
+def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the size of Spearman's coefficient; 0 where one of the two never changes."""
+    if first.min() == first.max() or second.min() == second.max():
+        return 0.0
+    return float(abs(np.corrcoef(pd.Series(first).rank(), pd.Series(second).rank())[0, 1]))
+
+
+def _follows_time(table: Table, days: np.ndarray) -> str | None:
+    """Describe in what way rows follow one another in time; None where they do not."""
+    places, y = np.concatenate([x.index for x in table.x]), np.concatenate(table.y)
+    known = np.flatnonzero(~np.isnan(days))
+    known = known[reading.spread(len(known), ROWS_OF_SAMPLE)]
+    days, places, y = days[known], places[known], y[known]
+    if len(days) < ENOUGH_ROWS:
+        return None
+    if _rank_correlation(days, places) >= SORTED:
+        return "a file in the order of column"
+    shown = [y == number for number in range(len(table.class_names))] or [y]
+    by_chance = max(DRIFT, 4 / len(days) ** 0.5)
+    if max(_rank_correlation(days, values) for values in shown) >= by_chance:
+        return "a target that changes with column"
+    return None
+
+
+def _numbers_rows(values: pd.Series) -> bool:
+    numbers = values.to_numpy()
+    if len(numbers) < ENOUGH_ROWS or not (numbers % 1 == 0).all():
+        return False
+    steps = np.diff(numbers)
+    return bool((steps > 0).all() or (steps < 0).all())
+
+
+def _days(x: pd.DataFrame, name: str) -> np.ndarray:
+    """Put the parts of a date together again, as a number that grows with time."""
+    sizes = {"year": 372, "month": 31, "day": 1, "hour": 1 / 24}
+    parts = [x[f"{name}_{part}"] * size for part, size in sizes.items() if f"{name}_{part}" in x]
+    return np.sum(parts, axis=0) if parts else np.empty(0)

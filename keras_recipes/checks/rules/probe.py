@@ -1,0 +1,235 @@
+"""Rules about the untrained model, run on one batch: faults that no other rule knows."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from keras_recipes import errors
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import activations, reading, running
+from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.inspect.heads import Head
+from keras_recipes.checks.inspect.losses import BINARY, CROSS_ENTROPY
+from keras_recipes.checks.rules import preprocessing
+
+RULES, rule = rule_list()
+
+# An untrained model's loss is within this many times of what guessing costs. A squared error is
+# the square of how far the outputs are away; narrow layers may well give ten times too much of it.
+FAR_FROM_THEORY = 10.0
+FAR_FROM_SQUARE = 100.0
+# Outputs this near to the end of their range have no gradient left.
+AT_THE_END = 1e-6
+MOST = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """The first training step, not taken.
+
+    Attributes:
+        heads: The outputs.
+        losses: Of each output; None where it has none.
+        outputs: What the model gave, training.
+        gradients: Of each trainable variable; None where the loss does not depend on it.
+        targets: Of the batch, for each output.
+        fault: What TensorFlow says of numbers that it cannot reckon with; None where it could.
+    """
+
+    heads: list[Head]
+    losses: list[float | None]
+    outputs: list[np.ndarray]
+    gradients: list[np.ndarray | None]
+    targets: list[np.ndarray]
+    fault: str | None = None
+
+
+@rule("P3")
+def step_fails(step: Step, say) -> Iterator[Finding]:
+    """A first step that fails on the numbers, or whose loss is no number.
+
+    Why: shapes and types are right, so that `fit` begins; it then stops with "Graph execution
+        error" and a page of the names of operations, or shows a loss of nan.
+    Fix: what the message names: numbers of words below `input_dim`, an output above 0 for a loss
+        with a logarithm.
+    Thread: keras-team/tf-keras#358, keras-team/keras#13097
+    """
+    bad = [loss for loss in step.losses if loss is not None and not np.isfinite(loss)]
+    if step.fault:
+        beyond = re.search(r"= (\d+) is not in \[0, (\d+)\)", step.fault)
+        yield say(
+            "error",
+            f"a first step that fails: {step.fault}",
+            "numbers that the model and its loss can reckon with",
+            f"keras.layers.Embedding(input_dim={int(beyond[1]) + 1}, ...), if x.max() is no more"
+            if beyond
+            else "look at x.min(), x.max() and the shape of y, beside model.summary()",
+        )
+    elif bad and all(one is None or np.isfinite(one).all() for one in step.gradients):
+        yield say(
+            "error",
+            f"a loss of {bad[0]:g} at the first step",
+            "a finite loss",
+            "an output above 0 for a loss with a logarithm, such as poisson: Dense(1, "
+            "activation='exponential'); or look for log(0) and divisions by 0",
+        )
+
+
+@rule("T7")
+def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
+    """A first loss that is far from what guessing costs.
+
+    Why: an untrained model guesses: ln K for K classes, about the mean square of the targets for a
+        squared error. Ten times that says that inputs, labels or initial weights are not what they
+        should be.
+    Fix: scaled inputs, labels as the loss takes them, Keras's own initial weights.
+    Thread: keras-team/keras#6259
+    """
+    for head, loss, y in zip(step.heads, step.losses, step.targets, strict=True):
+        expected = _loss_of_guessing(head, y)
+        squared = head.loss.name == "mean_squared_error"
+        far = FAR_FROM_SQUARE if squared else FAR_FROM_THEORY
+        if loss is not None and expected and loss > far * expected:
+            yield say(
+                "warning",
+                f"{head.label}a loss of {loss:.4g} before training ({head.loss.name})",
+                f"about {expected:.4g}, which guessing costs",
+                "check the scale of the inputs (keras.layers.Normalization), the labels, and the "
+                "initial weights",
+            )
+
+
+@rule("P1")
+def no_gradient(step: Step, say) -> Iterator[Finding]:
+    """Gradients that are zero or not finite at the first step.
+
+    Why: with a gradient of zero in every weight, or no weight to train, nothing can change; with
+        NaN everything becomes NaN.
+    Fix: a linear output, leaky ReLU, a loss made of operations that have a gradient (no argmax or
+        rounding), scaled inputs.
+    Thread: keras-team/keras#3687
+    """
+    there = [gradient for gradient in step.gradients if gradient is not None]
+    if step.fault:
+        return  # a rule of its own
+    if not step.gradients:
+        yield say(
+            "error",
+            "a model without a weight to train",
+            "at least one layer whose weights are trained",
+            "trainable = True for the model, or for its last layers, before compile",
+        )
+    elif not any(np.any(gradient) for gradient in there):
+        yield say(
+            "error",
+            "a gradient of zero for every weight at the first step",
+            "weights that the loss depends on",
+            "look for relu outputs that are all 0, a constant target, argmax or round in the loss, "
+            "or layers that are not trainable",
+        )
+    elif bad := sum(not np.isfinite(gradient).all() for gradient in there):
+        yield say(
+            "error",
+            f"a gradient that is not finite for {bad} of {len(there)} weights at the first step",
+            "finite gradients",
+            "look for log(0), a division by 0 or very large inputs; clipnorm=1.0 in the optimizer",
+        )
+
+
+@rule("P2")
+def dead_outputs(step: Step, say) -> Iterator[Finding]:
+    """Outputs that are stuck at the end of their range before training begins.
+
+    Why: a relu at 0, or a sigmoid at 0 or 1, has no gradient: it stays there.
+    Fix: scaled inputs; a linear output for a regression.
+    Thread: keras-team/keras#3687
+    """
+    for head, values in zip(step.heads, step.outputs, strict=True):
+        low, high = activations.REACH.get(head.activation, (-np.inf, np.inf))
+        if head.rescaled or values.size < reading.FEW or values.shape[-1] == 0:
+            continue
+        stuck = (np.abs(values - low) < AT_THE_END) | (np.abs(values - high) < AT_THE_END)
+        by_unit = stuck.reshape(-1, values.shape[-1]).mean(axis=0) > MOST
+        if head.activation == "softmax":
+            by_unit = np.array([stuck.all()])  # most units of a softmax may well be near 0
+        if by_unit.any():
+            yield say(
+                "warning",
+                f"{head.label}{int(by_unit.sum())} of {len(by_unit)} {head.activation} outputs at "
+                "the end of their range for nearly every row",
+                "outputs that can move both ways",
+                "scale the inputs (keras.layers.Normalization), or take the activation away from a "
+                "regression's output",
+            )
+
+
+def take(facts: Facts) -> Step | None:
+    """Take the first step without its update; None where it cannot be told or must wait."""
+    import tensorflow as tf
+
+    if not _can_be_taken(facts):
+        return None
+    losses = [head.loss.function for head in facts.heads]
+    batch = running.first_batch(facts.model, facts.train)
+    targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
+    values: list[float | None] = []
+
+    def loss(outputs: list):
+        each = [
+            None if function is None else keras.ops.mean(function(_align(y, output), output))
+            for function, y, output in zip(losses, targets, outputs, strict=True)
+        ]
+        values.extend(None if one is None else float(one) for one in each)
+        return sum(one for one in each if one is not None)
+
+    try:
+        with running.undisturbed():
+            _, outputs, gradients = running.gradients(facts.model, batch.x, loss)
+    except tf.errors.InvalidArgumentError as error:
+        return Step([], [], [], [], [], errors.first_line(error).rpartition("}} ")[2])
+    except Exception as error:  # whatever the user's own layers and losses raise
+        facts.notes.append(f"the first step was not tried: {errors.first_line(error)}")
+        return None
+    return Step(facts.heads, values, outputs, gradients, targets)
+
+
+def _can_be_taken(facts: Facts) -> bool:
+    """Return whether there are losses, rows and targets, and layers that are ready."""
+    with_loss = [head for head in facts.heads if head.loss.function]
+    if not with_loss or facts.trains_itself or keras.backend.backend() != "tensorflow":
+        return False
+    if preprocessing.not_adapted(facts) or not facts.train.rows:
+        return False
+    return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
+
+
+def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
+    if not head.loss.function:
+        return np.empty(0)  # an output without a loss needs none
+    y = head.y.train[reading.spread(rows, wanted)]
+    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras gives it to a loss
+
+
+def _align(y: np.ndarray, output) -> np.ndarray:
+    """Return targets the last axis that their output has, as Keras's losses do."""
+    lacks_one = y.ndim == len(output.shape) - 1 and output.shape[-1] == 1
+    return y[..., None] if lacks_one else y
+
+
+def _loss_of_guessing(head: Head, y: np.ndarray) -> float | None:
+    """Return the loss of a model that knows nothing; None for losses that have no such figure.
+
+    For K classes that is ln K. For numbers it is the mean square, or mean size, of the targets and
+    at least 1, since outputs begin in that order.
+    """
+    if head.uses(CROSS_ENTROPY):
+        return float(np.log(2 if head.uses(BINARY) else max(head.units, 2)))
+    sizes = np.abs(y.astype("float64"))
+    if head.loss.name == "mean_squared_error":
+        return max(1.0, float((sizes**2).mean()))
+    return max(1.0, float(sizes.mean())) if head.loss.name == "mean_absolute_error" else None

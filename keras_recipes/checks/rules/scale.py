@@ -1,0 +1,287 @@
+"""Rules about the size of the numbers: what is not scaled, or scaled in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pandas as pd
+
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import columns, reading, remedies, targets
+from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.inspect.losses import NUMERIC, RELATIVE
+
+RULES, rule = rule_list()
+
+# A column whose mean or deviation is above this slows learning down: weights begin near 0.1.
+LARGE_INPUT = 10.0
+LARGE_TARGET = 100.0
+# Raw pixels reach far above this; pictures with negative values were centred on purpose.
+BRIGHT_PIXEL = 50.0
+# Columns of one set of data differ less than this between its parts.
+OTHER_SCALE = 5.0
+FEW_ROWS = 10
+# In wide arrays some columns are empty by nature: pixels at the edge, rare words.
+WIDE = 64
+
+_BEFORE_WEIGHTS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "Masking", "Identity"}
+_BEFORE_WEIGHTS |= {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation"}
+_BEFORE_WEIGHTS |= {"ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"}
+_WEIGHTS = ("Dense", "Conv", "SeparableConv", "DepthwiseConv", "LSTM", "GRU", "SimpleRNN")
+_WEIGHTS += ("Bidirectional", "TimeDistributed", "EinsumDense", "RNN")
+
+
+@rule("D3")
+def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+    """Inputs that are not scaled, in a model that does not scale them.
+
+    Why: large inputs make large outputs and gradients; learning is slow, stops at a bad place, or
+        ends in NaN.
+    Fix: `keras.layers.Normalization()`, adapted to the training rows, as the first layer;
+        `keras.layers.Rescaling(1 / 255)` for pixels.
+    Thread: ageron/handson-ml2#132, keras-team/keras#12701
+    """
+    if not _starts_with_weights(facts):
+        return
+    for label, leaf in facts.train.x_leaves:
+        summary = columns.summarise(_without_masked(facts, leaf))
+        if summary is None:
+            continue
+        mean, deviation = np.abs(summary.mean), summary.deviation
+        large = np.flatnonzero((mean > LARGE_INPUT) | (deviation > LARGE_INPUT))
+        if summary.are_images and not _are_raw_pixels(summary):
+            continue
+        if large.size:
+            worst = large[np.argmax((mean + deviation)[large])]
+            yield say(
+                "warning",
+                f"{label} with {len(large)} of {len(mean)} columns not scaled, such as "
+                f"{summary.names[worst]} with mean {summary.mean[worst]:.4g} and standard "
+                f"deviation {deviation[worst]:.4g}",
+                "values around 0 to 1, and no layer of the model makes them so",
+                "keras.layers.Rescaling(1 / 255) as the first layer"
+                if summary.are_images or _are_flat_pixels(summary)
+                else "normalise = keras.layers.Normalization(); normalise.adapt(np.array(x)) as "
+                "the first layer",
+            )
+
+
+@rule("D4")
+def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+    """Training rows and validation or test rows on different scales.
+
+    Why: the model meets numbers that it has never seen the like of; its scores say nothing.
+    Fix: the scaler of the training rows for all parts, `x_test = scaler.transform(x_test)`; or
+        the scaling in the model.
+    Thread: ageron/handson-ml2#132
+    """
+    for name, part in facts.parts[1:]:
+        for (label, train), (_, other) in zip(facts.train.x_leaves, part.x_leaves, strict=False):
+            ratio = _ratio_of_scales(train, other)
+            if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
+                times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
+                # Rows that `fit` itself sets aside were scaled with the others.
+                in_order = bool(facts.settings.validation_split)
+                yield say(
+                    "warning" if in_order else "error",
+                    f"{name}{label} whose values are {times} those of training",
+                    "one scale for all parts, taken from the training rows",
+                    "shuffle the rows before the split; where they follow time, learn the "
+                    "differences, x = np.diff(x, axis=0)"
+                    if in_order
+                    else "x_other = scaler.transform(x_other) with the scaler of the training rows",
+                )
+    yield from _targets_scaled_differently(facts, say)
+
+
+@rule("D5")
+def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+    """A regression target of large numbers.
+
+    Why: a network begins near 0, and thousands of steps pass before it reaches a target that is far
+        from it; with a large learning rate the loss becomes NaN.
+    Fix: `keras.layers.Normalization(invert=True)`, adapted to the training targets, as the last
+        layer.
+    Thread: keras-team/keras#9482, keras-team/keras#2576
+    """
+    for head in facts.heads:
+        judged = head.uses(NUMERIC - RELATIVE) and not head.rescaled and head.y.is_number
+        finite = targets.finite_sample(head.y.train) if judged else np.empty(0)
+        if not finite.size or head.activation == "exponential":
+            continue
+        mean, deviation = finite.mean(dtype="float64"), finite.std(dtype="float64")
+        if abs(mean) > LARGE_TARGET or deviation > LARGE_TARGET:
+            yield say(
+                "warning",
+                f"{head.label}targets with mean {mean:.4g} and standard deviation {deviation:.4g}",
+                "targets around 0 to 1, near where a network begins",
+                "y = y / 255"
+                if remedies.are_bytes(head)
+                else "to_unit = keras.layers.Normalization(invert=True); "
+                "to_unit.adapt(np.reshape(y, (len(y), -1))) as the last layer",
+            )
+
+
+@rule("D6")
+def constant_column(facts: Facts, say) -> Iterator[Finding]:
+    """A column with the same value in every row.
+
+    Why: it tells the model nothing, and scaling it by hand divides by 0.
+    Fix: `x = x.loc[:, x.nunique() > 1]`, or `x = x[:, x.std(axis=0) > 0]` for an array.
+    Thread: keras-team/keras#20011
+    """
+    if any(isinstance(one, keras.layers.Embedding) for one in facts.operations):
+        return  # words by number: their places are no columns, and padding fills some
+    for label, leaf in facts.train.x_leaves:
+        names = _constant_columns(leaf)
+        if names:
+            yield say(
+                "warning",
+                f"{label} with the same value in every row: {', '.join(names[:6])}"
+                + (f", … ({len(names)} columns)" if len(names) > 6 else ""),
+                "columns that vary",
+                "x = x.loc[:, x.nunique() > 1]"
+                if isinstance(leaf, pd.DataFrame)
+                else "x = x[:, x.std(axis=0) > 0]",
+            )
+
+
+@rule("D15")
+def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
+    """Numbers of words that an Embedding layer has no row for.
+
+    Why: a number of `input_dim` or more stops training in the middle on a CPU and is read as zeros
+        on a GPU, and so is one below 0; of scaled numbers only the whole part counts, which is 0.
+    Fix: `keras.layers.Embedding(input_dim=x.max() + 1, ...)`, and no scaling of words by number.
+    Thread: keras-team/keras#11819, tensorflow/tensorflow#38619
+    """
+    for label, leaf, size in _words(facts):
+        low, high = leaf.min(), leaf.max()
+        sample = reading.take(leaf, reading.spread(len(leaf)))
+        if (sample % 1 != 0).any():
+            fix = "leave the numbers of the words as they were, without scaling"
+            yield say("error", f"{label} with fractions for an Embedding", "whole numbers", fix)
+        elif low < 0 or high >= size:
+            yield say(
+                "error",
+                f"{label} with values {low:g} to {high:g} for an Embedding of {size}",
+                f"whole numbers from 0 to {size - 1}",
+                f"keras.layers.Embedding(input_dim={int(high) + 1}, ...)"
+                if low >= 0
+                else "x = x - x.min() for all parts, with the minimum of the training rows",
+            )
+
+
+def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+    for head in facts.heads:
+        for name, y in head.y.others.items():
+            if not head.uses(NUMERIC) or not head.y.is_number or y.dtype.kind not in "biuf":
+                continue
+            ratio = _ratio_of_sizes(head.y.train, y)
+            if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
+                in_order = bool(facts.settings.validation_split)
+                yield say(
+                    "warning",  # what is measured may well have grown with time
+                    f"{head.label}{name}targets of about {ratio:.3g} times the size of those of "
+                    "training",
+                    "one unit for the targets of all parts",
+                    "shuffle the rows before the split; where they follow time, learn the "
+                    "differences, y = np.diff(y)"
+                    if in_order
+                    else "y_other in the unit of y: scale both by the same line, or neither",
+                )
+
+
+def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
+    """Return how many times larger some targets are, by whichever of two measures says less."""
+    if min(len(train), len(other)) < FEW_ROWS:
+        return None
+    sizes = [np.abs(targets.finite_sample(y).astype("float64")) for y in (train, other)]
+    if not all(size.any() for size in sizes):
+        return None
+    ratios = [np.sqrt((sizes[1] ** 2).mean() / (sizes[0] ** 2).mean())]
+    # A few large values make a mean square; of many zeros the median says nothing.
+    middle = [np.median(size) for size in sizes]
+    ratios += [middle[1] / middle[0]] if all(middle) else [1.0]
+    return float(min(ratios, key=lambda ratio: abs(np.log(ratio))))
+
+
+def _words(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Yield each array of numbers that goes into an Embedding as it is, and that layer's size."""
+    for layer in facts.operations:
+        if not isinstance(layer, keras.layers.Embedding):
+            continue
+        taken = [one for node in layer._inbound_nodes for one in node.arguments.keras_tensors]
+        for label, tensor, leaf in facts.inputs:
+            given = isinstance(leaf, np.ndarray) and leaf.size and columns.is_numeric(leaf)
+            if given and any(one is tensor for one in taken):
+                yield label, leaf, layer.input_dim
+
+
+def _without_masked(facts: Facts, leaf: reading.Leaf) -> reading.Leaf:
+    """Return the steps of sequences that a Masking layer lets through, shape (steps, columns)."""
+    masks = [one.mask_value for one in facts.operations if isinstance(one, keras.layers.Masking)]
+    if not masks or not isinstance(leaf, np.ndarray) or leaf.ndim != 3:
+        return leaf
+    sample = reading.take(leaf, reading.spread(len(leaf)))
+    return sample[(sample != masks[0]).any(axis=-1)]
+
+
+def _are_flat_pixels(summary: columns.Summary) -> bool:
+    """Return whether a wide table holds flattened images of bytes, whatever its dtype."""
+    values = summary.values
+    wide = values.shape[1] >= columns.PIXELS and values.max() <= remedies.BYTE
+    return wide and _are_raw_pixels(summary) and bool((values % 1 == 0).all())
+
+
+def _starts_with_weights(facts: Facts) -> bool:
+    """Return whether the inputs reach the first weights as they are."""
+    if not getattr(facts.model, "outputs", None):
+        return False  # no graph: what `call` does to the inputs is not known
+    kinds = [type(operation).__name__ for operation in facts.operations]
+    first = next((kind for kind in kinds if kind not in _BEFORE_WEIGHTS), "")
+    if len(facts.model.inputs) == 1:
+        return first.startswith(_WEIGHTS)
+    # With several inputs the order does not tell which layer belongs to which.
+    return not any(_may_scale(kind) for kind in kinds)
+
+
+def _may_scale(kind: str) -> bool:
+    plain = {*_BEFORE_WEIGHTS, "Concatenate", "Add", "Activation", "ReLU", "Softmax"}
+    return not (kind in plain or kind.startswith(_WEIGHTS) or "Pooling" in kind)
+
+
+def _are_raw_pixels(summary: columns.Summary) -> bool:
+    return summary.values.min() >= 0 and summary.values.max() > BRIGHT_PIXEL
+
+
+def _constant_columns(leaf: reading.Leaf) -> list[str]:
+    """Name the columns with a single value: a sample shows which to look at in full."""
+    summary = columns.summarise(leaf)
+    if summary is None or leaf.ndim != 2 or len(leaf) < FEW_ROWS:
+        return []
+    constant = np.ptp(summary.values, axis=0) == 0
+    if not isinstance(leaf, pd.DataFrame):
+        constant &= (len(constant) < WIDE) | (summary.values[0] != 0)
+        places = [n for n in np.flatnonzero(constant) if (leaf[:, n] == leaf[0, n]).all()]
+        return [summary.names[place] for place in places]
+    suspects = {summary.names[place] for place in np.flatnonzero(constant)}
+    named = ((name.strip(), cells) for name, cells in columns.each(leaf))
+    return [name for name, cells in named if name in suspects and cells.nunique(dropna=False) == 1]
+
+
+def _ratio_of_scales(train, other) -> float | None:
+    """Return how many times larger the values of the second are, in the middle column."""
+    first, second = columns.summarise(train), columns.summarise(other)
+    if first is None or second is None or min(len(train), len(other)) < FEW_ROWS:
+        return None
+    if first.values.shape[1] != second.values.shape[1]:
+        return None
+    # Columns of 0 and 1 are never scaled: they say nothing about how the others were.
+    telling = ~np.isin(first.values, (0, 1)).all(axis=0) & (first.magnitude > 0)
+    telling &= second.magnitude > 0
+    if not telling.any():
+        return None
+    return float(np.median(second.magnitude[telling] / first.magnitude[telling]))

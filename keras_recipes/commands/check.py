@@ -1,0 +1,257 @@
+"""The command `check`: hold a model, from anybody's script or a recipe, against every rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from keras_recipes import catalog, configs
+from keras_recipes.commands import scripts
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError
+
+if TYPE_CHECKING:  # TensorFlow loads with it
+    import keras
+    import pandas as pd
+
+    from keras_recipes.checks.api import Findings
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Name every classic mistake of a model and its data before training, each with its fix."""
+
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """FILE.py:FUNCTION that returns a compiled model, build_model where none is named (the file is
+    run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
+    data: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Training rows: a .csv table, or an .npz file with the arrays x and y."""
+    target: Annotated[tuple[str, ...], command_line.takes("COLUMN", "none")] = ()
+    """Column or columns of the table to predict."""
+    features: Annotated[tuple[str, ...], command_line.takes("COLUMN", "all others")] = ()
+    """Columns to learn from, in the order that the model takes."""
+    validation: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Validation rows, in the same form."""
+    test: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Test rows, in the same form."""
+    validation_split: configs.Fraction = 0.0
+    """Share of the training rows that fit will set aside."""
+    epochs: configs.Count | None = None
+    """Epochs that it will be trained for."""
+    batch_size: configs.Count | None = None
+    """Rows of one update."""
+    ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
+    """Rules to leave out, such as D3."""
+    strict: bool = False
+    """Count warnings as errors."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
+
+
+_OF_FIT = ("epochs", "batch_size", "validation_split")
+
+
+def check(arguments: Check) -> None:
+    """Print all findings; end with exit code 2 where there are errors."""
+    if arguments.model in catalog.recipe_names():
+        findings = _check_recipe(arguments)
+    else:
+        findings = _check_script(arguments)
+    for finding in findings:
+        print(f"{finding.level} {finding.id}: received {finding.received}")
+        print(f"  expected: {finding.expected}\n  fix: {finding.fix}")
+    for note in findings.notes:
+        print(f"note: {note}")
+    print(findings.summary)
+    if findings.errors:
+        sys.exit(2)
+
+
+def _check_recipe(arguments: Check) -> Findings:
+    """Check a recipe with its own data and default settings; its test part stays closed."""
+    if arguments.data:
+        raise InputError("--data: a recipe is checked with its own data; leave it out")
+    _refuse_without_data(arguments, "a recipe is checked with its own data; leave it out")
+    from keras_recipes import callbacks, checks, recipe as contract, training
+    from keras_recipes.features import tables
+
+    recipe = catalog.load(arguments.model)
+    config = recipe.Config()
+    splits = contract.load_data(recipe, config)
+    config = config.for_rows(len(splits.train))
+    model = training.prepare(recipe, config, splits)
+    (x, y), validation = (
+        (tables.as_inputs(model, part.x), part.y) for part in (splits.train, splits.validation)
+    )
+    return checks.check(
+        model,
+        x,
+        y,
+        validation,
+        ignore=(*arguments.ignore, *contract.ignored_checks(recipe)),
+        strict=arguments.strict,
+        epochs=arguments.epochs or config.epochs,
+        batch_size=arguments.batch_size or config.batch_size,
+        callbacks=callbacks.make(contract.problem(recipe, config, splits), config),
+    )
+
+
+def _check_script(arguments: Check) -> Findings:
+    path, function = scripts.split(arguments.model)
+    _refuse_without_data(arguments)
+    module, fit = scripts.run(path, as_main=not function and not arguments.data)
+    from keras_recipes import checks
+
+    program = path.read_text(encoding="utf-8")
+    wanted = {"ignore": arguments.ignore, "strict": arguments.strict, "program": program}
+    settings = {name: getattr(arguments, name) for name in _OF_FIT if getattr(arguments, name)}
+    given = fit
+    if not fit or function or arguments.data:
+        given = scripts.find(module, function, path, fit)
+    if arguments.data:
+        model = given["model"]
+        files = (arguments.data, arguments.validation, arguments.test)
+        (x, y), validation, test = (_part(file, model, arguments) for file in files)
+        given = {"model": model, "x": x, "y": y, "validation_data": validation, "test_data": test}
+    elif "x" in given:
+        print(f"note: {path.name} was run up to its first fit, which was not begun")
+    return checks.check(**({"x": None} | given | settings), **wanted)
+
+
+def _refuse_without_data(arguments: Check, because: str = "expected --data as well") -> None:
+    """Refuse flags about a table that is not there.
+
+    Raises:
+        InputError: If there is one.
+    """
+    for name in ("target", "features", "validation", "test"):
+        if getattr(arguments, name) and not arguments.data:
+            raise InputError(f"--{name}: {because}")
+
+
+def _part(path: pathlib.Path | None, model: keras.Model, arguments: Check) -> tuple | None:
+    """Read one part of the data as the model takes it; None where no file is given."""
+    if path is None:
+        return None
+    x, y = _read(path, arguments)
+    return _for_inputs(model, x), _for_outputs(model, y)
+
+
+def _read(path: pathlib.Path, arguments: Check) -> tuple:
+    """Read the rows of a file as (x, y)."""
+    import numpy as np
+
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, expected a .csv table, or an .npz file with x and y")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays["x"], arrays["y"]
+        table = _read_table(path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no UTF-8 text ({error}); save the table as UTF-8") from error
+    except Exception as error:  # NumPy and pandas have many; whatever it is, it is about the file
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: cannot be read ({reason}); give a .csv table, or an .npz file with x and y"
+        ) from error
+    return _divide(table, path, arguments)
+
+
+def _divide(table: pd.DataFrame, path: pathlib.Path, arguments: Check) -> tuple:
+    """Take the columns of a table apart into (x, y)."""
+    there = _show_columns(table)
+    if not arguments.target:
+        raise InputError(f"--target: which of {there} to predict")
+    for flag in ("target", "features"):
+        names = getattr(arguments, flag)
+        if len({*names}) < len(names):
+            raise InputError(f"--{flag}: received {' '.join(names)}, expected each name once")
+    wanted = [*arguments.target, *arguments.features]
+    if missing := [name for name in wanted if name not in table.columns]:
+        raise InputError(f"{path}: no column {missing[0]!r}; there is {there}")
+    y = table[list(arguments.target)]
+    x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
+    return x, y
+
+
+def _show_columns(table: pd.DataFrame) -> str:
+    """Name the first columns of a table, and say so where they look like a row of it."""
+    import pandas as pd
+
+    names = [str(name) if len(str(name)) < 40 else f"{str(name)[:40]}…" for name in table.columns]
+    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().mean()
+    header = " (numbers: the file has no header line, which names the columns)"
+    return shown + (header if numbers >= 0.5 else "")
+
+
+def _read_table(path: pathlib.Path) -> pd.DataFrame:
+    """Read a table whatever parts its columns, without the row numbers that pandas writes."""
+    import pandas as pd
+
+    table = pd.read_csv(path)
+    for sign in ";\t|":
+        if table.shape[1] == 1 and sign in table.columns[0]:
+            table = pd.read_csv(path, sep=sign)
+    first = table.columns[0]
+    if first == "Unnamed: 0" and table[first].equals(pd.Series(range(len(table)))):
+        print(f"note: {path.name}: the first column holds row numbers and is left out")
+        return table.drop(columns=first)
+    return table
+
+
+def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
+    """Return targets as the model takes them: an array, or one for each of several outputs."""
+    if not hasattr(y, "columns"):
+        return y
+    names = list(getattr(model, "output_names", None) or [])
+    if isinstance(model.loss, list | tuple) and len(model.loss) == len(names):
+        names = [name for name, loss in zip(names, model.loss, strict=True) if loss is not None]
+    if len(names) > 1 and len(names) == y.shape[1]:
+        if isinstance(model.output, dict):
+            names = sorted(model.output)
+        # By name, and those of other names in the order of the outputs.
+        others = iter([name for name in y.columns if name not in names])
+        return {name: y[name if name in y.columns else next(others)].to_numpy() for name in names}
+    return (y.iloc[:, 0] if y.shape[1] == 1 else y).to_numpy()
+
+
+def _for_inputs(model: keras.Model, x) -> object:
+    """Return a table column by column to a model with an input for each."""
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or []]
+    if not hasattr(x, "columns"):
+        return x
+    if len(names) > 1 and set(names) <= set(x.columns):
+        return {name: _as_text(x[[name]]) if _is_text(x[[name]]) else x[[name]] for name in names}
+    return _as_text(x) if _is_text(x) and _takes_text(model) else x
+
+
+def _takes_text(model: keras.Model) -> bool:
+    inputs = getattr(model, "inputs", None) or []
+    kinds = {type(layer).__name__ for layer in model.layers}
+    by_layers = bool(kinds & {"TextVectorization", "StringLookup", "Hashing"})
+    return any(tensor.dtype == "string" for tensor in inputs) or (not inputs and by_layers)
+
+
+def _is_text(x: pd.DataFrame) -> bool:
+    from keras_recipes.checks.inspect import reading
+
+    return reading.is_text(x)
+
+
+def _as_text(x: pd.DataFrame) -> object:
+    """Return text columns as Keras takes them: one as an array, several as a tensor."""
+    import tensorflow as tf
+
+    x = x.fillna("").astype(str)
+    return (
+        x.iloc[:, 0].to_numpy(dtype=object) if x.shape[1] == 1 else tf.constant(x.values.tolist())
+    )

@@ -1,0 +1,334 @@
+"""The command `copy`: make a recipe a project of your own."""
+
+from __future__ import annotations
+
+import dataclasses
+import keyword
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+from typing import Annotated
+
+import tyro
+
+import keras_recipes
+from keras_recipes import catalog, configs
+from keras_recipes.console import files
+from keras_recipes.errors import InputError, RunError
+
+PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
+VENDOR = "vendor"
+LONGEST_NAME = 30  # characters
+NOT_FOR_COPIES = ("hatchling", "ruff", "pyright", "nbclient", "ipykernel", "pytest-xdist")
+README = """\
+# {name}
+
+{title}
+
+Problem: {problem}
+Data: {data}
+
+Begun from the recipe `{recipe}` of the Keras recipes, version {version}, whose result there was:
+{result}.
+
+```bash
+python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
+python -m recipes.{name}                                  # train; --help lists the settings
+python -m tuning {name} --tuner random --trials 30        # search for better settings
+python -m recipes predict runs/{name}-1 {new}          # predict new inputs
+python -m recipes export runs/{name}-1 models/{name}/1    # for TensorFlow Serving
+python -m recipes check {name}                            # look for mistakes before training
+python -m pytest                                          # the contract that every recipe keeps
+```
+
+On Windows, activate the environment by `.venv\\Scripts\\activate`.
+
+| to change | edit |
+|---|---|
+| the data | `load_data` in `recipes/{name}.py`, and the file in `datasets` that it calls |
+| what the outputs mean | `PROBLEM` in `recipes/{name}.py`: output layer, loss and metrics follow |
+| the network and its settings | `build_model` and `Config` in `recipes/{name}.py` |
+| what a search may try | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
+
+The library is the wheel in `{vendor}`, with the versions it was tested with. In the collection,
+`python -m recipes copy --update FOLDER` puts a newer one there and touches nothing else.
+"""
+REQUIREMENTS = f"-r {VENDOR}/requirements.txt\n"
+GITIGNORE = "__pycache__/\n.venv/\nruns/\nsearches/\n"
+TEST = '''\
+"""The contract that every recipe keeps; a message says what to change where one breaks it."""
+
+from keras_recipes import testing
+from recipes import {name}
+
+
+@testing.parametrize_with_checks({name})
+def test_recipe(check):
+    check()
+'''
+WORKFLOW = """\
+name: tests
+on: [push, pull_request]
+jobs:
+  tests:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.11"
+          cache: pip
+      - run: pip install -r requirements.txt
+      - run: python -m pytest
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Copy(configs.TableOptions):
+    """Make a recipe a project of your own, which needs this repository no longer."""
+
+    _: dataclasses.KW_ONLY
+    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
+    """Name of a recipe; `python -m recipes` lists them."""
+    folder: Annotated[
+        pathlib.Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")
+    ] = None
+    """New or empty folder for the project; with --minimal, a new .py file."""
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Name of the recipe in the project; by default the name of the folder."""
+    minimal: bool = False
+    """Write one file of plain Keras instead: the hand-written program for this kind of problem."""
+    update: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="PROJECT")] = None
+    """Replace the library in a copied project by this version, and change nothing else."""
+    csv: Annotated[pathlib.Path | None, tyro.conf.arg(name="data", metavar="FILE")] = None
+    """Your table, for tabular: it is copied beside the recipe, and Config reads it by default. The
+    flags below describe its columns."""
+
+
+def copy(arguments: Copy) -> None:
+    """Copy a recipe, or update a copy, and print what to do next.
+
+    Raises:
+        InputError: If recipe, folder, name or table cannot serve.
+        RunError: If the disk is full.
+    """
+    if arguments.update is not None:
+        if arguments.recipe:
+            raise InputError("--update: expected the project alone, without RECIPE and FOLDER")
+        print(update(arguments.update.expanduser()))
+        return
+    if not arguments.recipe or arguments.folder is None:
+        raise InputError("expected RECIPE and FOLDER: python -m recipes copy fmnist ../my_project")
+    if arguments.recipe not in catalog.recipe_names():
+        raise InputError(catalog.describe_unknown(arguments.recipe))
+    if arguments.told() and (arguments.minimal or arguments.csv is None):
+        raise InputError(
+            "--data FILE and the flags for its columns go together, and not with --minimal"
+        )
+    folder = arguments.folder.expanduser()
+    if arguments.minimal:
+        print(copy_plain(arguments.recipe, folder))
+        return
+    name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
+    contents = project(arguments.recipe, name, arguments)
+    if arguments.csv is not None:
+        contents[f"recipes/{arguments.csv.name}"] = _read_table(arguments.csv)
+    with files.filled_folder(folder) as partial:
+        for path, content in contents.items():
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            (partial / path).write_bytes(content)
+        _write_library(partial / VENDOR)
+    print(f"{len(contents) + 2} files in {folder}. Next:\n  cd {folder}")
+    if arguments.csv is not None:
+        print(f"  # recipes/{arguments.csv.name} is your table; .gitignore keeps it out of git")
+    print("  python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt")
+    print(f"  python -m recipes.{name}")
+
+
+def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, bytes]:
+    """Return the content of every file of a project but the library, by its path in the project.
+
+    Args:
+        recipe: Name of a recipe here.
+        name: Of the recipe in the project.
+        table: The user's table with what is known of its columns, or one without csv.
+    """
+    root = catalog.folder().parent
+    source = _renamed((root / "recipes" / f"{recipe}.py").read_text(encoding="utf-8"), recipe, name)
+    ignored = GITIGNORE
+    if table.csv is not None:
+        source = _with_table(source, recipe, table)
+        ignored += f"recipes/{table.csv.name}\n"
+    entry = catalog.read(recipe)
+    readme = README.format(
+        name=name,
+        recipe=recipe,
+        title=entry.title,
+        problem=entry.problem,
+        data=entry.data,
+        result=entry.result,
+        version=keras_recipes.__version__,
+        new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
+        vendor=VENDOR,
+    )
+    licence = root / "LICENSE"
+    texts = {
+        "README.md": readme,
+        ".gitignore": ignored,
+        "requirements.txt": REQUIREMENTS,
+        ".github/workflows/tests.yml": WORKFLOW,
+        "recipes/__init__.py": (root / "recipes/__init__.py").read_text(encoding="utf-8"),
+        "recipes/__main__.py": (root / "recipes/__main__.py").read_text(encoding="utf-8"),
+        f"recipes/{name}.py": source,
+        "tests/test_recipe.py": TEST.format(name=name),
+        **({"LICENSE": licence.read_text(encoding="utf-8")} if licence.is_file() else {}),
+    }
+    for path in _data_sets(root / "recipes" / f"{recipe}.py"):
+        texts[f"datasets/{path.name}"] = path.read_text(encoding="utf-8")
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def _data_sets(path: pathlib.Path) -> set[pathlib.Path]:
+    """Return the files in `datasets` that a file imports, and those that they import."""
+    found = set()
+    for line in re.findall(r"^from datasets import (.+)$", path.read_text("utf-8"), re.MULTILINE):
+        for name in line.split(","):
+            file = catalog.folder().parent / "datasets" / f"{name.strip()}.py"
+            found |= {file} | _data_sets(file)
+    return found
+
+
+def _renamed(source: str, recipe: str, name: str) -> str:
+    """Rename a recipe in its own source: its commands and its model."""
+    source = re.sub(rf"(python -m (?:recipes\.|tuning )){recipe}\b", rf"\g<1>{name}", source)
+    source = source.replace(f'name="{recipe}"', f'name="{name}"')
+    source = re.sub(r"^Copy: .*\n", "", source, flags=re.MULTILINE, count=1)
+    return re.sub(
+        r"^Result: (.*)$", rf"Result: none yet; {recipe}: \1", source, flags=re.MULTILINE, count=1
+    )
+
+
+def _with_table(source: str, recipe: str, table: configs.TableOptions) -> str:
+    """Make the user's table and the flags for its columns the defaults of a recipe's Config."""
+    head = re.search(
+        r'^class Config\(configs\.TableConfig\):\n    """.*"""\n\n', source, re.MULTILINE
+    )
+    if head is None:
+        raise InputError(f"--data: {recipe} has data of its own; tabular takes a table of yours")
+    told = {name: value for name, value in table.told().items() if name != "csv"}
+    lines = [
+        f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({table.csv.name!r})\n"
+    ]
+    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items()]
+    source = source[: head.end()] + "".join(lines) + source[head.end() :]
+    source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
+    return re.sub(r" (?:--csv )?data\.csv --target price", "", source)
+
+
+def _read_table(path: pathlib.Path) -> bytes:
+    try:
+        return path.expanduser().read_bytes()
+    except OSError as error:
+        raise InputError(f"--data {path}: cannot be read ({error.strerror})") from error
+
+
+def _check_name(name: str, is_given: bool) -> str:
+    """Return the name of the recipe in the project, or raise if it cannot be that of a module."""
+    standard = name in sys.stdlib_module_names or name in ("compare", "keras", "tensorflow")
+    if re.fullmatch(rf"[a-z][a-z0-9_]{{,{LONGEST_NAME - 1}}}", name) and not (
+        keyword.iskeyword(name) or standard or name in ("lessons", "plain", "results")
+    ):
+        return name
+    advice = "give another" if is_given else "give one by --name, such as --name my_project"
+    raise InputError(
+        f"the recipe's name: received {name!r}, expected at most {LONGEST_NAME} characters a-z, "
+        f"0-9 and _ that start with a letter and name no module of Python; {advice}"
+    )
+
+
+def copy_plain(recipe: str, path: pathlib.Path) -> str:
+    """Copy the hand-written file for a recipe's kind of problem.
+
+    Args:
+        recipe: Name of a recipe.
+        path: New file, or a folder for it.
+
+    Returns:
+        What to run, for the user.
+    """
+    folder = catalog.folder() / PLAIN
+    kinds = {catalog.read(f"{PLAIN}/{p.stem}").problem: p for p in sorted(folder.glob("[!_]*.py"))}
+    problem = catalog.read(recipe).problem
+    if problem not in kinds:
+        raise InputError(
+            f"--minimal: {recipe} is {problem}; expected a recipe whose kind of problem is fixed, "
+            f"or take one of {', '.join(p.name for p in kinds.values())} in {folder}"
+        )
+    path = path / f"{kinds[problem].stem}.py" if path.suffix != ".py" else path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.check_new_file("FOLDER", path)
+    files.write_text(path, kinds[problem].read_text(encoding="utf-8"))
+    return (
+        f"wrote {path}, which needs Keras, scikit-learn and nothing of ours. Next:\n  python {path}"
+    )
+
+
+def update(project_folder: pathlib.Path) -> str:
+    """Replace the library in a copied project by this one.
+
+    Args:
+        project_folder: That `python -m recipes copy` wrote.
+
+    Returns:
+        What was replaced by what, for the user.
+    """
+    vendor = project_folder / VENDOR
+    before = sorted(path.name for path in vendor.glob("keras_recipes-*.whl"))
+    if not before:
+        raise InputError(
+            f"--update {project_folder}: no {VENDOR}/keras_recipes-*.whl; expected a project that "
+            "`python -m recipes copy` wrote"
+        )
+    with tempfile.TemporaryDirectory(dir=project_folder) as folder:
+        partial = pathlib.Path(folder) / VENDOR
+        wheel = _write_library(partial)
+        for path in partial.iterdir():
+            shutil.move(path, vendor / path.name)
+    for name in before:
+        if name != wheel:
+            (vendor / name).unlink()
+    return (
+        f"{vendor}: {', '.join(before)} replaced by {wheel}. Next: pip install -r requirements.txt"
+    )
+
+
+def _write_library(vendor: pathlib.Path) -> str:
+    """Write the library's wheel and its requirements into a folder; return the wheel's name."""
+    root = pathlib.Path(keras_recipes.__file__).resolve().parents[1]
+    vendor.mkdir(parents=True, exist_ok=True)
+    if (root / "pyproject.toml").is_file():
+        pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins = [pin for pin in pins if pin and not pin.startswith(("#", "-", *NOT_FOR_COPIES))]
+        wheel = _build_wheel(root, vendor)
+        text = "\n".join([f"{VENDOR}/{wheel}", *pins])
+        files.write_text(vendor / "requirements.txt", text + "\n")
+        return wheel
+    there = catalog.folder().parent / VENDOR  # this is a copy itself
+    for path in (*there.glob("keras_recipes-*.whl"), there / "requirements.txt"):
+        shutil.copy(path, vendor)
+    return next(vendor.glob("*.whl")).name
+
+
+def _build_wheel(root: pathlib.Path, folder: pathlib.Path) -> str:
+    """Build the wheel of the library from its source, without network; return its name."""
+    try:
+        from hatchling.builders import wheel
+    except ImportError as error:
+        raise InputError("copy: hatchling is not installed; run pip install hatchling") from error
+    try:
+        (built,) = wheel.WheelBuilder(str(root)).build(directory=str(folder), versions=["standard"])
+    except OSError as error:
+        raise RunError(f"{folder}: the wheel could not be built ({error})") from error
+    return pathlib.Path(built).name

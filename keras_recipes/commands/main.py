@@ -1,0 +1,64 @@
+"""`python -m recipes`: list, run, check, predict, export, and make a recipe your own project.
+
+Usage:
+  python -m recipes                                list every recipe
+  python -m recipes.NAME                           train a recipe; --help lists its settings
+  python -m recipes run FILE.py                    train a recipe in a file from anywhere
+  python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
+  python -m recipes export RUN_DIR FOLDER          write a run's model for TensorFlow Serving
+  python -m recipes check FILE.py:FUNCTION --data x.csv --target y
+                                                   name classic mistakes before training
+  python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
+                                                   make a recipe a project of your own, or one file
+  python -m recipes copy --update PROJECT          put this version of the library into a copy
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+
+from keras_recipes import catalog
+from keras_recipes.commands import check, copy, export, predict, run
+from keras_recipes.console import command_line
+from keras_recipes.errors import InputError
+
+COMMANDS = {
+    "check": (check.Check, check.check),
+    "predict": (predict.Predict, predict.predict),
+    "export": (export.Export, export.export),
+    "copy": (copy.Copy, copy.copy),
+}
+RUN = "run"
+
+
+def main() -> None:
+    """List the recipes, or run the command that is named first."""
+    with command_line.errors_as_lines():
+        arguments = sys.argv[1:]
+        if not arguments:
+            catalog.print_catalog()
+        elif arguments[0] in ("-h", "--help"):
+            print((__doc__ or f"commands: {', '.join((RUN, *COMMANDS))}").strip())
+        elif arguments[0] == RUN:
+            run.run_named(arguments[1:])
+        elif arguments[0] not in COMMANDS:
+            raise InputError(_describe_unknown(arguments[0]))
+        else:
+            kind, command = COMMANDS[arguments[0]]
+            prog = f"python -m recipes {arguments[0]}"
+            command(*command_line.parse(prog, kind.__doc__, arguments[1:], arguments=kind))
+
+
+def _describe_unknown(command: str) -> str:
+    if command in catalog.recipe_names():
+        return f"{command} is a recipe, not a command; python -m recipes.{command} runs it"
+    names = (RUN, *COMMANDS)
+    programs = {name: f"recipes.{name}" for name in catalog.recipe_names()}
+    programs |= {name: f"recipes {name}" for name in names}
+    near = difflib.get_close_matches(command, programs, n=1)
+    meant = f"did you mean python -m {programs[near[0]]}? Expected" if near else "expected"
+    return (
+        f"unknown command {command!r}, {meant} one of {', '.join(names)}; `python -m recipes` "
+        "alone lists the recipes, and `python -m recipes.NAME` runs one"
+    )

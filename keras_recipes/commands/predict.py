@@ -1,0 +1,43 @@
+"""The command `predict`: predict new inputs with a saved run."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Annotated
+
+import tyro
+
+from keras_recipes.console import files, startup
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Predict new inputs with a saved run: class names and probabilities, or values."""
+
+    run_dir: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    """Folder that a recipe wrote."""
+    input: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    """A .csv table, a .npy array, a .png image or a folder of .png images."""
+    out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None
+    """CSV file to write, a new one; printed where not given."""
+
+
+def predict(arguments: Predict) -> None:
+    """Predict and print, or write to a file."""
+    if arguments.out is not None:
+        files.check_new_file("-o", arguments.out)
+    startup.load_tensorflow()
+    from keras_recipes.runs import predict as predictions
+
+    table = predictions.predict(arguments.run_dir, arguments.input)
+    if arguments.out is None:
+        print(table.to_csv(index=False, float_format=_figure), end="")
+        return
+    files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
+    print(f"{len(table)} predictions in {arguments.out}")
+
+
+def _figure(value: float) -> str:
+    """Write six digits, and those beyond that stand before the point."""
+    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"

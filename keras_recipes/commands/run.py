@@ -1,0 +1,61 @@
+"""Train a recipe from the command line: `python -m recipes.NAME`, or `run FILE.py`."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import types
+
+from keras_recipes import catalog, configs
+from keras_recipes.console import command_line, startup
+from keras_recipes.errors import InputError
+
+
+def main(recipe: types.ModuleType) -> None:
+    """Run a recipe as a program: parse the flags, train, print the result.
+
+    Args:
+        recipe: The recipe's module, `sys.modules[__name__]` where it calls this.
+    """
+    with command_line.errors_as_lines():
+        _train(recipe, f"python -m recipes.{pathlib.Path(recipe.__file__).stem}", sys.argv[1:])
+
+
+def run_named(arguments: list[str]) -> None:
+    """Train the recipe that the first argument names, or whose file it is.
+
+    Args:
+        arguments: Name or path, then the recipe's flags.
+
+    Raises:
+        InputError: If there is no such recipe, or a flag is wrong.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        raise InputError(
+            "run: expected a recipe's file: python -m recipes run path/to/my_recipe.py"
+        )
+    startup.load_tensorflow()  # the file may use Keras while it is imported
+    recipe = catalog.load(catalog.refer(arguments[0]))
+    _train(recipe, f"python -m recipes run {arguments[0]}", arguments[1:])
+
+
+def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
+    title = (recipe.__doc__ or "").partition("\n")[0]
+    if positional := recipe.Config.POSITIONAL:
+        flag = command_line.flag(positional)
+        title += f" A first argument without a flag is {flag}."
+        if arguments and not arguments[0].startswith("-"):
+            arguments.insert(0, flag)
+    config, options = command_line.parse(
+        prog, title, arguments, recipe=recipe.Config, run=configs.RunOptions
+    )
+    if not options.quiet:
+        name = pathlib.Path(recipe.__file__).stem
+        print(f"{name}: loading TensorFlow and the data", flush=True)
+    startup.load_tensorflow()  # only after the flags
+    from keras_recipes import checks, recipe as contract
+    from keras_recipes.runs import run as runs, summary
+
+    check = checks.PreFlight(contract.ignored_checks(recipe), options.strict, with_test=True)
+    run = runs.run(recipe, config, options, check)
+    summary.print_run(run.problem, run.metrics)

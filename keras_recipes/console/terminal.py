@@ -1,0 +1,86 @@
+"""What a program writes to: a terminal, a file or a pipe, of any width and encoding."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import rich.console
+from rich.measure import Measurement
+from rich.table import Table
+
+MANY_COLUMNS = 10_000
+# What the programs print beyond ASCII, for an output that cannot take it.
+_SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
+
+
+class Console(rich.console.Console):
+    """Rich's console, which leaves it to the program what happens when its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError that is being handled; Rich would exit with 1 here."""
+        raise
+
+
+def write_what_it_can() -> None:
+    """Replace characters that the output's encoding lacks (ASCII, cp1252) by a spelling."""
+    codecs.register_error("spelled", _spell)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="spelled")
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_SPELLED.get(character, "?") for character in text), error.end
+
+
+@contextlib.contextmanager
+def unwrapped() -> Iterator[None]:
+    """Keep words and lines whole in text that a library fits to the terminal's width."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(MANY_COLUMNS)
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
+def is_watched() -> bool:
+    """Return whether a person looks at the output: only then can a progress bar be drawn."""
+    return sys.stdout.isatty()
+
+
+def forget_output() -> None:
+    """Write to nowhere from now on: the reader has gone, and Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_if_read(line: str) -> None:
+    """Print a line, or nothing from now on where the reader has gone: there is work to be kept."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        forget_output()
+
+
+def print_table(table: Table) -> None:
+    """Print a table, wider than the terminal rather than with numbers cut off.
+
+    Args:
+        table: With its columns of numbers to the right.
+    """
+    console = Console()
+    for column in table.columns:
+        if column.justify == "right":
+            column.min_width = max(map(len, column.cells), default=0)
+    wide = console.options.update(max_width=1000)
+    console.width = max(console.width, Measurement.get(console, wide, table).minimum)
+    console.print(table)

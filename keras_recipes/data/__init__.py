@@ -1,0 +1,1 @@
+"""Rows without Keras: splits, sources, readers of files and synthetic data."""

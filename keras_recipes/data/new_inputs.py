@@ -1,0 +1,294 @@
+"""New inputs for a trained model, from a CSV table, a .npy array or .png images."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import logging
+import pathlib
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from keras_recipes.data import own_table
+from keras_recipes.errors import InputError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a model was trained on; stands in a run's schema.json.
+
+    Attributes:
+        shape: Of one input.
+        columns: Names of a table's columns, in the model's order; empty for arrays.
+        minimum: Smallest number in the training part; None for a table, whose columns differ.
+        maximum: Largest number in the training part; None for a table.
+        whole: Whether its numbers were integers, as the pixels of a file are.
+        table: Of a user's table, what was made of its file's columns; None for other inputs.
+    """
+
+    shape: tuple[int, ...]
+    columns: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    table: dict | None = None
+
+    @classmethod
+    def of(cls, x: np.ndarray | pd.DataFrame, source: object = None) -> Inputs:
+        """Describe training inputs, shape (rows, ...), and the source of a user's table."""
+        if isinstance(x, pd.DataFrame):
+            table = dataclasses.asdict(source) if isinstance(source, own_table.Source) else None
+            return cls((x.shape[1],), tuple(x.columns), table=table)
+        return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
+
+    @classmethod
+    def from_json(cls, values: dict) -> Inputs:
+        """Put together again what `dataclasses.asdict` took apart.
+
+        Raises:
+            ValueError, TypeError, KeyError: If these are not such values.
+        """
+        shape, columns = tuple(values["shape"]), tuple(values["columns"])
+        made = cls(**{**values, "shape": shape, "columns": columns})
+        if not shape or any(not isinstance(size, int) or size < 1 for size in shape):
+            raise ValueError(f"inputs cannot have the shape {values['shape']}")
+        if columns and shape != (len(columns),):
+            raise ValueError(f"{len(columns)} columns do not make the shape {shape}")
+        if not columns and not made.minimum <= made.maximum:
+            raise ValueError(f"inputs cannot lie between {made.minimum} and {made.maximum}")
+        return made
+
+    def example(self) -> np.ndarray | pd.DataFrame:
+        """Return one row of what the model takes, with nothing in it."""
+        zeros = np.zeros((1, *self.shape), "float32")
+        if self.table is None:
+            return zeros
+        kinds = {column["name"]: column["kind"] for column in self.table["columns"]}
+        empty = {name: [""] if kinds.get(name) == "category" else [0.0] for name in self.columns}
+        return pd.DataFrame(empty)
+
+
+def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame]:
+    """Read a file, or a folder of images.
+
+    Args:
+        path: A .csv whose first line names the columns that the model was trained on, in any order
+            and with spaces or underscores, others being passed over; a .npy array of one or several
+            inputs; a .png image; or a folder of them.
+        inputs: What the model takes.
+
+    Returns:
+        What names each input, in a column `input` its number, counted from 1, or its file, and in
+        others what stood in a table's identifiers; and the inputs, shape (rows, ...).
+
+    Raises:
+        InputError: If the file does not fit; the message says where.
+    """
+    kind = path.suffix.lower()
+    is_image = len(inputs.shape) > 1
+    if inputs.table is not None:
+        return _read_own_table(path, inputs.table)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if is_image and (path.is_dir() or kind == ".png"):
+        names, x = _read_images(path, inputs)
+        return pd.DataFrame({"input": names}), x
+    if path.is_file() and kind == ".npy":
+        x = _read_array(path, inputs)
+    elif path.is_file() and kind == ".csv" and inputs.columns:
+        x = _read_table(path, inputs.columns)
+    else:
+        takes = "a table" if inputs.columns else "images" if is_image else "arrays"
+        forms = {"a table": ".csv or .npy file", "images": ".png, a folder of .png files or a .npy"}
+        raise InputError(f"{path}: this model takes {takes}; give a {forms.get(takes, '.npy')}")
+    return _numbered(x), x
+
+
+def _numbered(x: np.ndarray | pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({"input": range(1, len(x) + 1)})
+
+
+def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table as that of the training was read; say what of it is passed over."""
+    rows = own_table.read_rows(path, table)
+    if unknown := [name for name in rows.passed_over if name not in table["names"]]:
+        _log.warning(
+            "%s: columns that were not there in training are passed over: %s", path, _some(unknown)
+        )
+    identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
+    return _numbered(rows.x).join(identifiers), rows.x
+
+
+def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:
+    """Read the columns, float32 of shape (rows, columns)."""
+    lines = _read_lines(path)
+    if not lines:
+        raise InputError(f"{path}: the file is empty")
+    header = _as_trained([name.strip() for name in lines[0][1]], columns)
+    _check_header(path, header, columns)
+    if len(lines) == 1:
+        raise InputError(f"{path}: a header and no rows; add a line for each input")
+    x = np.empty((len(lines) - 1, len(columns)), dtype="float32")
+    for row, (line, cells) in enumerate(lines[1:]):
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} values, the header has {len(header)}"
+            )
+        x[row] = _to_numbers([cells[header.index(name)] for name in columns])
+        if (bad := np.flatnonzero(~np.isfinite(x[row]))).size:
+            name = columns[bad[0]]
+            raise InputError(
+                f"{path}: column {name!r} holds {cells[header.index(name)]!r} in row {row + 1} "
+                f"(line {line}), expected a number"
+            )
+    return x
+
+
+def _read_lines(path: pathlib.Path) -> list[tuple[int, list[str]]]:
+    """Read each line that is not empty: its number and its values."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            return [(reader.line_num, cells) for cells in reader if any(cells)]
+    except UnicodeError as error:
+        raise InputError(f"{path}: not UTF-8 text; save it as a CSV file in UTF-8") from error
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a CSV table ({error})") from error
+
+
+def _as_trained(header: list[str], columns: tuple[str, ...]) -> list[str]:
+    """Return a column that is written in another way, `Mean radius`, the model's name for it."""
+    wanted = {_words(name): name for name in columns if name not in header}
+    return [name if name in columns else wanted.get(_words(name), name) for name in header]
+
+
+def _words(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name).casefold()
+
+
+def _check_header(path: pathlib.Path, header: list[str], columns: tuple[str, ...]) -> None:
+    missing = [name for name in columns if name not in header]
+    mark = next((mark for mark in (";", "\t") if mark in header[0]), None)
+    if mark and len(missing) == len(columns):
+        raise InputError(f"{path}: its values stand between {mark!r}; save it with commas")
+    if missing and np.isfinite(_to_numbers(header)).all():
+        raise InputError(
+            f"{path}: the first line holds numbers, expected the names of the columns: "
+            f"{_some(columns)} (all are in the run's schema.json)"
+        )
+    if missing:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(columns)} columns are missing: {_some(missing)}; "
+            f"the first line names {_some(header)}"
+        )
+    if twice := [name for name in columns if header.count(name) > 1]:
+        raise InputError(f"{path}: the column {twice[0]!r} is there twice; keep one")
+
+
+def _to_numbers(cells: list[str]) -> np.ndarray:
+    """Read cells as float32; NaN where one is no number, infinite where it is too large."""
+    words = {"true": "1", "false": "0"}
+    numbers = []
+    for cell in cells:
+        try:
+            numbers.append(float(words.get(cell.strip().lower(), cell)))
+        except ValueError:
+            numbers.append(float("nan"))
+    with np.errstate(over="ignore"):
+        return np.array(numbers).astype("float32")
+
+
+def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            x = np.load(file, allow_pickle=False)
+    except Exception as error:  # NumPy has many; whatever it is, it is about the file
+        reason = "it holds Python objects" if "Object arrays" in str(error) else error
+        if "pickled" in str(error):  # NumPy takes all that is no array for a pickle
+            reason = "no such array is in it; numpy.save writes one"
+        raise InputError(f"{path}: cannot be read as a .npy array ({reason})") from error
+    if not isinstance(x, np.ndarray):
+        raise InputError(f"{path}: an archive (.npz); save one array of it by numpy.save")
+    if x.shape == inputs.shape:
+        x = x[np.newaxis]
+    _check_array(path, x, inputs.shape)
+    if not inputs.columns:
+        _compare_range(path, x, inputs)
+    return x
+
+
+def _check_array(path: pathlib.Path, x: np.ndarray, shape: tuple[int, ...]) -> None:
+    if x.shape[1:] != shape or x.dtype.kind not in "biuf":
+        wanted = ", ".join(map(str, shape))
+        raise InputError(
+            f"{path}: received an array of shape {x.shape} and type {x.dtype}, "
+            f"expected numbers of shape (rows, {wanted}) or ({wanted})"
+        )
+    if not len(x):
+        raise InputError(f"{path}: an array of 0 rows; give one row for each input")
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(x.astype("float32"))  # what the model will see
+    if bad.any():
+        raise InputError(
+            f"{path}: {int(bad.sum())} missing, infinite or too large numbers, the first in row "
+            f"{np.argwhere(bad)[0][0] + 1}; fill them first"
+        )
+
+
+def _compare_range(path: pathlib.Path, x: np.ndarray, inputs: Inputs) -> None:
+    """Refuse images on another scale than those of the training, which the model scales itself."""
+    low, high = float(x.min()), float(x.max())
+    seen = (
+        f"{path}: values from {low:g} to {high:g}, where the model was trained on "
+        f"{inputs.minimum:g} to {inputs.maximum:g}"
+    )
+    divided = 0 < high <= 1 < inputs.maximum
+    if inputs.whole and (divided or low < inputs.minimum or high > 2 * inputs.maximum):
+        raise InputError(f"{seen}, and scales them itself; give them as they were before scaling")
+    if low < inputs.minimum or high > inputs.maximum:
+        _log.warning("%s; are they on the same scale?", seen)
+
+
+def _read_images(path: pathlib.Path, inputs: Inputs) -> tuple[list[str], np.ndarray]:
+    paths = [path]
+    if path.is_dir():
+        paths = sorted(file for file in path.iterdir() if file.suffix.lower() == ".png")
+    if not paths:
+        raise InputError(f"{path}: no .png file in this folder")
+    return [file.name for file in paths], np.stack([_read_image(file, inputs) for file in paths])
+
+
+def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
+    """Read a picture as numbers in the range of the training images."""
+    import PIL.Image
+
+    height, width, *channels = inputs.shape
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", PIL.Image.DecompressionBombWarning
+            )  # sizes are compared
+            image = PIL.Image.open(path)
+        with image:
+            if image.size != (width, height):
+                size = f"{image.size[0]}x{image.size[1]} pixels, expected {width}x{height}"
+                raise InputError(f"{path}: the image is {size}; resize it first")
+            if image.mode.startswith("I"):  # 16 bits, which `convert` would cut off at 255
+                shares = np.asarray(image, dtype="float32") / 65535
+            else:
+                mode = "RGB" if channels == [3] else "L"
+                shares = np.asarray(image.convert(mode), dtype="float32") / 255
+    except InputError:
+        raise
+    except Exception as error:  # Pillow has many; whatever it is, it is about the file
+        raise InputError(f"{path}: cannot be read as a PNG image ({error})") from error
+    return (inputs.minimum + shares * (inputs.maximum - inputs.minimum)).reshape(inputs.shape)
+
+
+def _some(names: list) -> str:
+    return ", ".join(map(str, names[:8])) + (", …" if len(names) > 8 else "")

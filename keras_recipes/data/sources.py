@@ -1,0 +1,208 @@
+"""Finding published sets: own folder, Keras's cache, system package, download."""
+
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_recipes.data import download, idx, npz, splits
+from keras_recipes.errors import InputError
+
+CHOICES = ("auto", "real", "builtin")
+_logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """A published set of images and the places where it may be found.
+
+    Args:
+        name: name of the set.
+        licence: its licence.
+        files: idx files: train images, train labels, test images, test labels.
+        archive: one file that holds the same as `files` and is downloaded instead; or None.
+        base_url: address that the download names are appended to.
+        cache_folder: where Keras keeps the downloads, below its home.
+        system_folder: where a system package puts the files; None if there is no package.
+        advice: ways to get the set, for errors.
+        validation_rows: number of train rows that become validation.
+    """
+
+    name: str
+    licence: str
+    files: tuple[idx.File, ...]
+    archive: npz.File | None
+    base_url: str
+    cache_folder: str
+    system_folder: Path | None
+    advice: str
+    validation_rows: int = 5_000
+
+    def read(self, folder: Path) -> tuple[splits.Part, splits.Part]:
+        """Read and verify the set.
+
+        Args:
+            folder: where the files are.
+
+        Returns:
+            Train and test: x uint8 (rows, 28, 28) in 0..255, y int32 (rows,) in 0..9.
+
+        Raises:
+            FileNotFoundError: a file is not there.
+            InputError: a file is not the published one, or cannot be read.
+        """
+        if self.archive and os.path.exists(folder / self.archive.name):
+            path = folder / self.archive.name
+            arrays = self.archive.parse(idx.read_bytes(path), str(path))
+            names = ("x_train", "y_train", "x_test", "y_test")
+            x_train, y_train, x_test, y_test = (arrays[name] for name in names)
+        else:
+            x_train, y_train, x_test, y_test = self._read_idx(folder)
+        train = splits.Part(x_train, y_train.astype(np.int32))
+        return train, splits.Part(x_test, y_test.astype(np.int32))
+
+    def divide(
+        self, found: tuple[splits.Part, splits.Part], source: splits.Source, seed: int
+    ) -> splits.Splits:
+        """Make splits of what `read` gave, the validation rows chosen by the seed."""
+        return splits.hold_out(*found, source, seed, self.validation_rows)
+
+    def _read_idx(self, folder: Path) -> list[np.ndarray]:
+        try:
+            return idx.read_folder(folder, self.files)
+        except FileNotFoundError as error:
+            if self.archive is None:
+                raise
+            raise FileNotFoundError(f"{error}, nor {self.archive.name}") from error
+
+
+def load(
+    published: Published,
+    data: str,
+    data_dir: str | os.PathLike | None,
+    seed: int,
+    built_in: Callable[[int], splits.Splits],
+) -> splits.Splits:
+    """Load the published set, or its stand-in.
+
+    Args:
+        published: the set.
+        data: "real" for the published set or an error, "builtin" for the stand-in without
+            looking, "auto" for the published set if it can be found, else the stand-in.
+        data_dir: folder to read from instead of searching; None to search.
+        seed: 0 or more; chooses the validation rows and the order of train.
+        built_in: makes the stand-in from the seed.
+
+    Returns:
+        Splits whose source tells what was loaded.
+
+    Raises:
+        InputError: the arguments make no sense, data_dir holds no whole set, or
+            "real" found none.
+    """
+    _check_choice(data, data_dir)
+    if data == "builtin":
+        return built_in(seed)
+    try:
+        found, origin = _find(published, data_dir)
+    except FileNotFoundError as error:
+        if data == "real":
+            raise InputError(str(error)) from error
+        _logger.info("%s", error)
+        return built_in(seed)
+    source = splits.Source(published.name, "real", origin, published.licence)
+    return published.divide(found, source, seed)
+
+
+def keras_home() -> Path:
+    """Folder of Keras's settings and cache, found as Keras finds it.
+
+    Returns:
+        $KERAS_HOME; else .keras in the home folder, or in /tmp where home cannot be written.
+    """
+    if os.environ.get("KERAS_HOME"):
+        return Path(os.environ["KERAS_HOME"]).expanduser()
+    home = os.path.expanduser("~")
+    return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
+
+
+def _check_choice(data: str, data_dir: str | os.PathLike | None) -> None:
+    if data not in CHOICES:
+        raise InputError(f"data must be one of {', '.join(CHOICES)}: received {data!r}.")
+    if data == "builtin" and data_dir is not None:
+        raise InputError(
+            f"data='builtin' reads no files, but data_dir={str(data_dir)!r} was given; "
+            f"leave one of them out."
+        )
+
+
+def _find(
+    published: Published, data_dir: str | os.PathLike | None
+) -> tuple[tuple[splits.Part, splits.Part], str]:
+    """Return (rows, origin) from data_dir, or from the first place that has the set."""
+    if data_dir is not None:
+        return _read_data_dir(published, Path(data_dir).expanduser()), "--data-dir"
+    tried = []
+    for origin, folder, remedy in _folders(published):
+        try:
+            return published.read(folder), origin
+        except FileNotFoundError as error:
+            tried.append(f"{origin} ({error})")
+        except InputError as error:
+            tried.append(f"{origin} ({error})")
+            _logger.warning("%s; %s.", error, remedy)
+    try:
+        return _download(published), "download"
+    except InputError as error:
+        tried.append(f"download ({error})")
+    raise FileNotFoundError(
+        f"no real {published.name} found; tried {'; '.join(tried)}. To get it: {published.advice}."
+    )
+
+
+def _folders(published: Published) -> list[tuple[str, Path, str]]:
+    """Places on this machine: (origin, folder, what to do about a broken file there)."""
+    cache = keras_home() / published.cache_folder
+    folders = [("Keras cache", cache, "passed over; it will be downloaded again when needed")]
+    if published.system_folder:
+        folders.append(("system package", published.system_folder, "reinstall the package"))
+    return folders
+
+
+def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Part, splits.Part]:
+    """Read the folder that was asked for: anything wrong there is an error."""
+    if not os.path.isdir(folder):
+        raise InputError(
+            f"data_dir must be a folder with the files of {published.name}: received {folder}, "
+            f"which is no folder. To get the files: {published.advice}."
+        )
+    try:
+        return published.read(folder)
+    except (FileNotFoundError, InputError) as error:
+        raise InputError(
+            f"{error}. Put the published files there or leave --data-dir out. "
+            f"To get them: {published.advice}."
+        ) from error
+
+
+def _download(published: Published) -> tuple[splits.Part, splits.Part]:
+    """Bring the files that Keras's cache lacks into it, then read it."""
+    folder = keras_home() / published.cache_folder
+    deadline = time.monotonic() + download.TOTAL_SECONDS
+    for file in (published.archive,) if published.archive else published.files:
+        path = folder / file.download_name
+        if not _is_whole(path, file):
+            download.fetch(published.base_url + file.download_name, path, file.parse, deadline)
+    return published.read(folder)
+
+
+def _is_whole(path: Path, file: idx.File | npz.File) -> bool:
+    try:
+        file.parse(path.read_bytes(), str(path))
+    except (OSError, InputError):
+        return False
+    return True

@@ -1,0 +1,322 @@
+"""Train, validation and test parts of a data set: seeded, stratified, folded."""
+
+import dataclasses
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from keras_recipes.errors import InputError
+
+if TYPE_CHECKING:  # pandas takes 0.3 s to import; sets of images do without it
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """Rows of a data set; the same position in x and y is the same row.
+
+    Args:
+        x: features, array (rows, ...) or table with one row per sample.
+        y: targets, array (rows,) or (rows, columns).
+
+    Raises:
+        InputError: y is no array, or x and y differ in their number of rows.
+    """
+
+    x: "np.ndarray | pd.DataFrame"
+    y: np.ndarray
+    _made: dict[Hashable, object] = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        if not isinstance(self.y, np.ndarray):  # a Series would pick rows by label, not position
+            raise InputError(
+                f"y must be a NumPy array: received {type(self.y).__name__}; call .to_numpy()."
+            )
+        if len(self.x) != len(self.y):
+            raise InputError(
+                f"x and y must have the same number of rows: received {len(self.x)} rows of x and "
+                f"{len(self.y)} of y; load both from the same file, without dropping rows of one."
+            )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def once(self, name: Hashable, make: "Callable[[], T]") -> "T":
+        """Return what was made of these rows before, or make it and keep it with them.
+
+        The trainings of a search have the same rows, and mostly encoders of the same settings.
+
+        Args:
+            name: What is made, with all that it depends on besides the rows.
+            make: makes it.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]  # type: ignore[return-value]
+
+    def take(self, rows: np.ndarray) -> "Part":
+        """Some of the rows, in the order asked for.
+
+        Args:
+            rows: int array of positions, 0..len(self) - 1.
+
+        Returns:
+            A part that holds copies; a table keeps its row labels.
+        """
+        x = self.x.iloc[rows] if hasattr(self.x, "iloc") else self.x[rows]
+        return Part(x, self.y[rows])
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where rows came from; what a run prints and records.
+
+    Args:
+        name: name of the data set, such as "Fashion-MNIST".
+        kind: "real" for published data, "built-in" for a stand-in.
+        origin: how the rows were found, in words, such as "Keras cache".
+        licence: licence of the data.
+    """
+
+    name: str
+    kind: Literal["real", "built-in"]
+    origin: str
+    licence: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits:
+    """The parts of one data set: learn on train, choose by validation, report on test once.
+
+    Args:
+        train: rows to fit on, and the only ones that statistics are taken from.
+        validation: rows for early stopping and tuning; None once merged into train.
+        test: rows for the one final measurement.
+        source: where the rows came from.
+        in_time: whether the rows of the parts, one after the other, stand in the order of time.
+    """
+
+    train: Part
+    validation: Part | None
+    test: Part
+    source: Source
+    in_time: bool = False
+
+    def map_labels(self, function: Callable[[np.ndarray], np.ndarray]) -> "Splits":
+        """Apply a function to the targets of every part, such as one-hot encoding.
+
+        Args:
+            function: takes y of a part, returns the new y with as many rows.
+
+        Returns:
+            Splits with the same x.
+        """
+
+        def mapped(part: Part | None) -> Part | None:
+            return None if part is None else Part(part.x, function(part.y))
+
+        return dataclasses.replace(
+            self,
+            train=mapped(self.train),
+            validation=mapped(self.validation),
+            test=mapped(self.test),
+        )
+
+    def merge_validation(self) -> "Splits":
+        """Put the validation rows into train, to refit once every choice is made.
+
+        Returns:
+            Splits whose validation is None.
+        """
+        return dataclasses.replace(self, train=_join(self.train, self.validation), validation=None)
+
+    def folds(
+        self, num_folds: int, seed: int, validation_fraction: float = 0.2
+    ) -> Iterator["Splits"]:
+        """Cross-validation over all rows: each row is in `test` exactly once.
+
+        Args:
+            num_folds: number of folds, 2..rows.
+            seed: 0 or more; the test folds depend on (y, num_folds, seed) only.
+            validation_fraction: share of the rows outside the test fold that become
+                validation, between 0 and 1.
+
+        Returns:
+            One Splits per fold, stratified where y holds classes.
+
+        Raises:
+            InputError: num_folds or validation_fraction is out of range, or the rows
+                follow one another in time.
+        """
+        _check_fraction("validation_fraction", validation_fraction)
+        if self.in_time:
+            raise InputError(
+                "rows in the order of time cannot be tested each by folds: the first would be "
+                "predicted from later ones; take one split, or no column of time."
+            )
+        every_row = _join(self.train, self.validation, self.test)
+        parts = _held_out_folds(every_row, num_folds, seed)
+        return (
+            hold_out(rest, test, self.source, seed, round(validation_fraction * len(rest)))
+            for rest, test in parts
+        )
+
+    def validation_folds(self, num_folds: int, seed: int) -> Iterator["Splits"]:
+        """Cross-validation without the test rows, for a search over hyperparameters.
+
+        Args:
+            num_folds: number of folds, 2..rows of train and validation.
+            seed: 0 or more; the folds depend on (y, num_folds, seed) only.
+
+        Returns:
+            One Splits per fold: each row of train and validation is in `validation` exactly
+            once; `test` is handed on untouched. Of rows in the order of time each fold validates
+            on the stretch that follows its training rows, and the first stretch is only learned
+            from.
+
+        Raises:
+            InputError: num_folds is out of range.
+        """
+        rows = _join(self.train, self.validation)
+        find = _folds_in_time if self.in_time else _held_out_folds
+        return (
+            dataclasses.replace(self, train=rest, validation=held_out)
+            for rest, held_out in find(rows, num_folds, seed)
+        )
+
+
+def split(
+    x: "np.ndarray | pd.DataFrame",
+    y: np.ndarray,
+    source: Source,
+    seed: int,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.2,
+) -> Splits:
+    """Shuffle rows into train, validation and test; stratified where y holds classes.
+
+    Args:
+        x: features, array (rows, ...) or table.
+        y: targets, (rows,) or (rows, columns). Integers and one-hot rows are classes.
+        source: where the rows came from.
+        seed: 0 or more; the same seed gives the same parts.
+        validation_fraction: share of all rows, between 0 and 1.
+        test_fraction: share of all rows, between 0 and 1.
+
+    Returns:
+        Splits that hold every row exactly once.
+
+    Raises:
+        InputError: a fraction is out of range, or a part would be empty.
+    """
+    _check_fraction("validation_fraction", validation_fraction)
+    _check_fraction("test_fraction", test_fraction)
+    generator = np.random.default_rng(seed)
+    rest, test = _set_aside(Part(x, y), round(test_fraction * len(y)), generator)
+    train, validation = _set_aside(rest, round(validation_fraction * len(y)), generator)
+    return Splits(train, validation, test, source)
+
+
+def hold_out(train: Part, test: Part, source: Source, seed: int, validation_rows: int) -> Splits:
+    """Take validation rows out of train, for a set that comes with its own test part.
+
+    Args:
+        train: rows to divide; stratified where y holds classes.
+        test: rows that stay as they are, in their order.
+        source: where the rows came from.
+        seed: 0 or more; the same seed gives the same parts.
+        validation_rows: number of rows to take, 1..len(train) - 1.
+
+    Returns:
+        Splits with train and validation shuffled.
+
+    Raises:
+        InputError: validation_rows is out of range.
+    """
+    rest, validation = _set_aside(train, validation_rows, np.random.default_rng(seed))
+    return Splits(rest, validation, test, source)
+
+
+def _set_aside(part: Part, num_rows: int, generator: np.random.Generator) -> tuple[Part, Part]:
+    """Shuffle the rows of a part and set num_rows of them aside."""
+    if not 0 < num_rows < len(part):
+        raise InputError(
+            f"a part to set aside needs at least 1 row and must leave at least 1: received "
+            f"{num_rows} of {len(part)} rows; change the fraction or bring more rows."
+        )
+    order = _spread(part.y, generator)
+    # The middles of num_rows equal stretches: a class gets its share of them, give or take one.
+    chosen = ((np.arange(num_rows) + 0.5) * len(part) / num_rows).astype(int)
+    is_chosen = np.zeros(len(part), dtype=bool)
+    is_chosen[order[chosen]] = True
+    shuffled = generator.permutation(len(part))
+    return part.take(shuffled[~is_chosen[shuffled]]), part.take(shuffled[is_chosen[shuffled]])
+
+
+def _held_out_folds(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
+    """Check at once, then give (the rest, the fold) for each fold."""
+    _check_folds(num_folds, len(part))
+    generator = np.random.default_rng(seed)
+    fold = np.empty(len(part), dtype=int)
+    fold[_spread(part.y, generator)] = np.arange(len(part)) % num_folds  # dealt out like cards
+    shuffled = generator.permutation(len(part))
+    fold = fold[shuffled]
+    return (
+        (part.take(shuffled[fold != number]), part.take(shuffled[fold == number]))
+        for number in range(num_folds)
+    )
+
+
+def _folds_in_time(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
+    """Check at once, then give (what was before, the fold) for each fold; seed decides nothing."""
+    _check_folds(num_folds, len(part) - 1)
+    stretches = np.array_split(np.arange(len(part)), num_folds + 1)
+    return ((part.take(np.arange(stretch[0])), part.take(stretch)) for stretch in stretches[1:])
+
+
+def _check_folds(num_folds: int, most: int) -> None:
+    if not 2 <= num_folds <= most:
+        raise InputError(
+            f"num_folds must be 2..{most}, by the number of rows: received {num_folds}; "
+            f"5 and 10 are usual."
+        )
+
+
+def _spread(y: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Random order of rows, class after class: evenly spaced picks from it are stratified."""
+    shuffled = generator.permutation(len(y))
+    classes = _classes(y)
+    if classes is None:
+        return shuffled
+    return shuffled[np.argsort(classes[shuffled], kind="stable")]
+
+
+def _classes(y: np.ndarray) -> np.ndarray | None:
+    """Class of each row: integers as they are, one-hot rows by argmax; None for other targets."""
+    if y.ndim == 1 and y.dtype.kind in "biu":
+        return y
+    if y.ndim == 2 and y.shape[1] > 1 and np.all((y == 0) | (y == 1)) and np.all(y.sum(1) == 1):
+        return y.argmax(axis=1)
+    return None
+
+
+def _check_fraction(name: str, fraction: float) -> None:
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"{name} must lie between 0 and 1: received {fraction}; 0.2 is a usual share."
+        )
+
+
+def _join(*parts: Part | None) -> Part:
+    """One part with the rows of all, in the order given; None counts as no rows."""
+    present = [part for part in parts if part is not None]
+    if not hasattr(present[0].x, "iloc"):
+        x = np.concatenate([part.x for part in present])
+    else:
+        import pandas as pd
+
+        x = pd.concat([part.x for part in present])
+    return Part(x, np.concatenate([part.y for part in present]))

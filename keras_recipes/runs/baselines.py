@@ -1,0 +1,196 @@
+"""Baselines on the same split: what no learning and what a linear model would score.
+
+A network's score means nothing by itself. A class that makes up 90 % of the rows gives an accuracy
+of 0.9 to a model that has learned nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from keras_recipes import problems, training
+from keras_recipes.checks.inspect import reading
+from keras_recipes.data import own_table
+from keras_recipes.features import tables
+from keras_recipes.problems import Problem
+
+# Beyond this many numbers, logistic regression stops after few iterations: on Fashion-MNIST it is
+# then 1 point short of where it would end, in 5 s instead of minutes.
+MANY_NUMBERS = 5_000_000
+FEW_ITERATIONS = 50
+ITERATIONS = 2000
+MANY_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
+MOST_WORDS = 100  # of a category that get a column each; the others share one
+MOST_NUMBERS = 100_000_000  # that a linear model learns a table by: 0.4 GB, and as much to prepare
+ROWS_AT_ONCE = 20_000
+
+
+def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
+    """Fit the baselines on training and validation rows and score them on the test part.
+
+    They need no validation part, so that they get its rows too: the harder comparison.
+
+    Args:
+        problem: Decides baselines and metrics.
+        splits: With the parts train, validation and test.
+
+    Returns:
+        For each baseline its test scores, as `training.measure` gives them. A user's table, or one
+        of many rows, has gradient boosting as well.
+    """
+    train = splits.merge_validation().train
+    y, num_rows = problem.labels(train.y), len(splits.test)
+    few = _even_share(train)
+    x, x_test = _flat(few.x, splits.test.x)
+    if problem.is_regression:
+        linear = _linear(x, problem.labels(few.y), x_test)
+        fitted = {"mean": _mean(y, num_rows), "linear_regression": linear}
+    elif problem.rule.kind == "multilabel":
+        shares = (
+            _logistic(problems.binary(), x, column.astype(int), x_test)
+            for column in problem.labels(few.y).T
+        )
+        fitted = {
+            "label_share": _mean(y, num_rows),
+            "logistic_regression": np.column_stack(list(shares)),
+        }
+    else:
+        fitted = {
+            "majority_class": _majority(problem, problem.classes(train.y), num_rows),
+            "logistic_regression": _logistic(problem, x, problem.classes(few.y), x_test),
+        }
+    is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MANY_ROWS
+    if isinstance(splits.source, own_table.Source) or is_large:
+        fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
+    return {
+        name: training.measure(problem, splits.test.y, outputs) for name, outputs in fitted.items()
+    }
+
+
+def describe_time(splits) -> str:
+    """Describe that the baselines will take a while, where they will."""
+    rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
+    if rows * math.prod(np.shape(splits.train.x)[1:]) <= MANY_NUMBERS:
+        return ""
+    most = min(rows, _most_rows(splits.train.x))
+    of_all = f" of {rows:,}" if most < rows else ""
+    return f" (a linear model on {most:,}{of_all} rows, which may take up to a minute)"
+
+
+def _most_rows(x) -> float:
+    """Return how many rows of a table a linear model can have at once; of arrays, all."""
+    if not isinstance(x, pd.DataFrame):
+        return math.inf
+    words = tables.categories(x)
+    num_columns = x.shape[1] - len(words)
+    num_columns += sum(min(x[name].nunique(), MOST_WORDS) for name in words)
+    return max(1, MOST_NUMBERS // num_columns)
+
+
+def _even_share(train):
+    """Return as many training rows as a linear model can have at once, spread over all."""
+    most = _most_rows(train.x)
+    if len(train) <= most:
+        return train
+    return train.take(reading.spread(len(train), most))
+
+
+def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
+    """Return rows of numbers; a table's missing ones by the median, its words one-hot.
+
+    Returns:
+        Training rows, and the test rows in pieces: all at once, the words of many may be too large.
+    """
+    if not isinstance(x, pd.DataFrame):
+        x, x_test = (
+            np.asarray(part).reshape(len(part), -1).astype("float32") for part in (x, x_test)
+        )
+        return x, [x_test]
+    from sklearn import compose, impute, preprocessing
+
+    words = tables.categories(x)
+    one_hot = preprocessing.OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+        max_categories=MOST_WORDS,
+        dtype="float32",
+    )
+    prepared = compose.make_column_transformer(
+        (one_hot, words), remainder=impute.SimpleImputer(strategy="median")
+    )
+    types = dict.fromkeys(x.columns.difference(words), "float32")
+    x = prepared.fit_transform(x.astype(types))
+    starts = range(0, len(x_test), ROWS_AT_ONCE)
+    pieces = (x_test.iloc[start : start + ROWS_AT_ONCE].astype(types) for start in starts)
+    return x, map(prepared.transform, pieces)
+
+
+def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
+    """Fit scikit-learn's gradient boosting at its defaults; it takes missing numbers and words."""
+    from sklearn import compose, ensemble, preprocessing
+
+    words = tables.categories(train.x)
+    encoder = preprocessing.OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200
+    )
+    prepared = compose.make_column_transformer((encoder, words), remainder="passthrough")
+    x, x_test = prepared.fit_transform(train.x), prepared.transform(x_test)
+    settings = {"categorical_features": list(range(len(words))), "random_state": 0}
+    if problem.is_regression:
+        model = ensemble.HistGradientBoostingRegressor(**settings)
+        return model.fit(x, np.ravel(train.y)).predict(x_test).reshape(len(x_test), -1)
+    classes = problem.classes(train.y)
+    model = ensemble.HistGradientBoostingClassifier(**settings).fit(x, classes)
+    shares = np.zeros((len(x_test), len(problem.class_names)))
+    shares[:, model.classes_] = model.predict_proba(x_test)
+    return _as_outputs(problem, shares)
+
+
+def _mean(y: np.ndarray, rows: int) -> np.ndarray:
+    return np.tile(y.mean(axis=0), (rows, 1))
+
+
+def _linear(x: np.ndarray, y: np.ndarray, x_test: Iterable[np.ndarray]) -> np.ndarray:
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(x, y)
+    return np.concatenate([model.predict(piece).reshape(len(piece), -1) for piece in x_test])
+
+
+def _majority(problem: Problem, classes: np.ndarray, rows: int) -> np.ndarray:
+    counts = np.bincount(classes, minlength=len(problem.class_names))
+    shares = np.tile(counts / counts.sum(), (rows, 1))
+    return _as_outputs(problem, shares)
+
+
+def _logistic(
+    problem: Problem, x: np.ndarray, classes: np.ndarray, x_test: Iterable[np.ndarray]
+) -> np.ndarray:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+
+    # Images are scaled as one, to 0..1; the columns of a table each to mean 0 and deviation 1.
+    scaler = MaxAbsScaler() if x.shape[1] >= 64 else StandardScaler()
+    iterations = FEW_ITERATIONS if x.size > MANY_NUMBERS else ITERATIONS
+    model = make_pipeline(scaler, LogisticRegression(max_iter=iterations))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant
+        model.fit(x, classes)
+    found = np.concatenate([model.predict_proba(piece) for piece in x_test])
+    shares = np.zeros((len(found), len(problem.class_names)))
+    shares[:, model.classes_] = found
+    return _as_outputs(problem, shares)
+
+
+def _as_outputs(problem: Problem, shares: np.ndarray) -> np.ndarray:
+    """Write class probabilities (rows, classes) the way the problem's model writes its outputs."""
+    if problem.rule.from_logits:
+        return np.log(np.maximum(shares, 1e-7))
+    return shares[:, 1:] if problem.rule.kind == "binary" else shares

@@ -1,0 +1,74 @@
+"""Which columns of a table a model goes by: how much worse it gets without what one of them says.
+
+Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin and Dominici 2019.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+
+from keras_recipes import training
+from keras_recipes.problems import Problem, direction
+
+MOST_ROWS = 1000
+MOST_COLUMNS = 200
+MANY_COLUMNS = 20  # shuffled once each; fewer are shuffled several times
+NUM_SHUFFLES = 3
+
+
+def measure(
+    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source
+) -> dict[str, dict[str, float]]:
+    """Shuffle the values of each column among the rows, and score what is predicted then.
+
+    Args:
+        problem: Its headline metric is the score.
+        model: Trained.
+        x: Rows that were not learned from; the first 1,000 count.
+        y: Their targets.
+        source: A `datasets.own_table.Source`; its first 200 columns that are used count.
+
+    Returns:
+        For each column of the file, the most important first: mean and standard deviation of the
+        loss of score, above 0 where the score got worse.
+    """
+    x, y = x.iloc[:MOST_ROWS], y[:MOST_ROWS]
+    groups = dict(list(_columns_of(x, source).items())[:MOST_COLUMNS])
+    dice = np.random.default_rng(0)
+    num_shuffles = 1 if len(groups) > MANY_COLUMNS else NUM_SHUFFLES
+    sign = 1 if direction(problem.headline) == "max" else -1
+
+    def score(rows: pd.DataFrame) -> float:
+        outputs = training.predict(model, rows)
+        return sign * training.measure(problem, y, outputs)[problem.headline]
+
+    whole = score(x)
+    lost = {
+        name: [whole - score(_shuffled(x, names, dice)) for _ in range(num_shuffles)]
+        for name, names in groups.items()
+    }
+    return {
+        name: {"mean": round(float(np.mean(lost[name])), 6), "std": round(np.std(lost[name]), 6)}
+        for name in sorted(lost, key=lambda name: -np.mean(lost[name]))
+    }
+
+
+def _columns_of(x: pd.DataFrame, source) -> dict[str, list[str]]:
+    """Return for each column of the file what became of it: itself, or the parts of a date."""
+    parts = {
+        column.name: [column.name, *(f"{column.name}_{part}" for part in column.parts)]
+        for column in source.columns
+        if column.kind != "left out"
+    }
+    return {name: [n for n in names if n in x.columns] for name, names in parts.items()}
+
+
+def _shuffled(x: pd.DataFrame, names: list[str], dice: np.random.Generator) -> pd.DataFrame:
+    """Return the rows with the values of some columns shuffled, all in the same order."""
+    order = dice.permutation(len(x))
+    shuffled = x.copy()
+    for name in names:  # by assign(**...) none could be called self
+        shuffled[name] = x[name].to_numpy()[order]
+    return shuffled

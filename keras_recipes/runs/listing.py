@@ -1,0 +1,50 @@
+"""The runs in a folder, as a table."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import pandas as pd
+
+from keras_recipes.problems import direction
+
+COLUMNS = ("folder", "recipe", "data", "metric", "test", "best_baseline", "seconds", "written")
+
+
+def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
+    """List the runs in a folder, the newest first.
+
+    Args:
+        folder: That holds run folders.
+
+    Returns:
+        One row for each run: its folder, recipe and data; the headline metric with its test score
+        and that of the best baseline; seconds of training; when it was written (UTC).
+    """
+    rows = []
+    for path in pathlib.Path(folder).glob("*/metrics.json"):
+        try:
+            rows.append(_describe(path, json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # no run of ours, or a damaged one: `load_run` says what is wrong
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.sort_values("written", ascending=False, ignore_index=True)
+
+
+def _describe(path: pathlib.Path, metrics: dict) -> dict[str, object]:
+    headline = next(name for name in metrics["test"] if name != "loss")
+    others = [scores[headline] for scores in metrics["baselines"].values()]
+    known = [score for score in others if score is not None]
+    best = max if direction(headline) == "max" else min
+    return {
+        "folder": str(path.parent),
+        "recipe": metrics["recipe"],
+        "data": metrics["data"]["name"],
+        "metric": headline,
+        "test": metrics["test"][headline],
+        "best_baseline": best(known, default=None),
+        "seconds": metrics["train_seconds"],
+        "written": pd.Timestamp(path.stat().st_mtime, unit="s"),
+    }

@@ -1,0 +1,290 @@
+"""The pictures of a run. Colours tell apart for the colour-blind; axes carry their units."""
+
+from __future__ import annotations
+
+import pathlib
+import typing
+import warnings
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_recipes.problems import Problem, direction
+from keras_recipes.runs import thresholds
+
+if typing.TYPE_CHECKING:  # it loads TensorFlow
+    from keras_recipes import training
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
+_MANY_CLASSES = 30
+_MANY_POINTS = 3000
+_NUM_SAMPLES = 15
+_NUM_COLUMNS = 20
+
+
+def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
+    """Write a picture; letters that no font here has become boxes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path, dpi=dots_per_inch)
+
+
+def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained) -> None:
+    """Draw loss and headline metric for each epoch, training against validation, if there is one.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the headline metric.
+        trained: Its history is drawn, its best epoch marked by a line.
+    """
+    history, best_epoch = trained.history, trained.best_epoch
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    if trained.refitted and "val_loss" in history:
+        anew = "the saved model was trained anew, on training and validation rows together"
+        figure.suptitle(f"{anew}, to epoch {best_epoch}", fontsize=10)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", problem.headline), strict=True):
+        epochs = np.arange(1, len(history[name]) + 1)
+        # A single epoch is a point, not a line.
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, history[name], color=BLUE, marker=marker, label="training")
+        if f"val_{name}" in history:
+            validation = history[f"val_{name}"]
+            axes.plot(epochs, validation, "--", color=ORANGE, marker=marker, label="validation")
+        axes.axvline(best_epoch, color="0.6", linewidth=1, label=f"best epoch: {best_epoch}")
+        axes.set_xlabel("epoch")
+        axes.set_xlim(0.5, 0.5 + 1.02 * len(epochs))  # there is no epoch 0 to have a tick
+        unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
+        axes.set_ylabel(_NAMES.get(name, name) + unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.legend()
+    _save(figure, path, 120)
+
+
+def draw_confusion(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, decided: np.ndarray
+) -> None:
+    """Draw how often each class was taken for which.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes.
+        y: True class numbers, shape (rows,).
+        decided: Predicted class numbers, shape (rows,).
+    """
+    num_classes = len(problem.class_names)
+    counts = np.zeros((num_classes, num_classes), dtype=int)
+    np.add.at(counts, (y, decided), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 3.2 + 0.48 * min(num_classes, _MANY_CLASSES)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    if num_classes <= _MANY_CLASSES:
+        axes.set_xticks(range(num_classes), problem.class_names, rotation=45, ha="right")
+        axes.set_yticks(range(num_classes), problem.class_names)
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
+    axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
+    _save(figure, path, 120)
+
+
+def draw_predicted_against_true(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, predicted: np.ndarray
+) -> None:
+    """Draw each test row's prediction against its true value.
+
+    Args:
+        path: PNG file to write.
+        problem: Gives the unit.
+        y: True values, shape (rows, columns).
+        predicted: Predicted values, shape (rows, columns).
+    """
+    several = y.shape[1] > 1
+    if several:
+        figure = Figure(figsize=(11, 4.8), layout="constrained")
+        axes, beside = figure.subplots(1, 2)
+        _draw_errors(beside, problem, y, predicted)
+    else:
+        figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+        axes = figure.subplots()
+    low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
+    if several and y.size > _MANY_POINTS:  # they would hide one another
+        how = {"bins": 40, "range": [(low, high)] * 2, "norm": "log", "cmap": "Blues"}
+        counted = axes.hist2d(y.ravel(), predicted.ravel(), **how)
+        figure.colorbar(counted[-1], label="test rows x outputs", shrink=0.8)
+    else:
+        axes.scatter(y.ravel(), predicted.ravel(), s=14, alpha=0.6, color=BLUE, label="test rows")
+    axes.plot([low, high], [low, high], color="0.6", linewidth=1, label="perfect")
+    axes.set_xlabel(f"true ({problem.unit})")
+    axes.set_ylabel(f"predicted ({problem.unit})")
+    axes.set_aspect("equal")
+    axes.legend()
+    _save(figure, path, 120)
+
+
+def _draw_errors(axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
+    """Draw how far each output of several is off, beside what its mean would be."""
+    numbers = np.arange(y.shape[1])
+    errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0))
+    axes.bar(numbers, errors, color=BLUE, label="network")
+    axes.plot(numbers, y.std(axis=0), "_", color=ORANGE, markeredgewidth=2, label="mean alone")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.margins(y=0.2)  # room for the legend
+    axes.set_xlabel("output, the first is 0")
+    axes.set_ylabel(f"RMSE on the test rows ({problem.unit})")
+    axes.legend()
+
+
+def draw_labels(path: pathlib.Path, problem: Problem, y: np.ndarray, outputs: np.ndarray) -> None:
+    """Draw how often each label of several is right, and its precision and recall.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the labels, gives the threshold.
+        y: 0 or 1, shape (rows, labels).
+        outputs: Probabilities, shape (rows, labels).
+    """
+    shown = problem.class_names[:_MANY_CLASSES]
+    columns = zip(y.T, outputs.T, strict=True)
+    reached = [thresholds.scores(*column, problem.threshold) for column in columns]
+    figure = Figure(figsize=(8, 1.4 + 0.7 * len(shown)), layout="constrained")
+    axes, places = figure.subplots(), np.arange(len(shown))
+    colours = {"accuracy": VERMILION, "precision": BLUE, "recall": ORANGE}
+    for number, (name, colour) in enumerate(colours.items()):
+        values = [scores[name] for scores in reached[: len(shown)]]
+        bars = axes.barh(places + 0.27 * (number - 1), values, 0.25, color=colour, label=name)
+        axes.bar_label(bars, fmt=" {:.3f}", fontsize=8)
+    axes.set_yticks(places, shown)
+    axes.invert_yaxis()  # the first label on top
+    axes.set_xlim(0, 1.1)
+    axes.set_xlabel(f"score on {len(y):,} test rows, yes from {problem.threshold:g} on")
+    if len(shown) < len(reached):
+        axes.set_title(f"the first {len(shown)} of {len(reached)} labels")
+    figure.legend(loc="outside right upper")
+    _save(figure, path, 120)
+
+
+def draw_probabilities(
+    path: pathlib.Path, problem: Problem, y: np.ndarray, shares: np.ndarray
+) -> None:
+    """Draw whether the probabilities of a binary problem hold, and what each threshold would give.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes, gives the threshold.
+        y: 0 or 1, shape (rows,).
+        shares: Probabilities of 1, shape (rows,).
+    """
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    found, yes = thresholds.calibration(y, shares), problem.class_names[1]
+    left.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
+    left.plot(found["predicted"], found["came"], "o-", color=BLUE, label="test rows, in tenths")
+    left.set_xlabel(f"predicted probability of {yes}")
+    left.set_ylabel(f"share that is {yes}")
+    reached = [thresholds.scores(y, shares, threshold) for threshold in thresholds.THRESHOLDS]
+    lines = {"precision": BLUE, "recall": ORANGE, "f1": GREEN, "accuracy": VERMILION}
+    for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
+        values = [scores[name] for scores in reached]
+        right.plot(thresholds.THRESHOLDS, values, style, color=colour, label=_NAMES.get(name, name))
+    right.axvline(problem.threshold, color="0.6", linewidth=1, label="the threshold in use")
+    right.set_xlabel(f"probability from which on {yes} is said")
+    right.set_ylabel("score on the test rows")
+    for axes in (left, right):
+        axes.legend()
+    _save(figure, path, 120)
+
+
+def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
+    """Draw how much worse the predictions get without what a column says.
+
+    Args:
+        path: PNG file to write.
+        problem: Names metric and unit.
+        found: As `importance.measure` gives it, the most important column first.
+    """
+    shown = list(found)[:_NUM_COLUMNS][::-1]
+    figure = Figure(figsize=(8, 1.4 + 0.3 * max(len(shown), 4)), layout="constrained")
+    axes = figure.subplots()
+    means, deviations = ([found[name][key] for name in shown] for key in ("mean", "std"))
+    names = [name if len(name) <= 30 else f"{name[:29]}…" for name in shown]
+    axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor="0.4")
+    axes.set_yticks(range(len(shown)), names)
+    axes.axvline(0, color="0.6", linewidth=1)
+    metric, unit = problem.headline, f" ({problem.unit})" if problem.is_regression else ""
+    change = "rise" if direction(metric) == "min" else "fall"
+    axes.set_xlabel(f"{change} of the test {_NAMES.get(metric, metric)}{unit}, column shuffled")
+    axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
+    _save(figure, path, 120)
+
+
+def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray) -> None:
+    """Draw test images with their predictions: the first ones, and the surest mistakes.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes.
+        x: Images, shape (rows, height, width) or (rows, height, width, 1).
+        y: True class numbers, shape (rows,).
+        outputs: The model's outputs, shape (rows, num_outputs).
+    """
+    probabilities = problem.probabilities(outputs)
+    decided = problem.decide(outputs)
+    wrong = np.flatnonzero(decided != y)
+    surest_wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1))][:_NUM_SAMPLES]
+    groups = (("first test images", np.arange(min(_NUM_SAMPLES, len(x)))),) + (
+        (("the surest mistakes", surest_wrong),) if len(wrong) else ()
+    )
+    heights = [-(-len(rows) // 5) for _, rows in groups]
+    figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=heights))
+    for part, (title, rows), height in zip(parts, groups, heights, strict=True):
+        part.suptitle(title)
+        panels = part.subplots(height, 5, squeeze=False).flat
+        for axes, row in zip(panels, rows, strict=False):
+            share = probabilities[row, decided[row]]
+            axes.imshow(np.squeeze(x[row]), cmap="gray")
+            _name_sample(axes, problem.class_names, decided[row], y[row], share)
+        for axes in part.axes:
+            axes.set_axis_off()
+    _save(figure, path, 100)
+
+
+def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> None:
+    """Draw images that were made of images: the first test rows, given, true and predicted.
+
+    Args:
+        path: PNG file to write.
+        x: Images, shape (rows, height, width).
+        y: True pixels, shape (rows, height * width).
+        outputs: Predicted pixels, shape (rows, height * width).
+    """
+    images = {"given": (x, x), "true": (y, y), "predicted": (outputs, y)}
+    height, width = x.shape[1:]
+    side = 11 / _NUM_SAMPLES
+    figure = Figure(figsize=(11, 3 * max(side * height / width, 0.9)), layout="constrained")
+    grid = figure.subplots(len(images), _NUM_SAMPLES)
+    for panels, (name, (shown, scale)) in zip(grid, images.items(), strict=True):
+        panels[0].set_ylabel(name)
+        for axes, image in zip(panels, shown, strict=False):
+            limits = {"vmin": scale.min(), "vmax": scale.max()}
+            axes.imshow(np.reshape(image, (height, width)), cmap="gray", **limits)
+        for axes in panels:
+            axes.set(xticks=[], yticks=[])
+    _save(figure, path, 120)
+
+
+def _name_sample(axes, class_names: tuple[str, ...], decided: int, true: int, share: float) -> None:
+    """Write what an image was taken for: two lines always, so that its row stands with the rest."""
+    said = f"{class_names[decided]} ({100 * share:.0f} %)"
+    if decided == true:
+        axes.set_title(f"\n{said}", color=BLUE, fontsize=9)
+    else:
+        axes.set_title(f"{said}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)

@@ -1,0 +1,188 @@
+"""Predictions of a saved run for new inputs: a CSV table, .npy arrays or .png images."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pathlib
+import types
+
+import keras
+import numpy as np
+import pandas as pd
+
+from keras_recipes import problems, training
+from keras_recipes.data import csv_reader, new_inputs
+from keras_recipes.errors import InputError
+from keras_recipes.features import tables
+from keras_recipes.runs.result import Run
+
+_log = logging.getLogger(__name__)
+
+
+def predict(
+    run: Run | str | os.PathLike[str], source: pd.DataFrame | str | os.PathLike[str]
+) -> pd.DataFrame:
+    """Predict new rows or images with a run.
+
+    Args:
+        run: From `train` or `load_run`, or a run's folder.
+        source: A table with the columns of the data, in any order; or a file or folder in a form
+            that `new_inputs.read` takes: .csv, .npy, .png, a folder of .png.
+
+    Returns:
+        A row for each input, in its order, with its number (from 1) or file in `input`, and the
+        columns by which the user knows a table's rows. For classes: `prediction`, its
+        `probability`, and one column of probability for each class. For numbers: `prediction` and
+        its `unit`, where that is known.
+
+    Raises:
+        InputError: If the folder is not a run, or the input does not fit it.
+    """
+    if not isinstance(run, Run):
+        run = open_run(run)
+    if isinstance(source, pd.DataFrame):
+        with csv_reader.as_csv(source) as path:
+            names, x = new_inputs.read(path, run.inputs)
+    else:
+        names, x = new_inputs.read(pathlib.Path(source), run.inputs)
+    if isinstance(x, pd.DataFrame):
+        _warn_of_unknown_words(run.model, x)
+    # Of a user's table the unit is not known: the problem holds the target's name in its place.
+    has_unit = run.inputs.table is None
+    return _table(run.problem, names, training.predict(run.model, x), has_unit)
+
+
+def open_run(folder: str | os.PathLike[str]) -> Run:
+    """Load a run from its folder.
+
+    Args:
+        folder: That `train` or `python -m recipes.NAME` wrote.
+
+    Returns:
+        The run. Its config is a namespace of the settings, as they stand in config.json.
+
+    Raises:
+        InputError: If the folder is not a run, or its files do not belong together.
+    """
+    folder = pathlib.Path(folder)
+    taken, problem, metrics, config, history = _read_description(folder)
+    model = _load_model(folder / "model.keras")
+    if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes
+        tables.attach(model)
+    _check_model(folder, model, taken, problem)
+    if metrics["data"]["kind"] != "real":
+        _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
+    return Run(folder, model, problem, taken, types.SimpleNamespace(**config), metrics, history)
+
+
+def _warn_of_unknown_words(model: keras.Model, x: pd.DataFrame) -> None:
+    """Describe which categories hold words that the model has never seen, and in how many rows."""
+    for name, words in tables.unknown_words(model, x).items():
+        _log.warning(
+            "column %r: %d of %d rows hold words that were not there in training, such as %r; "
+            "they count as none of the known ones",
+            *(name, len(words), len(x), words.iloc[0]),
+        )
+
+
+def _read_description(
+    run_dir: pathlib.Path,
+) -> tuple[new_inputs.Inputs, problems.Problem, dict, dict, pd.DataFrame]:
+    """Read what a model takes, what its outputs mean, its metrics, settings and history."""
+    if not (run_dir / "metrics.json").is_file():
+        raise InputError(
+            f"{run_dir}: not a run folder (no metrics.json in it); "
+            "give the folder that a recipe printed at its end"
+        )
+    try:
+        schema, metrics, config = (
+            json.loads((run_dir / f"{name}.json").read_text(encoding="utf-8"))
+            for name in ("schema", "metrics", "config")
+        )
+        taken, problem = new_inputs.Inputs.from_json(schema["inputs"]), _problem(schema["outputs"])
+        history = pd.read_csv(run_dir / "history.csv", index_col="epoch")
+        return taken, problem, _known(metrics, "data", "test", "baselines"), _known(config), history
+    # All that a file of other content than ours can lead to.
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {_first_sentence(error)}"
+        raise InputError(
+            f"{run_dir}: the run cannot be opened ({reason}); train the recipe again"
+        ) from error
+
+
+def _known(content: object, *names: str) -> dict:
+    """Return a JSON object that holds the named objects, or raise a TypeError."""
+    if not isinstance(content, dict) or not all(isinstance(content[n], dict) for n in names):
+        raise TypeError(f"expected an object with {', '.join(names)}")
+    if "data" in names:
+        content["data"]["kind"], content["data"]["name"]
+    return content
+
+
+def _problem(outputs: dict) -> problems.Problem:
+    rule = problems.Rule(**{**outputs["rule"], "metrics": tuple(outputs["rule"]["metrics"])})
+    if rule not in problems.RULES:
+        raise ValueError(f"no such rule as {rule.kind!r} with {rule.loss!r}")
+    class_names = tuple(outputs["class_names"])
+    wanted = {"binary": 2, "regression": 0}.get(rule.kind, outputs["num_outputs"])
+    if len(class_names) != wanted:
+        raise ValueError(f"{len(class_names)} class names, expected {wanted}")
+    return problems.Problem(**{**outputs, "rule": rule, "class_names": class_names})
+
+
+def _load_model(path: pathlib.Path) -> keras.Model:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; train the recipe again")
+    try:
+        return keras.models.load_model(path)  # in safe mode: no code of the file is run
+    except Exception as error:  # Keras has many; whatever it is, it is about the file
+        raise InputError(
+            f"{path}: cannot be loaded ({_first_sentence(error)}); it must be whole and made of "
+            "Keras's own layers: train the recipe again"
+        ) from error
+
+
+def _check_model(run_dir: pathlib.Path, model, taken: new_inputs.Inputs, problem) -> None:
+    """Refuse a folder whose files come from different runs."""
+    try:
+        shape = training.predict(model, taken.example()).shape
+    except Exception as error:
+        raise _mixed(run_dir, f"takes no inputs of shape {taken.shape}") from error
+    if shape != (1, problem.num_outputs):
+        raise _mixed(run_dir, f"gives {shape[-1]} outputs, not {problem.num_outputs}")
+
+
+def _mixed(run_dir: pathlib.Path, what: str) -> InputError:
+    return InputError(
+        f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "
+        "runs; train the recipe again"
+    )
+
+
+def _first_sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or repr(error)
+    return text.partition(". ")[0]
+
+
+def _table(
+    problem: problems.Problem, names: pd.DataFrame, outputs: np.ndarray, has_unit: bool
+) -> pd.DataFrame:
+    table = names.copy()
+    decided = problem.decide(outputs)
+    if problem.is_regression:
+        for column in range(outputs.shape[1]):
+            suffix = "" if outputs.shape[1] == 1 else f"_{column}"
+            table[f"prediction{suffix}"] = decided[:, column]
+        return table.assign(unit=problem.unit) if has_unit else table
+    probabilities = problem.probabilities(outputs)
+    if problem.rule.kind == "multilabel":
+        chosen = [np.flatnonzero(row) for row in decided]
+        table["prediction"] = ["|".join(problem.class_names[c] for c in row) for row in chosen]
+    else:
+        table["prediction"] = [problem.class_names[number] for number in decided]
+        table["probability"] = probabilities[np.arange(len(decided)), decided]
+    for number, name in enumerate(problem.class_names):
+        table[f"p({name})"] = probabilities[:, number]
+    return table

@@ -1,0 +1,313 @@
+"""A run: load, check, train, open the test set once, write the run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import logging
+import os
+import pathlib
+import platform
+import re
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from keras_recipes import callbacks, recipe as contract, training
+from keras_recipes.configs import Config, RunOptions
+from keras_recipes.console import files, interrupts, terminal
+from keras_recipes.data import new_inputs, own_table
+from keras_recipes.errors import RunError
+from keras_recipes.problems import Problem
+from keras_recipes.recipe import Recipe
+from keras_recipes.runs import baselines, importance, plots, summary, thresholds
+from keras_recipes.runs.result import Run
+from keras_recipes.training import devices
+from keras_recipes.training.fitting import Check
+
+NUM_LINES = 10  # of a training's progress, where no bar can be drawn
+
+_log = logging.getLogger(__name__)
+
+
+def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None = None) -> Run:
+    """Train a recipe and write its run folder.
+
+    Args:
+        recipe: A recipe module.
+        config: The recipe's Config.
+        options: Where to write, what to show.
+        check: Looks for mistakes before training, and at what was trained.
+
+    Returns:
+        The run, with what stands in metrics.json.
+
+    Raises:
+        InputError: If config, data or folder cannot work.
+        RunError: If training or writing fails.
+    """
+    name = contract.name_of(recipe)
+    folder = options.out or files.next_folder(pathlib.Path("runs"), name)
+    with contextlib.ExitStack() as from_then_on, files.whole_folder(folder) as partial:
+        splits = contract.load_data(recipe, config)
+        config = config.for_rows(len(splits.train))
+        problem = contract.problem(recipe, config, splits)
+        if splits.source.kind == "built-in":
+            print(stand_in_warning(splits.source), flush=True)
+        if not options.quiet:
+            describe_table(problem, splits, config)
+            rows = f"{len(splits.train):,} rows"
+            print(f"training on {rows}, {config.epochs:,} epochs at most", flush=True)
+        if options.strategy != "none":  # which divides the batches of Keras's own fit
+            options = dataclasses.replace(options, engine="keras")
+        trained = _train(recipe, config, splits, options, partial, check)
+        _warn_of_what_came_out(problem, splits, trained, check)
+        kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
+        if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
+            interrupts.say(kept)
+        else:
+            from_then_on.enter_context(interrupts.held_back(kept))
+        if not options.quiet:
+            time = baselines.describe_time(splits)
+            terminal.print_if_read(f"fitting the baselines{time}, writing {folder}")
+        with files.faults_named(folder):
+            how = {"engine": options.engine, "strategy": options.strategy}
+            metrics = write(partial, name, problem, config, splits, trained, **how)
+    return Run(
+        folder=folder,
+        model=trained.model,
+        problem=problem,
+        inputs=new_inputs.Inputs.of(splits.train.x, splits.source),
+        config=config,
+        metrics={**metrics, "folder": str(folder)},
+        history=history(trained),
+    )
+
+
+def describe_table(problem: Problem, splits, config: Config) -> None:
+    """Print what was made of a user's table; nothing for other data."""
+    if not isinstance(splits.source, own_table.Source):
+        return
+    summary.print_columns(splits.source)
+    if problem.class_names:
+        print(summary.describe_classes(problem, splits.train.y, config.class_weights), flush=True)
+    most = config.most_epochs(len(splits.train))
+    if most < config.patience or most == config.epochs:
+        once = "" if most >= config.patience else ", not again with the validation rows"
+        print(
+            f"{config.epochs:,} epochs over {len(splits.train):,} rows{once}: about "
+            f"{config.most_steps:,} steps at most (--most-steps; in a search, --epochs)",
+            flush=True,
+        )
+
+
+def _train(recipe, config, splits, options, partial, check) -> training.Trained:
+    """Train with the shared callbacks; draw a progress bar only where somebody can see it."""
+    called = callbacks.make(
+        contract.problem(recipe, config, splits),
+        config,
+        checkpoint=partial / "model.keras",
+        tensorboard=partial / "tensorboard" if options.tensorboard else None,
+    )
+    bar = terminal.is_watched() and not options.quiet
+    if not bar and not options.quiet:
+        called.append(callbacks.EpochLines(NUM_LINES))
+    settings = {"check": check, "engine": options.engine, "verbose": int(bar)}
+    try:
+        with devices.scope(options.strategy, config.batch_size, len(splits.train)):
+            return training.train(recipe, config, splits, callbacks=called, **settings)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
+        raise RunError(
+            f"not enough memory{f' for an array of {shape[0]}' if shape else ''}; make the layers "
+            "or --batch-size smaller"
+        ) from error
+
+
+def _warn_of_what_came_out(problem: Problem, splits, trained: training.Trained, check) -> None:
+    """Log signs that nothing was learned, or that the rows were learned by heart."""
+    if check is None:
+        return
+    part = splits.validation
+    predicted = problem.decide(trained.validation_outputs)
+    by_class = problem.rule.kind in ("binary", "multiclass")
+    for finding in check.look_at_trained(
+        trained.history,
+        trained.best_epoch,
+        y=problem.classes(part.y) if by_class else problem.labels(part.y),
+        predicted=predicted,
+        are_classes=by_class,
+    ):
+        _log.warning("%s", finding)
+
+
+def stand_in_warning(source) -> str:
+    """Return the warning that the data are not the real ones."""
+    return (
+        f"NOTE: these are not the real data but {source.name}, built in. The scores say nothing "
+        "about the real data; README says how to get them."
+    )
+
+
+def describe_machine() -> dict[str, str | int]:
+    """Return what a result depends on besides the code: machine and versions."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count() or 1,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def describe_data(splits) -> dict:
+    """Return where the data came from and how many rows each part has."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        **dataclasses.asdict(splits.source),
+        "rows": {part: len(rows) for part, rows in parts.items() if rows is not None},
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown"
+
+
+def write(
+    folder: pathlib.Path,
+    name: str,
+    problem: Problem,
+    config: Config,
+    splits,
+    trained: training.Trained,
+    engine: str = "fused",
+    **more: object,
+) -> dict:
+    """Open the test set, and write everything that a run leaves behind.
+
+    Args:
+        folder: To write into.
+        name: Of the recipe.
+        problem: Of the recipe.
+        config: That the model was trained by.
+        splits: That it was trained on; without a validation part there are no scores on one.
+        trained: What `training.fit` returned.
+        engine: That it was trained by.
+        **more: Further entries of metrics.json.
+
+    Returns:
+        What stands in metrics.json.
+    """
+    trained.model.save(folder / "model.keras")
+    files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
+    files.write_json(folder / "schema.json", _schema(problem, splits))
+    history(trained).to_csv(folder / "history.csv")
+    outputs = training.predict(trained.model, splits.test.x)
+    metrics = {
+        "recipe": name,
+        "problem": problem.rule.kind,
+        "data": describe_data(splits),
+        "seed": config.seed,
+        "engine": engine,
+        "epochs_run": trained.epochs_run,
+        "best_epoch": trained.best_epoch,
+        "stopped_by": trained.stopped_by,
+        "refitted": trained.refitted,
+        "train_seconds": round(trained.seconds, 3),
+        "parameters": trained.model.count_params(),
+        "validation": _at_best(trained),
+        "test": training.measure(problem, splits.test.y, outputs),
+        "baselines": baselines.score(problem, splits),
+        **_judge_probabilities(problem, splits, trained, outputs),
+        "machine": describe_machine(),
+        **more,
+        **_judge_columns(folder, problem, splits, trained),
+    }
+    plots.draw_curves(folder / "curves.png", problem, trained)
+    _draw_predictions(folder, problem, splits.test, outputs)
+    files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
+    return metrics
+
+
+def _judge_columns(folder: pathlib.Path, problem: Problem, splits, trained) -> dict:
+    """Compute and plot which columns of a user's table count; nothing for other data."""
+    if not isinstance(splits.source, own_table.Source):
+        return {}
+    test = splits.test
+    found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
+    plots.draw_importance(folder / "importance.png", problem, found)
+    return {"importance": found}
+
+
+def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray) -> dict:
+    """Describe how far a binary problem's probabilities hold, and which threshold suits them."""
+    if problem.rule.kind != "binary":
+        return {}
+    y, shares = problem.classes(splits.test.y), outputs[:, 0]
+    threshold = {
+        "used": problem.threshold,
+        "test": thresholds.scores(y, shares, problem.threshold),
+    }
+    if trained.validation_outputs is not None:
+        known = problem.classes(splits.validation.y), trained.validation_outputs[:, 0]
+        threshold["best_f1_on_validation"] = thresholds.best(*known)
+    return {"calibration": thresholds.calibration(y, shares), "threshold": threshold}
+
+
+def history(trained: training.Trained) -> pd.DataFrame:
+    """Return loss and metrics as a table, one row for each epoch, counted from 1."""
+    epochs = pd.RangeIndex(1, trained.epochs_run + 1, name="epoch")
+    return pd.DataFrame(trained.history, index=epochs)
+
+
+def _at_best(trained: training.Trained) -> dict[str, float]:
+    return {
+        name.removeprefix("val_"): values[trained.best_epoch - 1]
+        for name, values in trained.history.items()
+        if name.startswith("val_")
+    }
+
+
+def _schema(problem: Problem, splits) -> dict:
+    """Describe for `predict` what the model takes and how to read what it gives."""
+    return {
+        "inputs": dataclasses.asdict(new_inputs.Inputs.of(splits.train.x, splits.source)),
+        "outputs": dataclasses.asdict(problem),
+    }
+
+
+def _draw_predictions(folder: pathlib.Path, problem: Problem, test, outputs: np.ndarray) -> None:
+    if problem.is_regression:
+        path = folder / "predicted_against_true.png"
+        plots.draw_predicted_against_true(path, problem, problem.labels(test.y), outputs)
+        if np.ndim(test.x) == 3 and outputs[0].size == test.x[0].size:  # an image from an image
+            plots.draw_images(folder / "samples.png", test.x, test.y, outputs)
+        return
+    if problem.rule.kind == "multilabel":
+        plots.draw_labels(folder / "labels.png", problem, problem.labels(test.y), outputs)
+        return
+    y = problem.classes(test.y)
+    plots.draw_confusion(folder / "confusion.png", problem, y, problem.decide(outputs))
+    if problem.rule.kind == "binary":
+        plots.draw_probabilities(folder / "probabilities.png", problem, y, outputs[:, 0])
+    if np.ndim(test.x) in (3, 4):
+        plots.draw_samples(folder / "samples.png", problem, test.x, y, outputs)
+
+
+def plain(values: dict) -> dict:
+    """Write a config for JSON: paths as text."""
+    frames = {
+        k: f"a DataFrame, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)
+    }
+    paths = {k: str(v) for k, v in values.items() if isinstance(v, pathlib.Path)}
+    return {**values, **paths, **frames}

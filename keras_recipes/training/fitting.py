@@ -1,0 +1,368 @@
+"""Training: the one way in which every recipe, search and benchmark fits a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+import typing
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+
+from keras_recipes import callbacks as shared_callbacks, recipe as contract
+from keras_recipes.configs import Config
+from keras_recipes.data.splits import Part, Splits
+from keras_recipes.errors import InputError, NotFiniteError
+from keras_recipes.features import tables
+from keras_recipes.problems import Problem
+from keras_recipes.recipe import Recipe
+from keras_recipes.training import fused
+
+PREDICT_BATCH_SIZE = 1024
+NAN_CAUSES = (
+    "likely causes: a learning rate that is too big, inputs that are not scaled, "
+    "or a target of very large numbers"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model and how it came about.
+
+    Attributes:
+        model: With the weights of its best epoch.
+        history: One list for each metric, one value for each epoch.
+        best_epoch: Counted from 1.
+        stopped_by: "all epochs run", "early stopping", "interrupted" or "NaN loss".
+        seconds: Of training, validation and refit included.
+        refitted: Whether the model was trained anew on training and validation rows; history and
+            best_epoch are then those of the training that found the number of epochs.
+        validation_outputs: Of the model that has not learned from the validation rows, for them;
+            None where there are none.
+    """
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    best_epoch: int
+    stopped_by: str
+    seconds: float
+    refitted: bool = False
+    validation_outputs: np.ndarray | None = None
+
+    @property
+    def epochs_run(self) -> int:
+        """The number of epochs that were finished."""
+        return len(self.history["loss"])
+
+
+def to_array(x: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Return inputs as the array that a model takes: a table becomes float32, arrays stay."""
+    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else np.asarray(x)
+
+
+class Check(typing.Protocol):
+    """What looks for mistakes before training; the check itself is handed in."""
+
+    def look_at_data(
+        self, model: keras.Model, splits: Splits, as_inputs: Callable | None, config: Config
+    ) -> None:
+        """Look at a model that was built, its preprocessing not adapted yet, and all parts."""
+
+    def look_at_model(self, model: keras.Model, splits: Splits, as_inputs: Callable | None) -> None:
+        """Look at the model with its preprocessing adapted, untrained."""
+
+
+def adapt(model: keras.Model, problem: Problem, train: Part) -> None:
+    """Adapt the preprocessing layers to the training rows.
+
+    Args:
+        model: Its `Normalization` layers are adapted: those at the input to x, the inverted one at
+            the output of a regression to y.
+        problem: Decides the form of the targets.
+        train: Training rows.
+    """
+    if tables.parts_of(model):
+        tables.adapt(model, problem, train)
+        return
+    x = to_array(train.x)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            layer.adapt(problem.labels(train.y) if layer.invert else x.astype("float32"))
+
+
+def prepare(
+    recipe: Recipe,
+    config: Config,
+    splits,
+    *,
+    check: Check | None = None,
+) -> keras.Model:
+    """Build a recipe's model for the given data, checked and ready to be fitted.
+
+    Args:
+        recipe: A recipe module.
+        config: The recipe's Config.
+        splits: What `recipe.load_data` returned, or a fold of it.
+        check: Looks for mistakes; once for a recipe and its data is enough.
+
+    Returns:
+        The compiled model with its preprocessing layers adapted.
+
+    Raises:
+        InputError: If output layer, loss, labels or data do not go together.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"Keras runs on {keras.backend.backend()}, expected tensorflow: set the environment "
+            "variable KERAS_BACKEND=tensorflow before Keras is imported"
+        )
+    keras.utils.set_random_seed(config.seed)
+    model = contract.build_model(recipe, config, splits)
+    as_inputs = functools.partial(tables.as_inputs, model) if tables.parts_of(model) else None
+    if check:
+        check.look_at_data(model, splits, as_inputs, config)
+    adapt(model, contract.problem(recipe, config, splits), splits.train)
+    if check:
+        check.look_at_model(model, splits, as_inputs)
+    return model
+
+
+def train(
+    recipe: Recipe, config: Config, splits: Splits, *, check: Check | None = None, **settings
+) -> Trained:
+    """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
+
+    Args:
+        recipe: A recipe module.
+        config: The recipe's Config.
+        splits: With the parts train and validation.
+        check: Looks for mistakes before training.
+        **settings: As in `fit`.
+
+    Returns:
+        The model with its history.
+
+    Raises:
+        InputError: If output layer, loss, labels or data do not go together.
+        NotFiniteError: If the loss became NaN before any epoch was good.
+    """
+    model = prepare(recipe, config, splits, check=check)
+    problem = contract.problem(recipe, config, splits)
+    trained = fit(model, problem, splits, config, **settings)
+    if splits.validation is not None:
+        outputs = predict(model, splits.validation.x)
+        trained = dataclasses.replace(trained, validation_outputs=outputs)
+    if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
+        return trained
+    return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
+
+
+def refit(
+    recipe: Recipe, config: Config, splits, trained: Trained, engine: str = "fused"
+) -> Trained:
+    """Train anew on training and validation rows, for as many epochs as were best.
+
+    Args:
+        recipe: A recipe module.
+        config: That the first model was trained by.
+        splits: That it was trained on.
+        trained: What `fit` gave.
+        engine: As in `fit`.
+
+    Returns:
+        The new model, with the history of the first. Ctrl-C, or a loss that becomes NaN, gives the
+        first model back.
+    """
+    everything = splits.merge_validation()
+    try:
+        again = fit_all(recipe, config, everything, trained.best_epoch, engine)
+    except (KeyboardInterrupt, NotFiniteError):
+        return trained
+    return dataclasses.replace(
+        trained, model=again.model, seconds=trained.seconds + again.seconds, refitted=True
+    )
+
+
+def fit_all(
+    recipe: Recipe, config: Config, everything, epochs: int, engine: str = "fused"
+) -> Trained:
+    """Train a fresh model on training and validation rows, for a number of epochs that is known.
+
+    Args:
+        recipe: A recipe module, checked before.
+        config: The recipe's Config.
+        everything: Splits with the validation part merged into train.
+        epochs: To run, along the schedule of config.epochs.
+        engine: As in `fit`.
+
+    Returns:
+        The model of the last epoch.
+    """
+    model = prepare(recipe, config, everything)
+    problem = contract.problem(recipe, config, everything)
+    trained = fit(model, problem, everything, config, epochs=epochs, engine=engine)
+    return dataclasses.replace(trained, refitted=True)
+
+
+def fit(
+    model: keras.Model,
+    problem: Problem,
+    splits,
+    config: Config,
+    *,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+    verbose: int | str = 0,
+    epochs: int | None = None,
+    engine: str = "fused",
+) -> Trained:
+    """Train until the best epoch is found, and keep that epoch's weights.
+
+    Without a validation part every epoch is run and the last one counts.
+
+    Args:
+        model: From `prepare`.
+        problem: Of the recipe.
+        splits: With the parts train and validation, which may be None; test is not touched.
+        config: Gives epochs, batch_size, patience, learning rate.
+        callbacks: From `callbacks.make`; made here where none are given.
+        verbose: As in `keras.Model.fit`.
+        epochs: To end after fewer than config.epochs, along the same schedule of learning rates.
+        engine: "fused" for whole epochs as one program, "keras" for `keras.Model.fit`.
+
+    Returns:
+        The model with its history. Ctrl-C ends training early and keeps the best epoch so far.
+
+    Raises:
+        NotFiniteError: If the loss became NaN before any epoch was good.
+        KeyboardInterrupt: If Ctrl-C came before an epoch was finished.
+    """
+    if callbacks is None:
+        callbacks = shared_callbacks.make(problem, config, validated=splits.validation is not None)
+    stopping = _find_early_stopping(callbacks)
+    epochs = config.epochs if epochs is None else epochs
+    start = time.perf_counter()
+    # Of a model for tables only the part behind the encoder is trained, on encoded rows.
+    trained = tables.trained_part(model, problem) if tables.parts_of(model) else model
+    fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
+    try:
+        data = _as_trained(model, problem, config, splits)
+        fit_model(
+            **data,
+            batch_size=config.batch_size,
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+        interrupted = False
+    except KeyboardInterrupt:
+        if stopping is None or stopping.best_weights is None:
+            raise
+        trained.set_weights(stopping.best_weights)
+        interrupted = True
+    seconds = time.perf_counter() - start
+    history = {name: [float(v) for v in vs] for name, vs in trained.history.history.items()}
+    stopped_by = "interrupted" if interrupted else _reason(history, epochs)
+    best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
+    scores = [values[best_epoch - 1] for name, values in history.items() if name.endswith("loss")]
+    if stopped_by == "NaN loss" and not all(map(math.isfinite, scores)):
+        raise NotFiniteError(f"the loss became NaN in epoch {len(history['loss'])}; {NAN_CAUSES}")
+    return Trained(model, history, best_epoch, stopped_by, seconds)
+
+
+def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | None:
+    return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
+
+
+def _as_trained(model: keras.Model, problem: Problem, config: Config, splits) -> dict[str, object]:
+    """Return training and validation rows as they are trained on, by their names in `fit`."""
+    weights = _class_weights(problem, config, splits.train.y)
+    train, validation = (
+        _arrays(model, problem, splits, part, weights) for part in ("train", "validation")
+    )
+    names = ("x", "y", "sample_weight")  # the last only where classes have weights
+    return {**dict(zip(names, train, strict=False)), "validation_data": validation}
+
+
+def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarray | None:
+    """Return each class's weight, by which all count the same; None where none are asked for."""
+    if problem.is_regression or not getattr(config, "class_weights", False):
+        return None
+    counts = np.bincount(problem.classes(y), minlength=len(problem.class_names))
+    present = np.maximum(counts, 1)  # a class without training rows weighs on nothing
+    return (len(y) / (np.count_nonzero(counts) * present)).astype("float32")
+
+
+def _arrays(model, problem: Problem, splits, part: str, weights: np.ndarray | None) -> tuple | None:
+    """Return the rows of a part as they are trained on, or None where there is no part.
+
+    Returns:
+        (x, y), or (x, y, weight of each row) where classes have weights.
+    """
+    rows = getattr(splits, part)
+    if rows is None:
+        return None
+    if not len(rows):
+        name = "training" if part == "train" else part
+        raise InputError(f"0 {name} rows: training and validation part both need rows")
+    if tables.parts_of(model):
+        given = tables.encode(model, rows), tables.targets(model, problem, rows.y)
+    else:
+        given = to_array(rows.x), problem.labels(rows.y)
+    return given if weights is None else (*given, weights[problem.classes(rows.y)])
+
+
+def _reason(history: dict[str, list[float]], epochs: int) -> str:
+    if not math.isfinite(history["loss"][-1]):
+        return "NaN loss"
+    return "early stopping" if len(history["loss"]) < epochs else "all epochs run"
+
+
+def as_inputs(model: keras.Model, x: object) -> object:
+    """Return rows in the form that a model is called with: a table for a model of raw columns."""
+    x = tables.as_inputs(model, x)
+    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else x
+
+
+def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """Return the model's raw outputs, shape (rows, num_outputs), float32.
+
+    Called directly, in batches: `model.predict` would first compile a program, which takes longer
+    than all the batches of a set of this size.
+    """
+    if tables.parts_of(model):
+        return tables.predict(model, x)
+    x = to_array(x)
+    starts = range(0, len(x), PREDICT_BATCH_SIZE)
+    batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
+    return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
+
+
+def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Score raw outputs by the loss and the metrics of the problem.
+
+    Args:
+        problem: Decides loss and metrics.
+        y: Targets, shape (rows,) or (rows, columns).
+        outputs: What `predict` gave, shape (rows, num_outputs).
+
+    Returns:
+        "loss" and each metric of the rule, in the target's own unit for a regression; rounded to
+        6 decimals, beyond which float32 says nothing.
+    """
+    y = problem.labels(y)
+    loss = keras.losses.get(problem.loss())
+    scores = {"loss": float(keras.ops.mean(loss(y, outputs)))}
+    for metric in problem.metrics():
+        metric.update_state(*(_varied(y, outputs) if metric.name == "r2" else (y, outputs)))
+        scores[metric.name] = float(metric.result())
+    return {name: round(score, 6) for name, score in scores.items()}
+
+
+def _varied(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out target columns of one value, of which a right prediction has an R² of 0/0."""
+    varied = np.ptp(y, axis=0) > 0
+    return (y[:, varied], outputs[:, varied]) if varied.any() else (y, outputs)

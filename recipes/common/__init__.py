@@ -1,1 +1,0 @@
-"""What every recipe shares: problem rules, config, callbacks, checks, training, reports."""

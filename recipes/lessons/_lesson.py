@@ -1,0 +1,209 @@
+"""What every lesson shares: its command line, its table, its small networks."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sys
+import typing
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from keras_recipes import configs
+from keras_recipes.console import command_line, files, startup
+
+if typing.TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from keras_recipes.problems import Problem
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What a lesson found.
+
+    Attributes:
+        table: The numbers, a few rows.
+        figure: The picture.
+        first: What the numbers mean, in three sentences; Korean terms in brackets.
+        second: The second of them.
+        third: The third.
+    """
+
+    table: pd.DataFrame
+    figure: Figure
+    first: str
+    second: str
+    third: str
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        """All three."""
+        return self.first, self.second, self.third
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Settings of a lesson."""
+
+    seed: configs.Seed = 0
+    """Decides everything random."""
+    out: pathlib.Path | None = None
+    """Folder to write to; by default the next free one in runs/."""
+
+    def __post_init__(self) -> None:
+        configs.check_fields(self)
+
+
+def main(study: Callable[[int], Shown]) -> None:
+    """Run a lesson as a program: print its table and sentences, write its picture.
+
+    Args:
+        study: The lesson's function from a seed to what it shows; its module's docstring is
+            printed above.
+    """
+    lesson = sys.modules[study.__module__]
+    with command_line.errors_as_lines():
+        name = pathlib.Path(lesson.__file__).stem
+        (options,) = command_line.parse(
+            f"python -m recipes.lessons.{name}", lesson.__doc__, lesson=Options
+        )
+        startup.load_tensorflow()
+        folder = options.out or files.next_folder(pathlib.Path("runs"), name)
+        with files.whole_folder(folder) as partial:
+            shown = study(options.seed)
+            with files.faults_named(folder):
+                write(shown, partial)
+        print((lesson.__doc__ or name).strip(), "", describe(shown), "", *shown.sentences, sep="\n")
+        print(f"\nPicture and table are in {folder}")
+
+
+def write(shown: Shown, folder: pathlib.Path) -> None:
+    """Write a lesson's picture and table.
+
+    Args:
+        shown: What the lesson found.
+        folder: Where picture.png and table.csv go.
+    """
+    shown.figure.savefig(folder / "picture.png", dpi=110)
+    shown.table.to_csv(folder / "table.csv", index=False)
+
+
+def describe(shown: Shown) -> str:
+    """Return a lesson's table as text."""
+    return shown.table.to_string(index=False, float_format=lambda number: f"{number:.4g}")
+
+
+def network(
+    problem: Problem,
+    shape: tuple,
+    units: tuple,
+    optimizer: keras.Optimizer,
+    seed: int,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """Build and compile a fully connected ReLU network for images.
+
+    Args:
+        problem: Decides output layer, loss and metrics.
+        shape: Of one image, pixels in 0..255.
+        units: Of each hidden layer.
+        optimizer: Of this model alone.
+        seed: Decides the weights, and what is random in the training that follows.
+        dropout: Share of each hidden layer's outputs that is zeroed in training.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input(shape)
+    hidden = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    for number in units:
+        hidden = keras.layers.Dense(number, "relu", kernel_initializer="he_normal")(hidden)
+        hidden = keras.layers.Dropout(dropout)(hidden) if dropout else hidden
+    return problem.compile(keras.Model(inputs, problem.outputs(hidden)), optimizer)
+
+
+def train_to_the_end(
+    model: keras.Model, problem: Problem, splits, batch_size: int, epochs: int
+) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
+    """Train for all epochs and test twice: the model of the last epoch, and of the best one.
+
+    Args:
+        model: Compiled.
+        problem: Decides the form of the targets and the metrics.
+        splits: With the parts train, validation (it decides which epoch is best) and test.
+        batch_size: Rows of one update.
+        epochs: Passes over the training rows.
+
+    Returns:
+        The history, and the test scores of "last" and "best".
+    """
+    import keras
+
+    from keras_recipes import training
+    from keras_recipes.training import fused
+
+    kept = {}
+    keep_last = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: kept.update(last=model.get_weights())
+    )
+    keep_best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
+    train, validation = (
+        (training.to_array(part.x), problem.labels(part.y))
+        for part in (splits.train, splits.validation)
+    )
+    callbacks = [keep_last, keep_best]
+    fused.fit(model, *train, batch_size, epochs, validation, callbacks, verbose=0)
+    kept["best"], scores = model.get_weights(), {}
+    for name, weights in kept.items():
+        model.set_weights(weights)
+        outputs = training.predict(model, splits.test.x)
+        scores[name] = training.measure(problem, splits.test.y, outputs)
+    return model.history.history, scores
+
+
+def gradients_by_tensorflow(
+    function: Callable[[dict], tf.Tensor], at: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return a gradient by TensorFlow, in double precision.
+
+    Args:
+        function: From variables by name to a number, by TensorFlow's operations.
+        at: The arrays where the gradient is wanted, float64.
+
+    Returns:
+        The gradient, arrays of the same names and shapes.
+    """
+    import tensorflow as tf
+
+    variables = {name: tf.Variable(array) for name, array in at.items()}
+    with tf.GradientTape() as tape:
+        value = function(variables)
+    return {name: array.numpy() for name, array in tape.gradient(value, variables).items()}
+
+
+def differences(
+    function: Callable[[dict], float], at: dict[str, np.ndarray], width: float = 1e-5
+) -> dict[str, np.ndarray]:
+    """Return a gradient by nudging each number: (f(w + h) - f(w - h)) / 2h.
+
+    Args:
+        function: From arrays by name to a number.
+        at: The arrays where the gradient is wanted.
+        width: The h of the formula.
+
+    Returns:
+        The gradient, arrays of the same names and shapes.
+    """
+    gradients = {name: np.zeros(array.shape) for name, array in at.items()}
+    for name, array in at.items():
+        for place in np.ndindex(array.shape):
+            nudge = np.zeros(array.shape)
+            nudge[place] = width
+            above, below = (function({**at, name: array + h}) for h in (nudge, -nudge))
+            gradients[name][place] = (above - below) / (2 * width)
+    return gradients

@@ -1,0 +1,88 @@
+"""Digits: read small handwritten digits, in plain Keras.
+
+Problem: multiclass with one-hot labels, softmax and categorical cross-entropy.
+Data: 1,797 grey images of 8x8 pixels, from scikit-learn (UCI, CC BY 4.0).
+Result: accuracy 0.0000 ± 0.0000 (5 seeds), 0 s on 2 cores of AMD EPYC (Zen 3)
+Run: python one_hot.py [--seed N]
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # fewer messages of TensorFlow
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+SEED = 0  # of the split, the initial weights, the order of the samples and dropout
+EPOCHS = 150  # maximum number of passes over the training set
+BATCH_SIZE = 32  # samples per update of the weights
+LEARNING_RATE = 0.003  # step size of the optimizer in the first epoch
+PATIENCE = 50  # early stopping: epochs without a lower validation loss
+HIDDEN_UNITS = 256  # width of each of the two hidden layers
+DROPOUT = 0.2  # fraction of the hidden outputs that is set to 0 in training
+SHIFT = 0.125  # data augmentation: training moves an image by up to this fraction of its side
+NUM_CLASSES = 10
+
+
+def load_data(seed):
+    """Return (x, y) of the training set (60 %), validation set (20 %) and test set (20 %)."""
+    bunch = load_digits()
+    x = bunch.images[..., np.newaxis].astype("float32")  # shape (samples, 8, 8, 1): one channel
+    y = keras.utils.to_categorical(bunch.target, NUM_CLASSES)  # one-hot; shape (samples, 10)
+    x, x_test, y, y_test = train_test_split(x, y, test_size=0.2, stratify=y, random_state=seed)
+    x, x_val, y, y_val = train_test_split(x, y, test_size=0.25, stratify=y, random_state=seed)
+    return (x, y), (x_val, y_val), (x_test, y_test)
+
+
+def build_model():
+    """Build and compile the network. The pixels, 0 to 16, are scaled to 0..1."""
+    layers = [keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 16)]
+    layers += [keras.layers.RandomTranslation(SHIFT, SHIFT, "constant"), keras.layers.Flatten()]
+    for _ in range(2):
+        layers += [keras.layers.Dense(HIDDEN_UNITS, "relu", kernel_initializer="he_normal")]
+        layers += [keras.layers.Dropout(DROPOUT)]
+    # Rule table, one-hot labels: softmax, categorical cross-entropy, accuracy.
+    layers += [keras.layers.Dense(NUM_CLASSES, "softmax")]
+    model = keras.Sequential(layers)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE)
+    model.compile(optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def train(seed, epochs, training, validation=None):
+    """Train a new network. Return it, and the number of epochs that gave its weights."""
+    keras.utils.set_random_seed(seed)
+    model = build_model()
+    stopping = keras.callbacks.EarlyStopping(
+        monitor="val_loss", mode="min", patience=PATIENCE, restore_best_weights=True
+    )
+    schedule = keras.callbacks.LearningRateScheduler(  # cosine: from LEARNING_RATE to almost 0
+        lambda epoch, _: LEARNING_RATE * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
+    )
+    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 2}
+    settings["callbacks"] = [schedule, stopping] if validation else [schedule]
+    model.fit(*training, validation_data=validation, **settings)
+    return model, stopping.best_epoch + 1 if validation else epochs  # Keras counts from 0
+
+
+def main(seed=SEED):
+    """Find the best epoch, refit, and test once. Return the accuracy on the test set."""
+    training, validation, (x_test, y_test) = load_data(seed)
+    _, best_epoch = train(seed, EPOCHS, training, validation)
+    print(f"Refit on training and validation set: {best_epoch} epochs", flush=True)
+    both = [np.concatenate(parts) for parts in zip(training, validation, strict=True)]
+    model, _ = train(seed, best_epoch, both)
+    scores = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
+    print(f"Test set: accuracy {scores['accuracy']:.4f}")
+    probabilities = model.predict(x_test[:1], verbose=0)[0]
+    best = probabilities.argmax()
+    print(f"First test sample: digit {best}, with probability {probabilities[best]:.4f}")
+    return scores["accuracy"]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Digits, in plain Keras")
+    parser.add_argument("--seed", type=int, default=SEED)
+    main(parser.parse_args().seed)

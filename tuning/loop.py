@@ -1,0 +1,133 @@
+"""The course of a search: asks the oracle for trials, has them run, tells it what came of them.
+
+What an oracle proposes depends on the trials that have ended by then. With several workers that is
+decided by who is faster; so each trial keeps how many had ended when it was proposed, and which
+place it took in the order of ending. Fed all of that again, an oracle goes on as if it had never
+stopped.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable
+
+from tuning.oracles import oracles, spaces
+from tuning.trials import records
+
+INTERRUPTED = "interrupted by Ctrl-C"
+
+
+class Course:
+    """The oracle's side of a search.
+
+    Args:
+        oracle: At its beginning.
+        known: Trials of the same search that were begun, in the order of their numbers.
+    """
+
+    def __init__(self, oracle: oracles.SteadyOracle, known: list[records.Trial]):
+        self.oracle, self._proposals, self._num_ended = oracle, {}, 0
+        ended = [trial for trial in known if not trial.is_running]
+        ended = collections.deque(sorted(ended, key=lambda trial: trial.ended_as))
+        for trial in known:
+            while ended and ended[0].ended_as < trial.begun_after:
+                self.tell(ended.popleft())
+            proposal = oracle.begin_trial(str(trial.number), trial.values)
+            self._proposals[trial.number] = proposal
+        for trial in ended:
+            self.tell(trial)
+        self._left = collections.deque(trial for trial in known if trial.is_running)
+
+    def propose(self) -> records.Trial | None:
+        """Return the next trial, first those that a killed search had begun.
+
+        Returns:
+            None where other trials must end first, and at the end: the oracle has an end_reason.
+        """
+        if self._left:
+            return self._left.popleft()
+        proposal = self.oracle.create_trial(str(len(self.oracle.trials)))
+        if proposal.status != oracles.RUNNING:
+            return None
+        number, values = int(proposal.trial_id), spaces.point_of(proposal.hyperparameters.values)
+        self._proposals[number] = proposal
+        return records.Trial(number, values, records.RUNNING, begun_after=self._num_ended)
+
+    def place(self, trial: records.Trial, begun: records.Trial) -> records.Trial:
+        """Return a trial that has ended with its place in the course."""
+        places = {"begun_after": begun.begun_after, "ended_as": self._num_ended}
+        return dataclasses.replace(trial, **places)
+
+    def tell(self, trial: records.Trial) -> None:
+        """Report to the oracle a trial that has ended."""
+        proposal = self._proposals.pop(trial.number)
+        if trial.is_ok:
+            self.oracle.update_trial(proposal.trial_id, {self.oracle.objective.name: trial.score})
+            proposal.status = oracles.COMPLETED
+        else:
+            proposal.status, proposal.message = oracles.FAILED, trial.error
+        self.oracle.end_trial(proposal)
+        self._num_ended += 1
+
+
+def run_trials(
+    oracle: oracles.SteadyOracle,
+    known: list[records.Trial],
+    begin: Callable[[records.Trial], None],
+    wait: Callable[[], tuple[records.Trial, bytes | None] | None],
+    keep: Callable[[records.Trial, bytes | None], None],
+    *,
+    is_over: Callable[[], str | None] = lambda: None,
+    count_places: Callable[[], int] = lambda: 1,
+) -> str:
+    """Go through the trials that are known, then run what the oracle proposes.
+
+    Args:
+        oracle: At its beginning.
+        known: Trials of the same search that were begun, in the order of their numbers.
+        begin: Has a trial run.
+        wait: Gives a trial that has ended, and its model where it is to be kept; None where none
+            has ended but there may be more places.
+        keep: Puts both where they are safe.
+        is_over: Gives a reason to begin no further trial.
+        count_places: Tells how many trials may run at a time.
+
+    Returns:
+        The reason for the end.
+    """
+    course, running, reason = Course(oracle, known), {}, None
+    try:
+        while True:
+            while reason is None and len(running) < count_places():
+                trial = course.propose()
+                reason = oracle.end_reason if trial is None else is_over()
+                if trial is None or reason is not None:
+                    break
+                begin(trial)
+                running[trial.number] = trial
+            if not running:
+                return reason
+            if (ended := wait()) is not None:
+                trial = course.place(ended[0], running.pop(ended[0].number))
+                keep(trial, ended[1])
+                course.tell(trial)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def run_in_turn(
+    oracle: oracles.SteadyOracle,
+    known: list[records.Trial],
+    run_one: Callable[[int, dict], records.Trial],
+    is_over: Callable[[], str | None] = lambda: None,
+) -> str:
+    """Do the same with one trial at a time, which `run_one` runs by its number and values."""
+    begun: list[records.Trial] = []
+    known = [dataclasses.replace(t, begun_after=n, ended_as=n) for n, t in enumerate(known)]
+
+    def wait() -> tuple[records.Trial, None]:
+        trial = begun.pop()
+        return run_one(trial.number, trial.values), None
+
+    return run_trials(oracle, known, begun.append, wait, lambda *ended: None, is_over=is_over)

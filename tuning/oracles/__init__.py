@@ -1,0 +1,1 @@
+"""Which point is tried next: the search space, the tuners' oracles and their proposals."""

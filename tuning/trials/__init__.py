@@ -1,0 +1,1 @@
+"""One trial, its record, and the folder that keeps all of them."""

@@ -1,0 +1,71 @@
+"""The best point trained anew on training and validation rows; the test part is opened here."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import statistics
+
+from keras_recipes import recipe as contract, training
+from keras_recipes.console import files
+from keras_recipes.runs import run as runs
+from tuning import plans
+from tuning.trials import records, trials
+
+
+def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
+    """Train the best Config on all rows that are not for testing, and write a run folder.
+
+    There is no validation part left to find the best epoch by: it is the one that the trial found,
+    the median over its trainings.
+
+    Args:
+        plan: Of the search.
+        best: Its best trial.
+        folder: Of the search; the run is written into `best` below it.
+
+    Returns:
+        What stands in the run's metrics.json, with the folder's path under "folder". A run of the
+        same trial that is there already is left as it is.
+    """
+    target = folder / "best"
+    before = _read_metrics(target)
+    if before and before["search"]["trial"] == best.number:
+        return {**before, "folder": str(target)}
+    config = plan.make_config(best.values)
+    epochs = max(1, round(statistics.median(best.best_epochs)))
+    splits = trials.load_data(plan.settings.recipe, config, with_test=True).merge_validation()
+    engine = plan.settings.engine
+    trained = training.fit_all(plan.recipe, config, splits, epochs, engine)
+    if before:
+        shutil.rmtree(target)
+    name, problem = contract.name_of(plan.recipe), plan.problem
+    origin = _describe_origin(plan, best, before)
+    # What a killed refit left behind: the search's folder is ours, and locked.
+    shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
+    with files.whole_folder(target) as partial:
+        metrics = runs.write(
+            partial, name, problem, config, splits, trained, engine=engine, search=origin
+        )
+    return {**metrics, "folder": str(target)}
+
+
+def _describe_origin(plan: plans.Plan, best: records.Trial, before: dict | None) -> dict:
+    """Return where a refit's Config came from."""
+    return {
+        "trial": best.number,
+        "objective": f"val_{plan.settings.monitor}",
+        "validation_score": best.score,
+        "note": "the best of many validation scores is optimistic; the test scores are not",
+        "times_test_was_opened": 1 + (before["search"]["times_test_was_opened"] if before else 0),
+    }
+
+
+def _read_metrics(target: pathlib.Path) -> dict | None:
+    """Read the metrics of an earlier refit of the same search; None where there is none."""
+    try:
+        metrics = json.loads((target / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metrics if "search" in metrics else None

@@ -1,0 +1,276 @@
+"""The folder of a search: one file for each trial, whole or not there at all.
+
+search.json     what is searched, and how; the mark of a search's folder
+trials/0007.json   of a trial that has ended, or that runs beside others
+models/0007.keras   of the best trials only
+trials.csv, history.csv   made from the files in trials/, for reading
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+
+from keras_recipes.console import files
+from keras_recipes.errors import InputError, RunError
+from tuning.trials import records
+
+FORMAT = 2
+# The tables are made anew from all trials, so not after every one of many fast trials.
+SECONDS_BETWEEN_TABLES = 1.0
+
+
+class Store:
+    """The folder of a search, held by one process at a time.
+
+    Attributes:
+        folder: Of the search.
+        description: The content of search.json.
+        trials: That have ended, by number.
+        running: That had begun and not ended when the folder was opened.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.description = read_description(folder)
+        known = read_trials(folder)
+        self.trials = [trial for trial in known if not trial.is_running]
+        self.running = [trial for trial in known if trial.is_running]
+        self._tables_written = float("-inf")
+        self._lock: int | None = _lock(folder)
+        shutil.rmtree(self.workers_folder, ignore_errors=True)
+        for left_by_a_kill in folder.rglob("*.partial"):
+            if left_by_a_kill.is_file():
+                left_by_a_kill.unlink()
+
+    @classmethod
+    def create(cls, folder: pathlib.Path, description: dict) -> Store:
+        """Make the folder of a new search.
+
+        Raises:
+            InputError: If the folder is taken; with the command that continues a search.
+        """
+        if (folder / "search.json").is_file():
+            raise InputError(
+                f"--out {folder}: there is a search already; continue it by "
+                f"{resume_command(folder)}, or give the name of a new folder"
+            )
+        with files.whole_folder(folder) as partial:
+            (partial / "trials").mkdir()
+            (partial / "models").mkdir()
+            files.write_json(partial / "search.json", {"format": FORMAT, **description})
+        return cls(folder)
+
+    def close(self) -> None:
+        """Release the folder: another process may continue the search."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def discard(self) -> None:
+        """Remove the folder of a search without a trial that is ok."""
+        self.close()
+        if not any(trial.is_ok for trial in self.trials):
+            shutil.rmtree(self.folder)
+
+    def begin(self, trial: records.Trial) -> None:
+        """Write what was proposed: what the next proposal depends on besides the trials' ends."""
+        with self.faults():
+            self._write(trial)
+
+    def add(self, trial: records.Trial, model: bytes | None = None) -> None:
+        """Write a trial that has ended, and its model first, so that no trial lacks its own."""
+        with self.faults():
+            if model is not None:
+                _write_bytes(self.model_path(trial.number), model)
+            self._write(trial)
+            bisect.insort(self.trials, trial, key=lambda known: known.number)
+            if time.monotonic() - self._tables_written > SECONDS_BETWEEN_TABLES:
+                self.write_tables()
+
+    def _write(self, trial: records.Trial) -> None:
+        text = json.dumps(_signed(dataclasses.asdict(trial)), ensure_ascii=False)
+        files.write_text(self.folder / "trials" / f"{trial.number:04d}.json", text + "\n")
+
+    def keep_models(self, numbers: list[int]) -> None:
+        """Remove the models of all other trials."""
+        kept = {self.model_path(number) for number in numbers}
+        for path in (self.folder / "models").glob("*"):
+            if path not in kept:
+                path.unlink()
+
+    @property
+    def workers_folder(self) -> pathlib.Path:
+        """The folder for the files of worker processes, there only while they run."""
+        return self.folder / "workers"
+
+    def model_path(self, number: int) -> pathlib.Path:
+        """Return the file of a trial's model."""
+        return self.folder / "models" / f"{number:04d}.keras"
+
+    def write_tables(self) -> None:
+        """Write trials.csv and history.csv."""
+        tables = {
+            "trials.csv": records.tabulate(self.trials),
+            "history.csv": records.tabulate_history(self.trials),
+        }
+        with self.faults():
+            for name, table in tables.items():
+                files.write_text(self.folder / name, table.to_csv(index=False))
+        self._tables_written = time.monotonic()
+
+    def change(self, **entries: object) -> None:
+        """Change entries of search.json."""
+        self.description = {**self.description, **entries}
+        with self.faults():
+            files.write_json(self.folder / "search.json", self.description)
+
+    @contextlib.contextmanager
+    def faults(self):
+        """Turn a disk's failure in the block into a line: what is left, how to go on.
+
+        Raises:
+            RunError: If the disk is full, or fails otherwise.
+        """
+        try:
+            yield
+        except (OSError, RunError) as error:
+            cause = error.__cause__ if isinstance(error, RunError) else error
+            if not isinstance(cause, OSError) or isinstance(cause, BrokenPipeError):
+                raise
+            raise RunError(
+                f"could not write into {self.folder} ({cause.strerror or cause}); all "
+                f"{len(self.trials)} trials that ended before are there: free some space, then "
+                f"{resume_command(self.folder)}"
+            ) from error
+
+
+def resume_command(folder: pathlib.Path, flags: Sequence[str] = ()) -> str:
+    """Return the command that continues a search, with flags that it has to be told anew."""
+    return f"python -m tuning --resume {shlex.join([str(folder), *flags])}"
+
+
+def read_description(folder: pathlib.Path) -> dict:
+    """Read search.json.
+
+    Raises:
+        InputError: If the folder is not a search, or the file is damaged.
+    """
+    path = folder / "search.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: not the folder of a search (no search.json in it)")
+    description = _read_json(path)
+    if description.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: received format {description.get('format')}, expected {FORMAT}; the search "
+            "was made by another version of tuning"
+        )
+    return description
+
+
+def read_trials(folder: pathlib.Path) -> list[records.Trial]:
+    """Read every trial, by number: those that have ended, and those that run beside others.
+
+    Raises:
+        InputError: If a file is missing, damaged or was changed; the message names it.
+    """
+    found = []
+    for number, path in enumerate(sorted((folder / "trials").glob("*.json"), key=_by_number)):
+        if path.name != f"{number:04d}.json":
+            raise InputError(
+                f"{path.with_name(f'{number:04d}.json')} is missing though there is {path.name}; "
+                f"put it back, or remove {path.name} and what follows to run those trials again"
+            )
+        found.append(_read_trial(path))
+    return found
+
+
+def _by_number(path: pathlib.Path) -> tuple[int, str]:
+    return len(path.name), path.name
+
+
+def _read_trial(path: pathlib.Path) -> records.Trial:
+    content = _read_json(path)
+    if content != _signed(content):
+        raise InputError(
+            f"{path} was changed after it was written; put it back as it was, or remove it and "
+            "those with higher numbers to run them again"
+        )
+    del content["checksum"]
+    return records.Trial(**content)
+
+
+def _read_json(path: pathlib.Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged (not JSON: {error}); put it back from a copy. The other files are "
+            "left as they are"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: expected an object, received {content!r:.40}")
+    return content
+
+
+def _signed(content: dict) -> dict:
+    """Return the content with the checksum that belongs to it."""
+    own = {name: value for name, value in content.items() if name != "checksum"}
+    text = json.dumps(own, sort_keys=True)
+    return {**own, "checksum": hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]}
+
+
+def _write_bytes(path: pathlib.Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _lock(folder: pathlib.Path) -> int:
+    """Hold the folder against a second process; the system lets go when this one ends."""
+    held = os.open(folder / "search.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        import fcntl
+
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows has no such lock
+        pass
+    except OSError:
+        os.close(held)
+        raise InputError(f"{folder}: another process is running this search") from None
+    return held
+
+
+def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
+    """Load the trials of a search as a table, also while it runs, without TensorFlow.
+
+    Args:
+        folder: Of the search.
+
+    Returns:
+        One row for each trial that has ended: trial, status, score, std, a column for each
+        hyperparameter and metric, best_epoch, epochs_run, seconds, seed, memory_mb, error.
+
+    Raises:
+        InputError: If the folder is not a search, or a file in it is damaged.
+    """
+    folder = pathlib.Path(folder)
+    read_description(folder)
+    return records.tabulate([trial for trial in read_trials(folder) if not trial.is_running])

@@ -1,0 +1,100 @@
+"""A known point to start from: the hyperparameters' values behind a Config that a run left."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import logging
+import pathlib
+import types
+
+import keras_tuner
+
+from keras_recipes import configs, recipe as contract
+from keras_recipes.errors import InputError
+from keras_recipes.runs import run as runs
+from tuning.oracles import spaces
+from tuning.trials import trials
+
+# A search has its own; whatever the run had of these says nothing about a point.
+OF_THE_SEARCH = ("epochs", "seed", "refit", "data", "data_dir")
+OF_THE_SEARCH += tuple(field.name for field in dataclasses.fields(configs.TableOptions))
+
+_log = logging.getLogger(__name__)
+
+
+def find(
+    path: pathlib.Path,
+    recipe: types.ModuleType,
+    space: keras_tuner.HyperParameters,
+    table: dict | None = None,
+) -> dict:
+    """Find the point of a search space that gives the Config of a run.
+
+    Args:
+        path: A run folder, a search folder (its best point is meant), or a config.json.
+        recipe: The module.
+        space: The recipe's.
+        table: What is told about a user's table.
+
+    Returns:
+        Values of the hyperparameters.
+
+    Raises:
+        InputError: If there is no such file, or no point of the space gives its settings.
+    """
+    wanted = {name: v for name, v in _read(path).items() if name not in OF_THE_SEARCH}
+    found = [
+        (point, _plain(trials.make_config(recipe, point, table or {})))
+        for point in itertools.islice(_points(space, wanted), spaces.MANY)
+    ]
+    point, nearest = min(found, key=lambda pair: len(_find_differences(wanted, pair[1])))
+    for name in _find_differences(wanted, nearest):
+        said = f"--start-from {path}: {name} is {wanted[name]} there"
+        if any(config.get(name) != nearest.get(name) for _, config in found):
+            raise InputError(f"{said}, which the search space does not hold; give another run")
+        if name not in nearest:
+            raise InputError(f"{said}, which is no setting of {contract.name_of(recipe)}")
+        _log.warning("%s, and is no hyperparameter: the search has %s", said, nearest[name])
+    return point
+
+
+def _read(path: pathlib.Path) -> dict:
+    """Read the Config that a file holds, or the one in the folder of a run or a search."""
+    candidates = (path, path / "config.json", path / "best" / "config.json")
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
+        raise InputError(
+            f"--start-from {path}: expected a run folder, a search that has ended, or a config.json"
+        )
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"--start-from {file}: cannot be read as JSON ({error})") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"--start-from {file}: expected an object, received {settings!r:.40}")
+    return settings
+
+
+def _points(space: keras_tuner.HyperParameters, wanted: dict):
+    """Return the points that may be meant: a hyperparameter called like a setting has its value."""
+
+    def values_of(hyperparameter) -> list:
+        value, values = wanted.get(hyperparameter.name), spaces.finite_values(hyperparameter)
+        if values is not None:
+            return [value] if value in values else values
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and hyperparameter.min_value <= value <= hyperparameter.max_value:
+            return [value]
+        return spaces.grid_values(hyperparameter)
+
+    return spaces.points(space, values_of)
+
+
+def _plain(config) -> dict:
+    return spaces.point_of(runs.plain(dataclasses.asdict(config)))
+
+
+def _find_differences(wanted: dict, config: dict) -> list[str]:
+    return [name for name, value in wanted.items() if config.get(name, object) != value]
