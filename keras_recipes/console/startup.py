@@ -23,7 +23,7 @@ _NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "P
 _log = logging.getLogger(__name__)
 
 
-def begin(package: str, folder: pathlib.Path) -> None:
+def begin(package: str, folder: pathlib.Path) -> bool:
     """Prepare the process for `python -m PACKAGE...`; do nothing in any other process.
 
     Keras takes seconds to import. A recipe says `import keras` at its top all the same: here the
@@ -33,14 +33,18 @@ def begin(package: str, folder: pathlib.Path) -> None:
     Args:
         package: The package that calls this while it is imported, such as "recipes".
         folder: Of the package.
+
+    Returns:
+        Whether this is such a process.
     """
     program = _program()
     if program.partition(".")[0] != package:
-        return
+        return False
     _check_packages()
     sys.excepthook = _end_in_one_line
     _check_program(program, package, folder)
     _import_lazily("keras")
+    return True
 
 
 def _program() -> str:
