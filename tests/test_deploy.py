@@ -44,7 +44,7 @@ def write_script(path, text):
 @pytest.fixture
 def project(tmp_path):
     """Make a folder with the project, its environment and certificates; give how to run there."""
-    for name in ("recipes", "datasets", "tuning"):
+    for name in ("recipes", "datasets", "keras_recipes", "tuning"):
         tmp_path.joinpath(name).symlink_to(ROOT / name)
     write_script(tmp_path / ".venv/bin/python", f'exec {sys.executable} "$@"')
     tmp_path.joinpath(".venv/bin/activate").write_text('PATH="$PWD/.venv/bin:$PATH"')

@@ -13,31 +13,109 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import pathlib
 import types
 import typing
+from typing import Literal
 
 from tuning.trials.storage import load_results
 
 if typing.TYPE_CHECKING:
+    import pandas as pd
+
     from tuning.engine import Search
+
+Path = str | os.PathLike[str]
 
 __all__ = ["compare", "load_results", "make_tuner", "search"]
 
 
 def search(
-    recipe: str | pathlib.Path | types.ModuleType | None = None, **options: object
+    recipe: str | Path | types.ModuleType | None = None,
+    *,
+    tuner: Literal["grid", "random", "bayesian", "hyperband"] | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    folds: int | None = None,
+    repeats: int | None = None,
+    objective: str | None = None,
+    seed: int | None = None,
+    start_from: Path | None = None,
+    engine: Literal["fused", "keras"] | None = None,
+    data: Literal["auto", "real", "builtin"] | None = None,
+    data_dir: Path | None = None,
+    max_parameters: int | None = None,
+    max_time: str | None = None,
+    max_memory: int | None = None,
+    isolate: int | None = None,
+    workers: int | None = None,
+    trial_timeout: str | None = None,
+    scheduler: str | None = None,
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    keep: int = 1,
+    out: Path | None = None,
+    resume: Path | None = None,
+    tensorboard: bool = False,
+    verbose: bool = False,
+    quiet: bool = False,
+    yes: bool = False,
+    csv: pd.DataFrame | Path | None = None,
+    target: str | None = None,
+    problem: Literal["auto", "binary", "multiclass", "regression"] = "auto",
+    header: bool = True,
+    categorical: tuple[str, ...] = (),
+    numeric: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+    time: str | None = None,
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
 
+    With workers or isolate, a program calls this under `if __name__ == "__main__":`, since the
+    processes that it starts import the program.
+
     Args:
         recipe: Name, path of a .py file, or module; None with `resume`.
-        **options: As on the command line: tuner, trials, epochs, folds, repeats, objective, seed,
-            start_from, engine, data, data_dir, max_parameters, max_time, max_memory, isolate,
-            workers, trial_timeout, scheduler, tls_ca, tls_cert, tls_key, keep, out, resume,
-            tensorboard, verbose, quiet, yes, and for tabular csv, target and what else is told
-            about a table. With workers or isolate, a program calls this under
-            `if __name__ == "__main__":`, since the processes that it starts import the program.
+        tuner: Order in which points are tried; random by default.
+        trials: Trials at most; 30 by default, every point of a grid.
+        epochs: Epochs of a training at most; the recipe's by default.
+        folds: Number of folds of a cross-validation; the validation part by default.
+        repeats: Trainings of each point with different seeds; 1 by default.
+        objective: What to search for, such as "val_auc"; the recipe's monitored score by default.
+        seed: Decides split, proposals and trainings; 0 by default.
+        start_from: A run folder, a search, or a config.json whose point is tried second.
+        engine: "fused" trains whole epochs as one program, "keras" by `keras.Model.fit`.
+        data: Which data, for a recipe whose data are downloaded.
+        data_dir: Folder that holds the data files, for such a recipe.
+        max_parameters: A model of more parameters is not trained.
+        max_time: Start no trial after this time, such as "30m".
+        max_memory: MB that a process of trials may hold.
+        isolate: Train in a process of its own, a fresh one every so many trials.
+        workers: Trials at a time, each in a process of its own.
+        trial_timeout: End a trial that takes longer, such as "5m".
+        scheduler: HOST:PORT of a Dask scheduler that runs the trials.
+        tls_ca: Certificate of the authority that signed the scheduler's.
+        tls_cert: Certificate of this side.
+        tls_key: Key of this side's certificate.
+        keep: Number of best trials whose models are kept.
+        out: New folder; by default the next free one in searches/.
+        resume: Folder of a search to continue, in the place of `recipe`.
+        tensorboard: Whether TensorBoard's logs are written as well.
+        verbose: Whether a line is printed for each epoch.
+        quiet: Whether the result alone is printed.
+        yes: Whether a grid of more than 500 points is run.
+        csv: Your own table, for a recipe that takes one: a DataFrame, which is kept as a file
+            beside the search's folder, or the path of a file.
+        target: Column to predict.
+        problem: Kind of problem; "auto" decides by the target.
+        header: Whether the first row of the file names the columns.
+        categorical: Columns to take as categories.
+        numeric: Columns to take as numbers.
+        drop: Columns to leave out.
+        time: Column of dates or numbers to split by.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.
@@ -46,20 +124,36 @@ def search(
         InputError: If an option cannot work.
         RunError: If the first trial fails, or writing does.
     """
+    given = dict(locals())
     from keras_recipes import catalog
-    from tuning import options as options_module
+    from tuning import options
     from tuning.workers import processes
 
-    paths = ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key")
-    for name in paths:
-        if options.get(name) is not None:
-            options[name] = pathlib.Path(options[name])
-    reference = None if recipe is None else catalog.refer(recipe)
-    checked = options_module.Options(recipe=reference, **options)
+    given["recipe"] = None if recipe is None else catalog.refer(recipe)
+    if csv is not None and not isinstance(csv, str | os.PathLike):
+        given["csv"] = _keep_table(
+            csv, pathlib.Path(out).parent if out else pathlib.Path("searches")
+        )
+    for name in ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key"):
+        if given[name] is not None:
+            given[name] = pathlib.Path(given[name])
+    checked = options.Options(**given)
     with processes.loaded_ahead(checked.has_own_processes):
-        from tuning import engine
+        from tuning import engine as runner
 
-        return engine.search(checked)
+        return runner.search(checked)
+
+
+def _keep_table(table: pd.DataFrame, folder: pathlib.Path) -> pathlib.Path:
+    """Write a DataFrame to a file that is named by its content, so that a search can be resumed."""
+    from keras_recipes.console import files
+
+    text = table.to_csv(index=False)
+    path = folder / f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        files.write_text(path, text)
+    return path
 
 
 def __getattr__(name: str) -> object:

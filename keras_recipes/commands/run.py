@@ -30,6 +30,10 @@ def run_named(arguments: list[str]) -> None:
     Raises:
         InputError: If there is no such recipe, or a flag is wrong.
     """
+    if arguments[:1] in (["-h"], ["--help"]):
+        print("usage: python -m recipes run FILE.py [OPTIONS]\n\nTrain the recipe in a file.")
+        print("`python -m recipes run FILE.py --help` lists the recipe's settings.")
+        return
     if not arguments or arguments[0].startswith("-"):
         raise InputError(
             "run: expected a recipe's file: python -m recipes run path/to/my_recipe.py"
