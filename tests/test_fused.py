@@ -3,6 +3,7 @@
 import copy
 import functools
 import gc
+import inspect
 import logging
 import pathlib
 import weakref
@@ -814,3 +815,52 @@ def test_what_keras_refuses_is_refused_in_its_words(x, told):
     ours = message(fused.fit)
     keras.backend.clear_session(free_memory=False)
     assert ours == message(keras.Model.fit)
+
+
+def ways_to_call():
+    """Every way of calling `model.fit`, and the reason for which it is left to Keras, if it is."""
+    arrays = {"x": X, "y": BINARY}
+    stream = tf.data.Dataset.from_tensor_slices((X, BINARY)).batch(32)
+    yield "split", {**arrays, "validation_split": 0.25}, None
+    yield (
+        "split with weights",
+        {**arrays, "validation_split": 0.2, "sample_weight": X[:, 0] ** 2},
+        None,
+    )
+    yield "data set", {"x": stream}, "Dataset, not an array"
+    yield "data set with steps", {"x": stream.repeat(), "steps_per_epoch": 3}, "steps_per_epoch"
+    yield "validation stream", {**arrays, "validation_data": stream}, "`validation_data` is not"
+    yield (
+        "every other epoch",
+        {**arrays, "validation_data": (X, BINARY), "validation_freq": 2},
+        "freq",
+    )
+    yield "steps", {**arrays, "steps_per_epoch": 2}, "`steps_per_epoch` is given"
+    yield "other batches", {
+        **arrays, "validation_split": 0.5, "validation_batch_size": 7,
+    }, "`validation_batch_size` is given"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"), [pytest.param(*way[1:], id=way[0]) for way in ways_to_call()]
+)
+def test_fit_takes_every_call_that_model_fit_takes(caplog, monkeypatch, arguments, reason):
+    monkeypatch.setattr(eligibility, "_said", set())
+    histories = []
+    for fit in (keras.Model.fit, fused.fit):
+        model = network()
+        histories.append(fit(model, epochs=2, shuffle=False, verbose=0, **arguments).history)
+    stock, ours = histories
+    assert list(ours) == list(stock)
+    for name, values in stock.items():
+        np.testing.assert_allclose(ours[name], values, rtol=1e-5, err_msg=name)
+    assert (reason or "") in caplog.text
+    assert bool(caplog.text) == bool(reason)
+
+
+def test_fit_takes_its_arguments_in_the_order_of_model_fit():
+    stock = inspect.signature(keras.Model.fit).parameters
+    ours = inspect.signature(fused.fit).parameters
+    assert list(ours)[1:] == list(stock)[1:]
+    defaults = {name: stock[name].default for name in list(stock)[1:]}
+    assert {name: ours[name].default for name in defaults} == defaults

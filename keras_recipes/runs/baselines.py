@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes import problems, training
-from keras_recipes.checks.inspect import reading
 from keras_recipes.data import own_table
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
@@ -97,7 +96,7 @@ def _even_share(train):
     most = _most_rows(train.x)
     if len(train) <= most:
         return train
-    return train.take(reading.spread(len(train), most))
+    return train.take(np.linspace(0, len(train) - 1, int(most)).astype(int))
 
 
 def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:

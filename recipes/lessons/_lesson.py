@@ -157,7 +157,7 @@ def train_to_the_end(
         for part in (splits.train, splits.validation)
     )
     callbacks = [keep_last, keep_best]
-    fused.fit(model, *train, batch_size, epochs, validation, callbacks, verbose=0)
+    fused.fit(model, *train, batch_size, epochs, 0, callbacks, validation_data=validation)
     kept["best"], scores = model.get_weights(), {}
     for name, weights in kept.items():
         model.set_weights(weights)

@@ -41,6 +41,19 @@ def say_once(reason: Unsupported) -> None:
         _log.warning("fused.fit leaves this to model.fit: %s", text)
 
 
+def check_arguments(arguments: dict[str, object]) -> None:
+    """Raise `Unsupported` for arguments of `fit` that ask for other than whole epochs of arrays."""
+    for name in ("steps_per_epoch", "validation_steps", "validation_batch_size"):
+        if arguments[name] is not None:
+            raise Unsupported(f"`{name}` is given")
+    if arguments["validation_freq"] != 1:
+        raise Unsupported("`validation_freq` is not 1")
+    if not isinstance(arguments["shuffle"], bool):
+        raise Unsupported(f"`shuffle` is {arguments['shuffle']!r}")
+    if arguments["validation_split"] and arguments["class_weight"] is not None:
+        raise Unsupported("`class_weight` comes with `validation_split`")
+
+
 def check_model(model: keras.Model) -> None:
     """Raise `Unsupported` for a model whose training is not Keras's own step on one device."""
     for method in _OWN_TO_KERAS:

@@ -1,5 +1,7 @@
 """Arrays of the caller as tensors in memory, in the form in which Keras feeds a training step."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -42,6 +44,20 @@ def unpack(validation_data: tuple) -> tuple:
     if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
         raise eligibility.Unsupported("`validation_data` is not (x, y) or (x, y, sample_weight)")
     return pack(*validation_data)
+
+
+def split(data: tuple, validation_split: float) -> tuple[tuple, tuple]:
+    """Split packed data into training rows and the last rows for validation, as Keras does.
+
+    Raises:
+        Unsupported: If one of the two would have no rows; Keras has the words for it.
+    """
+    rows = num_rows(data)
+    first = math.floor(rows * (1.0 - validation_split))
+    if not 0 < first < rows:
+        raise eligibility.Unsupported("`validation_split` leaves no rows for one of the two parts")
+    cut = keras.tree.map_structure
+    return cut(lambda tensor: tensor[:first], data), cut(lambda tensor: tensor[first:], data)
 
 
 def num_rows(data: tuple) -> int:

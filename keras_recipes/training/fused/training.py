@@ -19,19 +19,24 @@ _FIRST_STEPS = 64
 
 def fit(
     model: keras.Model,
-    x,
-    y,
-    batch_size: int | None = 32,
+    x=None,
+    y=None,
+    batch_size: int | None = None,
     epochs: int = 1,
-    validation_data: tuple | None = None,
+    verbose: str | int = "auto",
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    validation_split: float = 0.0,
+    validation_data=None,
+    shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
     sample_weight: np.ndarray | None = None,
-    shuffle: bool = True,
-    verbose: str | int = "auto",
     initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: int = 1,
 ) -> keras.callbacks.History:
-    """Train a compiled model on arrays in memory: `model.fit`, many times faster.
+    """Train a compiled model: `model.fit`, many times faster for arrays in memory.
 
     The training is the same: each step is Keras's own `train_step` on a batch of the same size, in
     shuffled order. What cannot run this way goes to `model.fit`, and the reason is logged once.
@@ -41,18 +46,23 @@ def fit(
 
     Args:
         model: Compiled Keras model. Afterwards it is what `model.fit` would leave.
-        x: Inputs, shape (rows, ...), or a list or dict of such arrays. Kept in memory once more.
+        x: Inputs, shape (rows, ...), or a list or dict of such arrays, kept in memory once more; or
+            anything else that `model.fit` takes (a data set, a generator), which is left to it.
         y: Targets, of the same forms.
-        batch_size: Rows in a step; the last step of an epoch takes what is left.
+        batch_size: Samples in a step, 32 by default; the last step of an epoch takes what is left.
         epochs: Number of the last epoch, counted from 1.
-        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch. In place of
-            Keras's validation_split, which takes the last rows.
+        verbose: 0 for silence, 1 for a progress bar, 2 for a line for each epoch.
         callbacks: As in Keras. Those with hooks for single batches go to `model.fit`.
+        validation_split: Fraction of the rows, the last ones, that become validation data.
+        validation_data: (x, y) or (x, y, sample_weight), evaluated after each epoch.
+        shuffle: Whether each epoch takes the rows in a new order.
         class_weight: Class index -> weight in the loss.
         sample_weight: Weights in the loss, shape (rows,).
-        shuffle: Whether each epoch takes the rows in a new order.
-        verbose: 0 for silence, 1 for a progress bar, 2 for a line for each epoch.
         initial_epoch: Number of epochs already trained.
+        steps_per_epoch: Where it is given, the training is left to `model.fit`.
+        validation_steps: As steps_per_epoch.
+        validation_batch_size: As steps_per_epoch.
+        validation_freq: Where it is not 1, the training is left to `model.fit`.
 
     Returns:
         History with the keys and values that `model.fit` gives.
@@ -61,10 +71,13 @@ def fit(
     if epochs <= initial_epoch or (batch_size or 32) < 1:
         return model.fit(**arguments)  # nothing to train, callbacks begin and end; or an error
     try:
+        eligibility.check_arguments(arguments)
         eligibility.check_model(model)
         eligibility.check_callbacks(callbacks)
         data = packing.pack(x, y, sample_weight, class_weight)
         validation = None if validation_data is None else packing.unpack(validation_data)
+        if validation_split and validation is None:
+            data, validation = packing.split(data, validation_split)
         num_epochs = epochs - initial_epoch
         trainer = _Trainer(model, data, validation, batch_size or 32, shuffle, num_epochs)
     except eligibility.Unsupported as reason:
