@@ -17,7 +17,8 @@ import tensorflow as tf
 from benchmarks import checks as benchmark, mistakes, publish
 from keras_recipes import catalog, checks
 from keras_recipes.checks import page
-from keras_recipes.checks.inspect import reading, rows
+from keras_recipes.checks.inspect import reading
+from keras_recipes.checks.rules import splits
 from keras_recipes.commands import check, main as program
 from keras_recipes.errors import InputError
 
@@ -524,11 +525,11 @@ def test_help_does_not_wait_for_tensorflow():
 
 
 def test_large_rows_are_compared_without_a_copy(monkeypatch):
-    monkeypatch.setattr(rows, "BYTES_TO_READ", 1000)
+    monkeypatch.setattr(splits, "BYTES_TO_READ", 1000)
     x = np.random.default_rng(0).integers(0, 256, size=(300, 9, 9), dtype="uint8")
     other = np.concatenate([x[:7], 255 - x[50:90]])
-    assert rows.twins(reading.Part(x), reading.Part(other))[0] == 7
-    assert rows.twins(reading.Part([x, x]), reading.Part([other, other]))[0] == 0
+    assert splits.count_equal_rows(reading.Part(x), reading.Part(other))[0] == 7
+    assert splits.count_equal_rows(reading.Part([x, x]), reading.Part([other, other]))[0] == 0
 
 
 def test_table_with_an_input_for_each_column():

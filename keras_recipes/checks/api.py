@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `fitting`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`,
-`numbers`, `arguments`, `watching`, `settings`, `compiled`, `own_tables` (a table of the user's),
-`probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
+`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `settings`, `compiled`,
+`tables` (a table of the user's) and `learning` (runs the untrained model on one batch, and looks at
+a trained one).
 """
 
 from __future__ import annotations
@@ -20,31 +20,25 @@ import numpy as np
 from keras_recipes.checks.findings import Finding, Findings, Rule
 from keras_recipes.checks.inspect.facts import Facts, Settings
 from keras_recipes.checks.rules import (
-    after,
-    arguments,
-    balance,
+    classes,
     compiled,
-    data,
-    fitting,
-    head,
-    labels,
-    numbers,
-    own_tables,
-    parts,
-    preprocessing,
-    probe,
-    scale,
+    inputs,
+    learning,
+    outputs,
+    scaling,
     settings,
+    shapes,
     splits,
-    watching,
-    whole,
+    tables,
+    targets,
 )
 from keras_recipes.errors import InputError
 
-_BEFORE = (head, labels, numbers, data, fitting, parts, scale, preprocessing, balance, splits)
-_BEFORE += (arguments, watching, settings, whole)
-MODULES = (*_BEFORE, compiled, own_tables, probe, after)
-BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
+MODULES = (outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled)
+MODULES += (tables, learning)
+# In the order in which findings are listed. The other rules follow where these find no error.
+BEFORE = (*outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES)
+BEFORE += (*classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
 EXPLAINING = {"H9", "H12", "D3", "D4", "D5"}
@@ -142,8 +136,8 @@ def check_splits(
     )
     settings = Settings(is_encoded=as_inputs is not None, **fit_settings)
     facts = Facts.gather(model, *train, validation, test, settings)
-    table = own_tables.Table.gather(splits, with_test)
-    found = [] if table is None else _apply(own_tables.RULES, table, set(ignore), facts.notes)
+    table = tables.Table.gather(splits, with_test)
+    found = [] if table is None else _apply(tables.RULES, table, set(ignore), facts.notes)
     # The caller adapts its layers once the data are known to be right, and makes arrays of tables.
     # In a user's table D16 tells of more columns than D12 does.
     left_out = {*ignore, "D13", "D14"} | ({"D12"} if table is not None else set())
@@ -177,7 +171,7 @@ def check_untrained(
     x, settings = _inputs(splits.train, as_inputs), Settings(is_encoded=as_inputs is not None)
     facts = Facts.gather(model, x, splits.train.y, settings=settings)
     found = _apply(
-        [rule for rule in preprocessing.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
+        [rule for rule in scaling.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
     )
     return _report(_finish(found + _probe(facts, set(ignore)), facts, strict))
 
@@ -209,23 +203,23 @@ def check_trained(
         What was found; all of it warnings.
     """
     epochs = len(history.get("loss", ()))
-    trained = after.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
-    return Findings(_apply(after.RULES, trained, set(ignore), notes := []), notes)
+    trained = learning.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
+    return Findings(_apply(learning.TRAINED, trained, set(ignore), notes := []), notes)
 
 
 def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
     found = _apply(BEFORE, facts, set(), facts.notes)
     # What is known and left out explains as much as what is said.
     if not any(one.level == "error" for one in found):
-        found += _apply(compiled.RULES, facts, set(), facts.notes)
+        found += _apply(compiled.TRIED, facts, set(), facts.notes)
     if not any(one.level == "error" or one.id in EXPLAINING for one in found):
         found += _probe(facts, ignore)
     return _finish([one for one in found if one.id not in ignore], facts, strict)
 
 
 def _probe(facts: Facts, ignore: set[str]) -> list[Finding]:
-    step = probe.take(facts)
-    return _apply(probe.RULES, step, ignore, facts.notes) if step else []
+    step = learning.first_step(facts)
+    return _apply(learning.UNTRAINED, step, ignore, facts.notes) if step else []
 
 
 def _apply(
