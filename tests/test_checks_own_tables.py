@@ -135,8 +135,8 @@ def test_the_check_before_training_tells_of_them(caplog):
     config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
     ignore = tabular.IGNORED_CHECKS
     training.prepare(tabular, config, tabular.load_data(config), check=checks.PreFlight(ignore))
-    told = [record.getMessage()[:4] for record in caplog.records]
-    assert told == ["D16:"], "and D12 does not tell of it again"
+    told = [record.getMessage().partition(": ")[0] for record in caplog.records]
+    assert told == ["tables/column-reveals-target (D16)"], "and D12 does not tell of it again"
     check, data = checks.PreFlight(ignore, strict=True), tabular.load_data(config)
     with pytest.raises(InputError, match="D16"):
         training.prepare(tabular, config, data, check=check)

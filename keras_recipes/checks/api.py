@@ -78,7 +78,8 @@ def check(
             list for several outputs.
         validation_data: (x, y), or a data set.
         test_data: (x, y) of the last measurement, to see that it is apart from the others.
-        ignore: Ids of rules to leave out, such as ["D3"].
+        ignore: Rules to leave out, by id or by name, such as ["D3"] or
+            ["scaling/inputs-not-scaled"].
         strict: Whether warnings count as errors.
         **fit_settings: What `fit` will be given: epochs, batch_size, steps_per_epoch,
             validation_split, callbacks, class_weight, sample_weight; and save_path and program, as
@@ -88,14 +89,13 @@ def check(
         A list of everything found, errors first, with `notes` on what was not looked at.
 
     Raises:
-        InputError: If there is no Keras model.
+        InputError: If there is no Keras model, or no such rule to leave out.
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
-    if unknown := {*ignore} - {rule.id for rule in RULES}:
-        raise InputError(f"ignore: received {min(unknown)!r}, expected ids of rules such as 'D3'")
+    left_out = _ids(ignore)
     facts = Facts.gather(model, x, y, validation_data, test_data, Settings(**fit_settings))
-    return _judge(facts, set(ignore), strict)
+    return _judge(facts, left_out, strict)
 
 
 def check_splits(
@@ -120,7 +120,7 @@ def check_splits(
             `fit`.
         with_test: Whether the test part is looked at too, where a run is to open it in the end. A
             search never does.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
         **fit_settings: As in `check`.
 
@@ -128,8 +128,9 @@ def check_splits(
         The warnings, which are logged too.
 
     Raises:
-        InputError: With a line for each error found.
+        InputError: With a line for each error found; or if there is no such rule to leave out.
     """
+    ignored = _ids(ignore)
     parts = (splits.train, splits.validation, splits.test if with_test else None)
     train, validation, test = (
         None if part is None else (_inputs(part, as_inputs), part.y) for part in parts
@@ -137,10 +138,10 @@ def check_splits(
     settings = Settings(is_encoded=as_inputs is not None, **fit_settings)
     facts = Facts.gather(model, *train, validation, test, settings)
     table = tables.Table.gather(splits, with_test)
-    found = [] if table is None else _apply(tables.RULES, table, set(ignore), facts.notes)
+    found = [] if table is None else _apply(tables.RULES, table, ignored, facts.notes)
     # The caller adapts its layers once the data are known to be right, and makes arrays of tables.
     # In a user's table D16 tells of more columns than D12 does.
-    left_out = {*ignore, "D13", "D14"} | ({"D12"} if table is not None else set())
+    left_out = {*ignored, "D13", "D14"} | ({"D12"} if table is not None else set())
     findings = [*_judge(facts, left_out, strict), *_finish(found, facts, strict)]
     return _report(Findings(findings, facts.notes))
 
@@ -159,21 +160,22 @@ def check_untrained(
         model: As it will be trained.
         splits: As in `check_splits`.
         as_inputs: As in `check_splits`.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
 
     Returns:
         The warnings, which are logged too.
 
     Raises:
-        InputError: With a line for each error found.
+        InputError: With a line for each error found; or if there is no such rule to leave out.
     """
+    ignored = _ids(ignore)
     x, settings = _inputs(splits.train, as_inputs), Settings(is_encoded=as_inputs is not None)
     facts = Facts.gather(model, x, splits.train.y, settings=settings)
     found = _apply(
-        [rule for rule in scaling.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
+        [rule for rule in scaling.RULES if rule.id == "D13"], facts, ignored, facts.notes
     )
-    return _report(_finish(found + _probe(facts, set(ignore)), facts, strict))
+    return _report(_finish(found + _probe(facts, ignored), facts, strict))
 
 
 def _inputs(part, as_inputs: Callable[[object], object] | None) -> object:
@@ -197,14 +199,32 @@ def check_trained(
         y: Targets of rows that were not learned from: class numbers (rows,) or numbers.
         predicted: What was predicted for them, in the same form.
         are_classes: Whether these are class numbers.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
 
     Returns:
         What was found; all of it warnings.
+
+    Raises:
+        InputError: If there is no such rule to leave out.
     """
     epochs = len(history.get("loss", ()))
     trained = learning.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
-    return Findings(_apply(learning.TRAINED, trained, set(ignore), notes := []), notes)
+    return Findings(_apply(learning.TRAINED, trained, _ids(ignore), notes := []), notes)
+
+
+def _ids(ignore: Iterable[str]) -> set[str]:
+    """Return the ids of rules that are given by id or by name.
+
+    Raises:
+        InputError: If there is no such rule.
+    """
+    known = {key: rule.id for rule in RULES for key in (rule.id, rule.name)}
+    if unknown := {*ignore} - {*known}:
+        raise InputError(
+            f"ignore: received {min(unknown)!r}, expected ids or names of rules, such as 'D3' or "
+            "'scaling/inputs-not-scaled'; RULES.md lists them"
+        )
+    return {known[key] for key in ignore}
 
 
 def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
@@ -233,7 +253,8 @@ def _apply(
             found += rule.find(facts)
         except Exception as error:
             # Data may be odd in ways that nobody thought of; a check must not stop the training.
-            notes.append(f"{rule.id} could not be judged: {type(error).__name__}: {error}")
+            fault = f"{type(error).__name__}: {error}"
+            notes.append(f"{rule.name} ({rule.id}) could not be judged: {fault}")
     return found
 
 
@@ -258,7 +279,7 @@ class PreFlight:
     """The check of a recipe, as a run or a search hands it to the training.
 
     Attributes:
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
         with_test: Whether the test rows are looked at too, which a run opens in the end.
     """

@@ -11,7 +11,7 @@ from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("classes")
 
 # One class this many times as frequent as another; below that many rows it may be chance.
 UNEQUAL = 10
@@ -19,7 +19,7 @@ ENOUGH_ROWS = 50
 MANY_CLASSES = 100
 
 
-@rule("D9")
+@rule("D9", "imbalanced-classes")
 def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
     """Classes of very different size.
 
@@ -48,7 +48,7 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D10")
+@rule("D10", "invalid-class-weights")
 def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     """Class weights whose keys are not the classes.
 
@@ -81,7 +81,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("D11")
+@rule("D11", "constant-target")
 def one_class_only(facts: Facts, say) -> Iterator[Finding]:
     """Targets that are all the same.
 

@@ -16,8 +16,8 @@ from keras_recipes.checks.findings import Finding, rule_list
 from keras_recipes.checks.inspect import reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
-WHOLE, whole = rule_list()
-TRIED, tried = rule_list()  # judged where nothing else is wrong
+WHOLE, whole = rule_list("compiled")
+TRIED, tried = rule_list("compiled")  # judged where nothing else is wrong
 
 _COUNTERS = "object_name_uids"  # by which Keras numbers the metrics that have no name
 _METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the word metrics"
@@ -35,7 +35,7 @@ _KNOWN = {
 }
 
 
-@whole("H19")
+@whole("H19", "losses-for-unknown-outputs")
 def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
     """Losses by name whose names are not those of the outputs.
 
@@ -59,7 +59,7 @@ def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@whole("N1")
+@whole("N1", "not-judged")
 def not_judged(facts: Facts, say) -> Iterator[Finding]:
     """Something that could not be looked at, so that no finding does not mean that all is well.
 
@@ -91,7 +91,7 @@ def not_judged(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@tried("H20")
+@tried("H20", "invalid-loss-or-metric")
 def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
     """Losses, weights of losses or metrics that Keras cannot use with these outputs.
 

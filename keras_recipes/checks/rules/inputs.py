@@ -13,13 +13,13 @@ from keras_recipes.checks.findings import Finding, rule_list
 from keras_recipes.checks.inspect import columns, conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
-NUMBERS, rule = rule_list()
-LEAKS, leak = rule_list()
+NUMBERS, rule = rule_list("inputs")
+LEAKS, leak = rule_list("inputs")  # judged after those about the classes
 
 LARGEST = float(np.finfo("float32").max)
 
 
-@rule("D1")
+@rule("D1", "nan-or-infinite")
 def not_finite(facts: Facts, say) -> Iterator[Finding]:
     """NaN or infinite values in inputs or targets.
 
@@ -46,7 +46,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("D2")
+@rule("D2", "not-numeric")
 def not_numbers(facts: Facts, say) -> Iterator[Finding]:
     """Text, dates or other objects where numbers are needed.
 
@@ -76,7 +76,7 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
             yield say("error", _some(list(received)), "numbers", fix)
 
 
-@rule("D14")
+@rule("D14", "mixed-column-types")
 def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
     """A table whose columns NumPy cannot join to one array of numbers.
 
@@ -99,7 +99,7 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@leak("D12")
+@leak("D12", "column-equals-target")
 def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
     """A column of the inputs that is the target.
 

@@ -18,8 +18,8 @@ from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CROSS_ENTROPY
 from keras_recipes.checks.rules import scaling
 
-UNTRAINED, untrained = rule_list()
-TRAINED, trained = rule_list()
+UNTRAINED, untrained = rule_list("learning")
+TRAINED, trained = rule_list("learning")
 
 # An untrained model's loss is within this many times of what guessing costs. A squared error is
 # the square of how far the outputs are away; narrow layers may well give ten times too much of it.
@@ -83,7 +83,7 @@ class Trained:
     are_classes: bool = False
 
 
-@untrained("P3")
+@untrained("P3", "first-step-fails")
 def step_fails(step: Step, say) -> Iterator[Finding]:
     """A first step that fails on the numbers, or whose loss is no number.
 
@@ -114,7 +114,7 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
         )
 
 
-@untrained("T7")
+@untrained("T7", "initial-loss-too-high")
 def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
     """A first loss that is far from what guessing costs.
 
@@ -138,7 +138,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
             )
 
 
-@untrained("P1")
+@untrained("P1", "zero-or-nan-gradient")
 def no_gradient(step: Step, say) -> Iterator[Finding]:
     """Gradients that are zero or not finite at the first step.
 
@@ -175,7 +175,7 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
         )
 
 
-@untrained("P2")
+@untrained("P2", "saturated-outputs")
 def dead_outputs(step: Step, say) -> Iterator[Finding]:
     """Outputs that are stuck at the end of their range before training begins.
 
@@ -202,7 +202,7 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
             )
 
 
-@trained("A1")
+@trained("A1", "loss-not-decreasing")
 def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
     """A training loss that never moved.
 
@@ -225,7 +225,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
         )
 
 
-@trained("A2")
+@trained("A2", "overfitting")
 def learned_by_heart(trained: Trained, say) -> Iterator[Finding]:
     """Scores on the training rows that are far better than on the validation rows.
 
@@ -251,7 +251,7 @@ def learned_by_heart(trained: Trained, say) -> Iterator[Finding]:
             )
 
 
-@trained("A3")
+@trained("A3", "constant-predictions")
 def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
     """Predictions that are the same for every input.
 

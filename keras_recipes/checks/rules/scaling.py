@@ -13,7 +13,7 @@ from keras_recipes.checks.inspect import columns, reading, remedies, targets
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.losses import NUMERIC, RELATIVE
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("scaling")
 
 # A column whose mean or deviation is above this slows learning down: weights begin near 0.1.
 LARGE_INPUT = 10.0
@@ -38,7 +38,7 @@ SMALL_SCALE = 0.01
 SQUEEZED = 0.05
 
 
-@rule("D3")
+@rule("D3", "inputs-not-scaled")
 def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
     """Inputs that are not scaled, in a model that does not scale them.
 
@@ -73,7 +73,7 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D4")
+@rule("D4", "parts-scaled-differently")
 def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
     """Training rows and validation or test rows on different scales.
 
@@ -101,7 +101,7 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
     yield from _targets_scaled_differently(facts, say)
 
 
-@rule("D5")
+@rule("D5", "targets-not-scaled")
 def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
     """A regression target of large numbers.
 
@@ -129,7 +129,7 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D6")
+@rule("D6", "constant-column")
 def constant_column(facts: Facts, say) -> Iterator[Finding]:
     """A column with the same value in every row.
 
@@ -153,7 +153,7 @@ def constant_column(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D15")
+@rule("D15", "embedding-index-out-of-range")
 def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
     """Numbers of words that an Embedding layer has no row for.
 
@@ -179,7 +179,7 @@ def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D13")
+@rule("D13", "layer-not-adapted")
 def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
     """A Normalization, or a layer of words, that has not seen the data.
 
@@ -208,7 +208,7 @@ def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("D25")
+@rule("D25", "inputs-scaled-twice")
 def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
     """Inputs that were scaled before they come to a layer that scales them again.
 

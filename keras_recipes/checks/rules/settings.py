@@ -17,7 +17,7 @@ from keras_recipes.checks.inspect import reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import metric_class, metric_name
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("settings")
 
 _DATA_SET = "x as a data set with "
 
@@ -31,7 +31,7 @@ BYTES_OF_PARAMETER = 12
 _PREDICTING = {"predict", "predict_on_batch"}
 
 
-@rule("D23")
+@rule("D23", "invalid-sample-weights")
 def sample_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     """Weights of rows that are not one good number for each row.
 
@@ -52,7 +52,7 @@ def sample_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
             yield say("error", f"{label} {fault[0]}", expected, fault[1].format(label))
 
 
-@rule("T8")
+@rule("T8", "invalid-callback")
 def callback_is_none(facts: Facts, say) -> Iterator[Finding]:
     """A callback that is a class, or anything else that Keras cannot call.
 
@@ -71,7 +71,7 @@ def callback_is_none(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("T9")
+@rule("T9", "argument-beside-dataset")
 def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
     """Targets, weights or a validation share beside a data set, which holds them itself.
 
@@ -96,7 +96,7 @@ def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("T1")
+@rule("T1", "monitor-not-logged")
 def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
     """A callback that watches a score which is not logged.
 
@@ -127,7 +127,7 @@ def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("T2")
+@rule("T2", "monitor-in-wrong-mode")
 def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
     """A callback that takes the worst score for the best.
 
@@ -150,7 +150,7 @@ def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("T3")
+@rule("T3", "patience-too-long")
 def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
     """Early stopping that cannot stop within the epochs.
 
@@ -172,7 +172,7 @@ def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("H16")
+@rule("H16", "argmax-of-one-unit")
 def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
     """`argmax` over the output of a single unit.
 
@@ -190,7 +190,7 @@ def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("T4")
+@rule("T4", "dataset-runs-out")
 def data_run_out(facts: Facts, say) -> Iterator[Finding]:
     """A data set with fewer batches than training asks for, or without end.
 
@@ -219,7 +219,7 @@ def data_run_out(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("T5")
+@rule("T5", "file-cannot-be-saved")
 def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
     """A file that the trained model cannot be saved to, or not be loaded from.
 
@@ -245,7 +245,7 @@ def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("T6")
+@rule("T6", "learning-rate-or-batch-size-out-of-range")
 def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
     """A learning rate above 1, or a batch larger than the data.
 

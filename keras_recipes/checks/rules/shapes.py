@@ -13,13 +13,13 @@ from keras_recipes.checks.inspect import conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("shapes")
 
 # Of more inputs than this no order is looked for: they are given by name.
 MOST_INPUTS = 4
 
 
-@rule("D7")
+@rule("D7", "wrong-input-shape")
 def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
     """Inputs of another shape than the model takes.
 
@@ -49,7 +49,7 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
                 told.add(received)
 
 
-@rule("D8")
+@rule("D8", "row-counts-differ")
 def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
     """No rows, no targets, or inputs and targets with different numbers of rows.
 
@@ -84,7 +84,7 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D21")
+@rule("D21", "columns-differ-between-parts")
 def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
     """Validation or test tables with other columns than training, or with these in another order.
 
@@ -115,7 +115,7 @@ def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D22")
+@rule("D22", "targets-differ-between-parts")
 def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
     """Validation or test targets of another form than those of training.
 
@@ -138,7 +138,7 @@ def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
                 )
 
 
-@rule("D24")
+@rule("D24", "rows-in-different-order")
 def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
     """Rows of x that were shuffled, with the rows of y in the old order.
 

@@ -14,7 +14,7 @@ from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("splits")
 
 # Fewer rows of a class than this may all fall into one part by chance.
 NO_CHANCE = 10
@@ -32,7 +32,7 @@ BYTES_TO_READ = 200_000_000
 ROWS_AT_ONCE = 2048
 
 
-@rule("S1")
+@rule("S1", "sorted-rows-split")
 def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
     """Sorted rows that were split in the middle.
 
@@ -63,7 +63,7 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("S2")
+@rule("S2", "rows-in-both-parts")
 def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
     """Rows that stand in the training part and in another one too.
 
@@ -88,7 +88,7 @@ def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("S3")
+@rule("S3", "scaler-fitted-on-all-rows")
 def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
     """Inputs scaled by a scaler that saw the validation or test rows.
 
@@ -111,7 +111,7 @@ def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("S4")
+@rule("S4", "test-set-used-for-validation")
 def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
     """The test set as validation data.
 
@@ -133,7 +133,7 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("S5")
+@rule("S5", "validation-set-too-small")
 def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
     """A validation part of few rows.
 

@@ -11,7 +11,7 @@ from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list(lambda facts: facts.heads)
+RULES, rule = rule_list("targets", lambda facts: facts.heads)
 
 # A class that is never seen is worth a word where it should have been seen: if all classes were
 # equally frequent, this many times the logarithm of the chance that none of its rows turned up.
@@ -19,7 +19,7 @@ SURELY_ABSENT = 14.0
 MANY_CLASSES = 100
 
 
-@rule("H2")
+@rule("H2", "units-differ-from-classes")
 def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
     """Output units that are not the number of classes.
 
@@ -44,7 +44,7 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H3")
+@rule("H3", "labels-not-from-zero")
 def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     """Integer labels that do not run from 0 to K-1.
 
@@ -78,7 +78,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H4")
+@rule("H4", "integers-with-categorical-loss")
 def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
     """Integer labels with categorical cross-entropy.
 
@@ -98,7 +98,7 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H5")
+@rule("H5", "one-hot-with-sparse-loss")
 def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
     """One-hot labels with sparse categorical cross-entropy.
 
@@ -119,7 +119,7 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H6")
+@rule("H6", "binary-shape-mismatch")
 def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
     """Binary cross-entropy with labels and outputs of different shape.
 
@@ -141,7 +141,7 @@ def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H10")
+@rule("H10", "multi-label-with-softmax")
 def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
     """Rows with several classes at once under a softmax.
 
@@ -168,7 +168,7 @@ def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H11")
+@rule("H11", "binary-labels-not-0-and-1")
 def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
     """Binary labels other than 0 and 1.
 
@@ -191,7 +191,7 @@ def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
         yield say("error", f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
 
 
-@rule("H17")
+@rule("H17", "extra-output-axis")
 def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
     """An output for each step or pixel where there is one target for each row.
 
@@ -212,7 +212,7 @@ def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H12")
+@rule("H12", "regression-with-activation")
 def regression_with_activation(head: Head, say) -> Iterator[Finding]:
     """An activation on the output of a regression.
 
@@ -236,7 +236,7 @@ def regression_with_activation(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H13")
+@rule("H13", "regression-shape-mismatch")
 def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
     """Targets and outputs of different width, which a regression loss broadcasts silently.
 
@@ -254,7 +254,7 @@ def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H15")
+@rule("H15", "regression-and-classes-confused")
 def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
     """Continuous targets given to a classifier, or class numbers to a regression.
 
