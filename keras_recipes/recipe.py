@@ -20,8 +20,8 @@ class Recipe(typing.Protocol):
     """A recipe: a Python file (module) with these names.
 
     Beside them it defines its problem: `PROBLEM`, a `problems.Problem`; or, where the data decide,
-    a function `problem(config, data) -> Problem`. `IGNORED_CHECKS`, ids of rules that the check
-    leaves out, is optional.
+    a function `problem(config, data) -> Problem`. `IGNORED_CHECKS`, ids or names of rules that
+    the check leaves out, is optional.
     """
 
     __name__: str
@@ -134,7 +134,7 @@ def search_space(recipe: Recipe, hp: keras_tuner.HyperParameters) -> Config:
 
 
 def ignored_checks(recipe: Recipe) -> tuple[str, ...]:
-    """Return the ids of the rules that a recipe leaves out, by its `IGNORED_CHECKS`."""
+    """Return the ids or names of the rules that a recipe leaves out, its `IGNORED_CHECKS`."""
     return tuple(getattr(recipe, "IGNORED_CHECKS", ()))
 
 

@@ -309,17 +309,23 @@ def test_all_at_once_errors_first_strict_and_ignore():
         ("H12", "warning"),
         ("D3", "warning"),
     ]
-    assert ids(checks.check(model, x, y, ignore=["H14", "D3"])) == ["H12"]
+    by_name = ["outputs/metric-does-not-match-loss", "scaling/inputs-not-scaled"]
+    for ignore in (["H14", "D3"], by_name):
+        assert ids(checks.check(model, x, y, ignore=ignore)) == ["H12"]
     assert {one.level for one in checks.check(model, x, y, strict=True)} == {"error"}
-    assert str(found).splitlines()[0].startswith("error: H14: received metric 'accuracy'")
+    assert (
+        str(found)
+        .splitlines()[0]
+        .startswith("error: outputs/metric-does-not-match-loss (H14): received metric 'accuracy'")
+    )
 
 
 def test_rule_that_fails_is_a_note_and_no_end(monkeypatch):
     def fail(facts):
         raise ZeroDivisionError("oh")
 
-    broken = findings.Rule("X1", "", "", "", (), fail)
+    broken = findings.Rule("X1", "made/broken", "", "", "", (), fail)
     monkeypatch.setattr(api, "BEFORE", (broken, *api.BEFORE))
     found = checks.check(mistakes.network(1, "softmax", BINARY), X, YES_OR_NO)
     assert ids(found) == ["H1"]
-    assert "X1 could not be judged: ZeroDivisionError: oh" in found.notes
+    assert "made/broken (X1) could not be judged: ZeroDivisionError: oh" in found.notes

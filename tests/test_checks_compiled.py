@@ -260,8 +260,12 @@ def test_model_that_has_taken_a_shape_is_to_be_made_anew():
 
 
 def test_rules_to_leave_out_are_known():
-    with pytest.raises(InputError, match="'X9'"):
+    with pytest.raises(
+        InputError, match="'X9', expected ids or names of rules, such as 'D3' or 'sca"
+    ):
         checks.check(regression(), X, NUMBERS, ignore=["D3", "X9"])
+    with pytest.raises(InputError, match="ignore: received 'scaling/none', expected ids or names"):
+        checks.check_trained({}, ignore=["scaling/inputs-not-scaled", "scaling/none"])
 
 
 def test_parts_of_a_split_in_another_order():

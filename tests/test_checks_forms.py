@@ -4,6 +4,7 @@ import json
 import logging
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import types
@@ -16,8 +17,9 @@ import tensorflow as tf
 
 from benchmarks import checks as benchmark, mistakes, publish
 from keras_recipes import catalog, checks
-from keras_recipes.checks import page
-from keras_recipes.checks.inspect import reading, rows
+from keras_recipes.checks import api, page
+from keras_recipes.checks.inspect import reading
+from keras_recipes.checks.rules import splits
 from keras_recipes.commands import check, main as program
 from keras_recipes.errors import InputError
 
@@ -239,9 +241,12 @@ def test_splits_raise_errors_and_log_warnings(caplog):
     caplog.set_level(logging.WARNING)
     model = mistakes.network(3, "softmax", SPARSE)
     (warned,) = checks.check_splits(model, parts(X * 99, CLASSES))
-    assert (warned.id, "D3: received" in caplog.text) == ("D3", True)
-    assert checks.check_splits(model, parts(X * 99, CLASSES), ignore=["D3"]) == []
-    with pytest.raises(InputError, match="D3: received"):
+    said = "scaling/inputs-not-scaled (D3): received"
+    assert (warned.id, said in caplog.text) == ("D3", True)
+    assert warned.name == "scaling/inputs-not-scaled"
+    for key in (warned.id, warned.name):
+        assert checks.check_splits(model, parts(X * 99, CLASSES), ignore=[key]) == []
+    with pytest.raises(InputError, match=re.escape(said)):
         checks.check_splits(model, parts(X * 99, CLASSES), strict=True)
     with pytest.raises(InputError, match="labels 1, 2, 3"):
         checks.check_splits(model, parts(X, CLASSES + 1))
@@ -297,6 +302,14 @@ def test_looking_back_at_the_epoch_that_was_kept():
     history = {"loss": [1.0, 0.5, 0.01], "val_loss": [1.0, 0.6, 0.9]}
     assert checks.check_trained(history, best_epoch=2) == []
     assert ids(checks.check_trained(history)) == ["A2"]
+
+
+def test_names_of_rules_are_those_of_their_modules_and_all_different():
+    for module in api.MODULES:
+        subject = module.__name__.rpartition(".")[2]
+        assert all(re.fullmatch(rf"{subject}/[a-z0-9-]+", rule.name) for rule in module.RULES)
+    keys = [key for rule in checks.RULES for key in (rule.id, rule.name)]
+    assert len(keys) == len({*keys}) == 2 * sum(len(module.RULES) for module in api.MODULES)
 
 
 def test_the_page_is_what_the_rules_say():
@@ -375,9 +388,12 @@ def test_command_names_what_is_wrong(script, monkeypatch, capsys, data):
     code = run(monkeypatch, f"{script}:build_model", "--data", script.parent / data, *target)
     printed = capsys.readouterr().out
     assert code == 2
-    assert printed.startswith("error H9: received a relu output with binary_crossentropy\n")
+    assert printed.startswith(
+        "error outputs/activation-does-not-match-loss (H9): received a relu output with "
+        "binary_crossentropy\n"
+    )
     assert "\n  fix: Dense(1, activation='sigmoid') with loss='binary_crossentropy'\n" in printed
-    assert "error H16: received in line 11" in printed
+    assert "error settings/argmax-of-one-unit (H16): received in line 11" in printed
     assert printed.endswith("2 errors, 0 warnings\n")
 
 
@@ -391,7 +407,7 @@ def test_command_is_content_with_what_is_right(script, monkeypatch, capsys):
 def test_command_counts_warnings_as_errors_where_asked(script, monkeypatch, capsys):
     script.write_text(SCRIPT.format(activation="sigmoid"))
     model = f"{script}:build_model"
-    assert run(monkeypatch, model, "--ignore", "H16") == 0
+    assert run(monkeypatch, model, "--ignore", "settings/argmax-of-one-unit") == 0
     assert "0 errors, 1 warning" in capsys.readouterr().out
     assert run(monkeypatch, model, "--ignore", "H16", "--strict") == 2
 
@@ -445,9 +461,11 @@ def test_script_that_trains_at_its_top_is_judged_and_not_trained(script, monkeyp
     assert run(monkeypatch, script) == 2
     printed = capsys.readouterr().out
     assert printed.startswith("note: my_script.py was run up to its first fit, which was not begun")
-    assert [line[:8] for line in printed.splitlines() if line.startswith("error")] == [
-        "error H1",
-        "error T1",
+    assert [
+        line.partition(": ")[0] for line in printed.splitlines() if line.startswith("error")
+    ] == [
+        "error outputs/softmax-over-one-unit (H1)",
+        "error settings/monitor-not-logged (T1)",
     ]
     assert not (script.parent / "trained").exists()
     assert keras.Model.fit.__name__ != "stop"  # all is as it was
@@ -457,10 +475,10 @@ def test_the_only_model_of_a_script_is_found(script, monkeypatch, capsys):
     script.write_text(AT_THE_TOP)
     data = ("--data", script.parent / "x.csv", "--target", "y")
     assert run(monkeypatch, script, *data) == 2
-    assert "error H1" in capsys.readouterr().out
+    assert "error outputs/softmax-over-one-unit (H1): " in capsys.readouterr().out
     script.write_text(AT_THE_TOP.partition("history")[0])
     assert run(monkeypatch, script, *data) == 2
-    assert "error H1" in capsys.readouterr().out
+    assert "error outputs/softmax-over-one-unit (H1): " in capsys.readouterr().out
 
 
 def test_script_without_a_model_is_told_what_to_do(script, monkeypatch, capsys):
@@ -524,11 +542,11 @@ def test_help_does_not_wait_for_tensorflow():
 
 
 def test_large_rows_are_compared_without_a_copy(monkeypatch):
-    monkeypatch.setattr(rows, "BYTES_TO_READ", 1000)
+    monkeypatch.setattr(splits, "BYTES_TO_READ", 1000)
     x = np.random.default_rng(0).integers(0, 256, size=(300, 9, 9), dtype="uint8")
     other = np.concatenate([x[:7], 255 - x[50:90]])
-    assert rows.twins(reading.Part(x), reading.Part(other))[0] == 7
-    assert rows.twins(reading.Part([x, x]), reading.Part([other, other]))[0] == 0
+    assert splits.count_equal_rows(reading.Part(x), reading.Part(other))[0] == 7
+    assert splits.count_equal_rows(reading.Part([x, x]), reading.Part([other, other]))[0] == 0
 
 
 def test_table_with_an_input_for_each_column():

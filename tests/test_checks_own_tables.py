@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from keras_recipes import checks
-from keras_recipes.checks.rules import own_tables
+from keras_recipes.checks.rules import tables
 from keras_recipes.data import own_table, splits
 from keras_recipes.errors import InputError
 
@@ -28,8 +28,8 @@ def read(y=CLASS, **named):
 def found(table, **changes):
     """What the rules find in its parts, the test part included."""
     parts = dataclasses.replace(table.split(0), **changes)
-    facts = own_tables.Table.gather(parts, with_test=True)
-    return [finding for rule in own_tables.RULES for finding in rule.find(facts)]
+    facts = tables.Table.gather(parts, with_test=True)
+    return [finding for rule in tables.RULES for finding in rule.find(facts)]
 
 
 @pytest.fixture(autouse=True)
@@ -118,13 +118,13 @@ def test_constant_columns_and_identifiers_have_been_left_out():
 
 def test_test_rows_stay_closed_in_a_search():
     parts = read(few(4)).split(0)
-    assert len(own_tables.Table.gather(parts, with_test=False).y) == 2
-    assert len(own_tables.Table.gather(parts, with_test=True).y) == 3
+    assert len(tables.Table.gather(parts, with_test=False).y) == 2
+    assert len(tables.Table.gather(parts, with_test=True).y) == 3
 
 
 def test_other_data_are_not_looked_at():
     parts = splits.split(X[:, None], NUMBER, splits.Source("", "real", "", ""), 0)
-    assert own_tables.Table.gather(parts, with_test=True) is None
+    assert tables.Table.gather(parts, with_test=True) is None
 
 
 def test_the_check_before_training_tells_of_them(caplog):
@@ -135,8 +135,8 @@ def test_the_check_before_training_tells_of_them(caplog):
     config = tabular.Config(csv="table.csv", target="y", batch_size=32, hidden_units=(8,))
     ignore = tabular.IGNORED_CHECKS
     training.prepare(tabular, config, tabular.load_data(config), check=checks.PreFlight(ignore))
-    told = [record.getMessage()[:4] for record in caplog.records]
-    assert told == ["D16:"], "and D12 does not tell of it again"
+    told = [record.getMessage().partition(": ")[0] for record in caplog.records]
+    assert told == ["tables/column-reveals-target (D16)"], "and D12 does not tell of it again"
     check, data = checks.PreFlight(ignore, strict=True), tabular.load_data(config)
     with pytest.raises(InputError, match="D16"):
         training.prepare(tabular, config, data, check=check)
@@ -154,4 +154,4 @@ def test_columns_of_any_scale_are_left_to_the_layer_that_is_adapted_later(caplog
 
 
 def test_rules_are_registered():
-    assert {rule.id for rule in own_tables.RULES} <= {rule.id for rule in checks.RULES}
+    assert {rule.id for rule in tables.RULES} <= {rule.id for rule in checks.RULES}

@@ -239,7 +239,10 @@ def test_broken_data_is_refused_before_training(part):
         return loaded
 
     name = "x" if part == "train" else f"{part} x"
-    with pytest.raises(InputError, match=f"D1: received 4 NaN in {name} column 'mean_area'"):
+    with pytest.raises(
+        InputError,
+        match=rf"inputs/nan-or-infinite \(D1\): received 4 NaN in {name} column 'mean_area'",
+    ):
         start(spoiled(breast_cancer, {"load_data": load_data}))
     assert not list(pathlib.Path().glob("run*"))
 

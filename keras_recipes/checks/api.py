@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and gives all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
-`data`, `fitting`, `parts`, `scale`, `preprocessing`, `balance`, `splits`, `head`, `labels`,
-`numbers`, `arguments`, `watching`, `settings`, `compiled`, `own_tables` (a table of the user's),
-`probe` (runs the untrained model on one batch) and `after` (looks at a trained one).
+`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `settings`, `compiled`,
+`tables` (a table of the user's) and `learning` (runs the untrained model on one batch, and looks at
+a trained one).
 """
 
 from __future__ import annotations
@@ -20,31 +20,25 @@ import numpy as np
 from keras_recipes.checks.findings import Finding, Findings, Rule
 from keras_recipes.checks.inspect.facts import Facts, Settings
 from keras_recipes.checks.rules import (
-    after,
-    arguments,
-    balance,
+    classes,
     compiled,
-    data,
-    fitting,
-    head,
-    labels,
-    numbers,
-    own_tables,
-    parts,
-    preprocessing,
-    probe,
-    scale,
+    inputs,
+    learning,
+    outputs,
+    scaling,
     settings,
+    shapes,
     splits,
-    watching,
-    whole,
+    tables,
+    targets,
 )
 from keras_recipes.errors import InputError
 
-_BEFORE = (head, labels, numbers, data, fitting, parts, scale, preprocessing, balance, splits)
-_BEFORE += (arguments, watching, settings, whole)
-MODULES = (*_BEFORE, compiled, own_tables, probe, after)
-BEFORE = tuple(rule for module in _BEFORE for rule in module.RULES)
+MODULES = (outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled)
+MODULES += (tables, learning)
+# In the order in which findings are listed. The other rules follow where these find no error.
+BEFORE = (*outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES)
+BEFORE += (*classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
 EXPLAINING = {"H9", "H12", "D3", "D4", "D5"}
@@ -84,7 +78,8 @@ def check(
             list for several outputs.
         validation_data: (x, y), or a data set.
         test_data: (x, y) of the last measurement, to see that it is apart from the others.
-        ignore: Ids of rules to leave out, such as ["D3"].
+        ignore: Rules to leave out, by id or by name, such as ["D3"] or
+            ["scaling/inputs-not-scaled"].
         strict: Whether warnings count as errors.
         **fit_settings: What `fit` will be given: epochs, batch_size, steps_per_epoch,
             validation_split, callbacks, class_weight, sample_weight; and save_path and program, as
@@ -94,14 +89,13 @@ def check(
         A list of everything found, errors first, with `notes` on what was not looked at.
 
     Raises:
-        InputError: If there is no Keras model.
+        InputError: If there is no Keras model, or no such rule to leave out.
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
-    if unknown := {*ignore} - {rule.id for rule in RULES}:
-        raise InputError(f"ignore: received {min(unknown)!r}, expected ids of rules such as 'D3'")
+    left_out = _ids(ignore)
     facts = Facts.gather(model, x, y, validation_data, test_data, Settings(**fit_settings))
-    return _judge(facts, set(ignore), strict)
+    return _judge(facts, left_out, strict)
 
 
 def check_splits(
@@ -126,7 +120,7 @@ def check_splits(
             `fit`.
         with_test: Whether the test part is looked at too, where a run is to open it in the end. A
             search never does.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
         **fit_settings: As in `check`.
 
@@ -134,19 +128,20 @@ def check_splits(
         The warnings, which are logged too.
 
     Raises:
-        InputError: With a line for each error found.
+        InputError: With a line for each error found; or if there is no such rule to leave out.
     """
+    ignored = _ids(ignore)
     parts = (splits.train, splits.validation, splits.test if with_test else None)
     train, validation, test = (
         None if part is None else (_inputs(part, as_inputs), part.y) for part in parts
     )
     settings = Settings(is_encoded=as_inputs is not None, **fit_settings)
     facts = Facts.gather(model, *train, validation, test, settings)
-    table = own_tables.Table.gather(splits, with_test)
-    found = [] if table is None else _apply(own_tables.RULES, table, set(ignore), facts.notes)
+    table = tables.Table.gather(splits, with_test)
+    found = [] if table is None else _apply(tables.RULES, table, ignored, facts.notes)
     # The caller adapts its layers once the data are known to be right, and makes arrays of tables.
     # In a user's table D16 tells of more columns than D12 does.
-    left_out = {*ignore, "D13", "D14"} | ({"D12"} if table is not None else set())
+    left_out = {*ignored, "D13", "D14"} | ({"D12"} if table is not None else set())
     findings = [*_judge(facts, left_out, strict), *_finish(found, facts, strict)]
     return _report(Findings(findings, facts.notes))
 
@@ -165,21 +160,22 @@ def check_untrained(
         model: As it will be trained.
         splits: As in `check_splits`.
         as_inputs: As in `check_splits`.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
 
     Returns:
         The warnings, which are logged too.
 
     Raises:
-        InputError: With a line for each error found.
+        InputError: With a line for each error found; or if there is no such rule to leave out.
     """
+    ignored = _ids(ignore)
     x, settings = _inputs(splits.train, as_inputs), Settings(is_encoded=as_inputs is not None)
     facts = Facts.gather(model, x, splits.train.y, settings=settings)
     found = _apply(
-        [rule for rule in preprocessing.RULES if rule.id == "D13"], facts, set(ignore), facts.notes
+        [rule for rule in scaling.RULES if rule.id == "D13"], facts, ignored, facts.notes
     )
-    return _report(_finish(found + _probe(facts, set(ignore)), facts, strict))
+    return _report(_finish(found + _probe(facts, ignored), facts, strict))
 
 
 def _inputs(part, as_inputs: Callable[[object], object] | None) -> object:
@@ -203,29 +199,47 @@ def check_trained(
         y: Targets of rows that were not learned from: class numbers (rows,) or numbers.
         predicted: What was predicted for them, in the same form.
         are_classes: Whether these are class numbers.
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
 
     Returns:
         What was found; all of it warnings.
+
+    Raises:
+        InputError: If there is no such rule to leave out.
     """
     epochs = len(history.get("loss", ()))
-    trained = after.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
-    return Findings(_apply(after.RULES, trained, set(ignore), notes := []), notes)
+    trained = learning.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
+    return Findings(_apply(learning.TRAINED, trained, _ids(ignore), notes := []), notes)
+
+
+def _ids(ignore: Iterable[str]) -> set[str]:
+    """Return the ids of rules that are given by id or by name.
+
+    Raises:
+        InputError: If there is no such rule.
+    """
+    known = {key: rule.id for rule in RULES for key in (rule.id, rule.name)}
+    if unknown := {*ignore} - {*known}:
+        raise InputError(
+            f"ignore: received {min(unknown)!r}, expected ids or names of rules, such as 'D3' or "
+            "'scaling/inputs-not-scaled'; RULES.md lists them"
+        )
+    return {known[key] for key in ignore}
 
 
 def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
     found = _apply(BEFORE, facts, set(), facts.notes)
     # What is known and left out explains as much as what is said.
     if not any(one.level == "error" for one in found):
-        found += _apply(compiled.RULES, facts, set(), facts.notes)
+        found += _apply(compiled.TRIED, facts, set(), facts.notes)
     if not any(one.level == "error" or one.id in EXPLAINING for one in found):
         found += _probe(facts, ignore)
     return _finish([one for one in found if one.id not in ignore], facts, strict)
 
 
 def _probe(facts: Facts, ignore: set[str]) -> list[Finding]:
-    step = probe.take(facts)
-    return _apply(probe.RULES, step, ignore, facts.notes) if step else []
+    step = learning.first_step(facts)
+    return _apply(learning.UNTRAINED, step, ignore, facts.notes) if step else []
 
 
 def _apply(
@@ -239,7 +253,8 @@ def _apply(
             found += rule.find(facts)
         except Exception as error:
             # Data may be odd in ways that nobody thought of; a check must not stop the training.
-            notes.append(f"{rule.id} could not be judged: {type(error).__name__}: {error}")
+            fault = f"{type(error).__name__}: {error}"
+            notes.append(f"{rule.name} ({rule.id}) could not be judged: {fault}")
     return found
 
 
@@ -264,7 +279,7 @@ class PreFlight:
     """The check of a recipe, as a run or a search hands it to the training.
 
     Attributes:
-        ignore: Ids of rules to leave out.
+        ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
         with_test: Whether the test rows are looked at too, which a run opens in the end.
     """

@@ -15,7 +15,8 @@ class Finding:
     """One mistake.
 
     Attributes:
-        id: Of the rule, such as "H1".
+        id: Of the rule, such as "D3".
+        name: Of the rule, such as "scaling/inputs-not-scaled".
         level: "error" (the result would be wrong) or "warning" (it may well be).
         received: What is there.
         expected: What should be there.
@@ -23,13 +24,15 @@ class Finding:
     """
 
     id: str
+    name: str
     level: str
     received: str
     expected: str
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.id}: received {self.received}; expected {self.expected}; fix: {self.fix}"
+        said = f"received {self.received}; expected {self.expected}; fix: {self.fix}"
+        return f"{self.name} ({self.id}): {said}"
 
 
 class Findings(list):
@@ -61,10 +64,11 @@ class Findings(list):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule: its id, what it stands for, and the function that looks for it.
+    """A rule: its id and name, what it stands for, and the function that looks for it.
 
     Attributes:
         id: A letter for the kind and a number.
+        name: Its subject, which is the name of its module, and what is wrong.
         mistake: What goes wrong, in one line.
         why: Why it hurts.
         fix: What to do instead.
@@ -73,6 +77,7 @@ class Rule:
     """
 
     id: str
+    name: str
     mistake: str
     why: str
     fix: str
@@ -81,6 +86,7 @@ class Rule:
 
 
 def rule_list(
+    subject: str,
     parts: Callable[[object], Iterable[object]] = lambda facts: (facts,),
 ) -> tuple[list[Rule], Callable]:
     """Yield an empty list of rules and the decorator that adds to it.
@@ -90,22 +96,25 @@ def rule_list(
     the first line and goes on with "Why:", "Fix:" and "Thread:".
 
     Args:
+        subject: Begins the name of each rule.
         parts: Gives what a rule looks at; by default the facts as a whole.
     """
     rules: list[Rule] = []
 
-    def rule(identifier: str) -> Callable[[Callable], Callable]:
+    def rule(identifier: str, what_is_wrong: str) -> Callable[[Callable], Callable]:
+        name = f"{subject}/{what_is_wrong}"
+
         def add(function: Callable) -> Callable:
             def find(facts) -> Iterator[Finding]:
                 for part in parts(facts):
                     label = getattr(part, "label", "")
 
                     def say(level, received, expected, fix, label=label) -> Finding:
-                        return Finding(identifier, level, label + received, expected, fix)
+                        return Finding(identifier, name, level, label + received, expected, fix)
 
                     yield from function(part, say)
 
-            rules.append(Rule(identifier, **_read_docstring(function), find=find))
+            rules.append(Rule(identifier, name, **_read_docstring(function), find=find))
             return function
 
         return add

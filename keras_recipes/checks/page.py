@@ -17,8 +17,9 @@ HEAD = """# What the check looks for
 
 `keras_recipes.check(model, x, y)` and `python -m recipes check` hold a compiled Keras model
 and its data against these rules before training; a finding names what was received, what was
-expected and the change to make. `ignore=["D3"]` leaves a rule out. Of an output whose loss is the
-user's own, and of data that cannot be read twice, nothing is said but that they were not judged.
+expected and the change to make. `ignore=["scaling/inputs-not-scaled"]`, or `ignore=["D3"]`, leaves
+a rule out. Of an output whose loss is the user's own, and of data that cannot be read twice,
+nothing is said but that they were not judged.
 
 This page is made from the rules: `python -m keras_recipes.checks.page`.
 """
@@ -34,8 +35,8 @@ def _section(module: types.ModuleType) -> str:
     title = inspect.getdoc(module).partition("\n")[0].removeprefix("Rules about ").rstrip(".")
     lines = [
         f"## {title[0].upper()}{title[1:]}\n",
-        "| id | mistake | why it hurts | fix | threads |",
-        "|---|---|---|---|---|",
+        "| name | id | mistake | why it hurts | fix | threads |",
+        "|---|---|---|---|---|---|",
         *(
             _row(rule)
             for rule in sorted(module.RULES, key=lambda rule: (rule.id[0], int(rule.id[1:])))
@@ -45,7 +46,8 @@ def _section(module: types.ModuleType) -> str:
 
 
 def _row(rule: Rule) -> str:
-    cells = (rule.id, rule.mistake, rule.why, rule.fix, ", ".join(map(_link, rule.threads)))
+    threads = ", ".join(map(_link, rule.threads))
+    cells = (f"`{rule.name}`", rule.id, rule.mistake, rule.why, rule.fix, threads)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 

@@ -45,7 +45,7 @@ class Check:
     batch_size: configs.Count | None = None
     """Rows of one update."""
     ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
-    """Rules to leave out, such as D3."""
+    """Rules to leave out, by id or name, such as D3 or scaling/inputs-not-scaled."""
     strict: bool = False
     """Count warnings as errors."""
 
@@ -63,7 +63,7 @@ def check(arguments: Check) -> None:
     else:
         findings = _check_script(arguments)
     for finding in findings:
-        print(f"{finding.level} {finding.id}: received {finding.received}")
+        print(f"{finding.level} {finding.name} ({finding.id}): received {finding.received}")
         print(f"  expected: {finding.expected}\n  fix: {finding.fix}")
     for note in findings.notes:
         print(f"note: {note}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_recipes import errors
 from keras_recipes.checks.inspect import activations, losses, reading, running
-from keras_recipes.checks.inspect.heads import Head, metric_name
+from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.reading import Part
 from keras_recipes.checks.inspect.targets import Targets
 from keras_recipes.errors import InputError
@@ -141,11 +141,6 @@ class Facts:
             getattr(type(self.model), method) is not getattr(keras.Model, method)
             for method in _OWN_TRAINING
         )
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the compiled metrics."""
-        return tuple(metric_name(metric) for head in self.heads for metric in head.metrics)
 
     @functools.cached_property
     def parts(self) -> list[tuple[str, Part]]:

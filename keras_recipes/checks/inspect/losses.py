@@ -71,7 +71,7 @@ def describe(given: object, y: np.ndarray | None, output_shape: tuple) -> Loss:
         name = getattr(found, "__name__", None)
         known = name in _CLASSES.values() and found.__module__.startswith("keras.")
         return Loss(name if known else None, function=found, by_short_name=text and given != name)
-    name = _CLASSES.get(type(found).__name__) if is_of_keras(found) else None
+    name = _CLASSES.get(type(found).__name__) if _is_of_keras(found) else None
     config = found.get_config() if name else {}
     if config.get("axis", -1) != -1:
         name = None  # classes on another axis: the rules count them on the last
@@ -79,7 +79,7 @@ def describe(given: object, y: np.ndarray | None, output_shape: tuple) -> Loss:
     return Loss(name, logits, config.get("ignore_class"), found)
 
 
-def is_of_keras(thing: object) -> bool:
+def _is_of_keras(thing: object) -> bool:
     """Return whether an object's class is Keras's own, not a user's that inherits from one."""
     return type(thing).__module__.startswith("keras.")
 

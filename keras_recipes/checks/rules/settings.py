@@ -1,19 +1,25 @@
-"""Rules about how the model will be trained, saved and used."""
+"""Rules about settings: weights, callbacks, batches, the file to save to, and predictions."""
 
 from __future__ import annotations
 
+import ast
 import os
 import pathlib
 import shutil
+import string
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 
 from keras_recipes.checks.findings import Finding, rule_list
-from keras_recipes.checks.inspect import programs
+from keras_recipes.checks.inspect import reading
 from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.inspect.heads import metric_class, metric_name
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("settings")
+
+_DATA_SET = "x as a data set with "
 
 # Optimizers that adapt their steps take rates far below 1; plain descent too, on scaled inputs.
 LARGE_RATE = 1.0
@@ -22,8 +28,151 @@ STEPS_OF_SCHEDULE = (0, 1, 10, 100, 1000, 10_000)
 # A saved model holds its weights and, for Adam, two numbers more of each.
 BYTES_OF_PARAMETER = 12
 
+_PREDICTING = {"predict", "predict_on_batch"}
 
-@rule("H16")
+
+@rule("D23", "invalid-sample-weights")
+def sample_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
+    """Weights of rows that are not one good number for each row.
+
+    Why: a NaN makes the loss NaN; a negative weight teaches the opposite; zeros alone teach
+        nothing; with class weights as well `fit` stops.
+    Fix: `sample_weight=np.ones(len(x))`, changed where a row is to count more.
+    Thread: keras-team/keras#497, keras-team/keras#10921
+    """
+    weights = facts.settings.sample_weight
+    if weights is None or facts.train.batches is not None:
+        return
+    expected = "one finite number for each row, at least 0, and not all of them 0"
+    if facts.settings.class_weight is not None:
+        fix = "sample_weight = sample_weight * np.vectorize(class_weight.get)(y), without the other"
+        yield say("error", "class_weight and sample_weight", "one of the two", fix)
+    for label, given in reading.leaves(weights, "sample_weight"):
+        if fault := _fault_of_weights(np.asarray(given), facts.rows_given):
+            yield say("error", f"{label} {fault[0]}", expected, fault[1].format(label))
+
+
+@rule("T8", "invalid-callback")
+def callback_is_none(facts: Facts, say) -> Iterator[Finding]:
+    """A callback that is a class, or anything else that Keras cannot call.
+
+    Why: `fit` stops with "set_model() missing 1 required positional argument", which names neither
+        the callback nor what is wrong with it.
+    Fix: `callbacks=[keras.callbacks.EarlyStopping()]`, with the brackets.
+    Thread: keras-team/keras#23263, aporia-ai/mlnotify#40
+    """
+    for one in facts.settings.odd_callbacks:
+        is_class = isinstance(one, type)
+        yield say(
+            "error",
+            f"the class {one.__name__} as a callback" if is_class else f"{one!r:.80} as a callback",
+            "callbacks that are made",
+            f"{one.__name__}(...)" if is_class else "callbacks=[keras.callbacks....(...)]",
+        )
+
+
+@rule("T9", "argument-beside-dataset")
+def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
+    """Targets, weights or a validation share beside a data set, which holds them itself.
+
+    Why: `fit` refuses them: a data set gives (x, y) or (x, y, weights) and cannot be cut in two.
+    Fix: `validation_data=dataset.take(n)` with `dataset.skip(n)` to learn from.
+    Thread: keras-team/keras#18525, tensorflow/tensorflow#38613
+    """
+    if facts.train.batches is None:
+        return
+    if facts.train.y_beside:
+        fix = "dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(32), without y in fit"
+        yield say("error", f"{_DATA_SET}y beside it", "targets in the data set", fix)
+    if facts.settings.sample_weight is not None:
+        fix = "tf.data.Dataset.from_tensor_slices((x, y, sample_weight)).batch(32)"
+        yield say("error", f"{_DATA_SET}sample_weight", "weights in the data set", fix)
+    if facts.settings.validation_split and facts.validation.x is None:
+        yield say(
+            "error",
+            f"{_DATA_SET}validation_split={facts.settings.validation_split:g}",
+            "validation data of their own",
+            "validation_data=dataset.take(n), and dataset.skip(n) to learn from",
+        )
+
+
+@rule("T1", "monitor-not-logged")
+def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
+    """A callback that watches a score which is not logged.
+
+    Why: Keras warns after each epoch and goes on: early stopping never stops, the checkpoint is
+        never written.
+    Fix: a name of a compiled metric; with `val_` only where there is validation data.
+    Thread: keras-team/keras#13689, keras-team/keras#2159
+    """
+    names = _logged(facts)
+    yield from _unknown_in_file_names(facts, names, say)
+    for callback in facts.settings.callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if not monitor or not _monitors(callback):
+            continue
+        if names is None and monitor.startswith("val_") and not _may_be_validated(facts):
+            given = f"{type(callback).__name__}(monitor={monitor!r})"
+            fix = "give validation_data or validation_split as well"
+            yield say("error", f"{given} without validation data", "scores of those rows", fix)
+        if names is None or monitor in names:
+            continue
+        yield say(
+            "error",
+            f"{type(callback).__name__}(monitor={monitor!r})",
+            f"one of {', '.join(sorted(names))}",
+            "give validation_data or validation_split as well"
+            if monitor.startswith("val_") and monitor.removeprefix("val_") in names
+            else f"monitor={_nearest(monitor, names)!r}",
+        )
+
+
+@rule("T2", "monitor-in-wrong-mode")
+def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
+    """A callback that takes the worst score for the best.
+
+    Why: with `mode="min"` on an accuracy, training stops after `patience` epochs and the worst
+        weights are kept.
+    Fix: `mode="max"` for accuracy, AUC, F1 and R², `mode="min"` for losses and errors.
+    Thread: tensorflow/tensorflow#49227, keras-team/autokeras#867
+    """
+    directions = _directions(facts)
+    for callback in facts.settings.callbacks:
+        monitor = getattr(callback, "monitor", None) or ""
+        right = directions.get(monitor.removeprefix("val_"))
+        mode = _mode(callback)
+        if right and mode in ("min", "max") and mode != right:
+            yield say(
+                "error",
+                f"{type(callback).__name__}(monitor={monitor!r}, mode={mode!r})",
+                "the direction in which this score gets better",
+                f"mode={right!r}",
+            )
+
+
+@rule("T3", "patience-too-long")
+def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
+    """Early stopping that cannot stop within the epochs.
+
+    Why: with a patience of as many epochs as there are, training never stops early.
+    Fix: `patience` of about a tenth of the epochs.
+    Thread: keras-team/keras#12511
+    """
+    epochs = facts.settings.epochs
+    for callback in facts.settings.callbacks:
+        if not isinstance(callback, keras.callbacks.EarlyStopping) or not epochs:
+            continue
+        # With the best weights restored it is of use all the same.
+        if callback.patience >= epochs and not callback.restore_best_weights:
+            yield say(
+                "warning",
+                f"EarlyStopping(patience={callback.patience}) with {epochs} epochs",
+                "a patience of fewer epochs than there are",
+                f"patience={max(1, epochs // 10)}, restore_best_weights=True",
+            )
+
+
+@rule("H16", "argmax-of-one-unit")
 def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
     """`argmax` over the output of a single unit.
 
@@ -32,7 +181,7 @@ def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#15838, tensorflow/tensorflow#42025
     """
     if len(facts.heads) == 1 and facts.heads[0].shape == (1,):
-        for line in programs.argmax_of_predictions(facts.settings.program):
+        for line in _argmax_of_predictions(facts.settings.program):
             yield say(
                 "error",
                 f"in line {line}, argmax of an output with 1 unit, which is always 0",
@@ -41,7 +190,7 @@ def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("T4")
+@rule("T4", "dataset-runs-out")
 def data_run_out(facts: Facts, say) -> Iterator[Finding]:
     """A data set with fewer batches than training asks for, or without end.
 
@@ -70,7 +219,7 @@ def data_run_out(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("T5")
+@rule("T5", "file-cannot-be-saved")
 def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
     """A file that the trained model cannot be saved to, or not be loaded from.
 
@@ -96,7 +245,7 @@ def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("T6")
+@rule("T6", "learning-rate-or-batch-size-out-of-range")
 def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
     """A learning rate above 1, or a batch larger than the data.
 
@@ -121,6 +270,105 @@ def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
             "several batches in an epoch",
             f"batch_size={min(32, max(1, rows // 4))}",
         )
+
+
+def _fault_of_weights(weights: np.ndarray, rows: int) -> tuple[str, str] | None:
+    """Describe what is wrong with weights, and the change; None where nothing is."""
+    if not weights.ndim or len(weights) != rows:
+        count = len(weights) if weights.ndim else 1
+        return f"of {count} numbers for {rows} rows", "{} = np.ones(len(x))"
+    if weights.dtype.kind not in "biuf":
+        return f"of type {weights.dtype}", "{0} = {0}.astype('float32')"
+    if not np.isfinite(weights).all():
+        return "with NaN or infinite values", "{0} = np.nan_to_num({0}, nan=1.0, posinf=1.0)"
+    if (weights < 0).any():
+        return f"down to {weights.min():.4g}", "{0} = np.maximum({0}, 0)"
+    return None if weights.any() else ("of zeros alone", "{} = np.ones(len(x))")
+
+
+def _unknown_in_file_names(facts: Facts, names: set[str] | None, say) -> Iterator[Finding]:
+    for callback in facts.settings.callbacks:
+        if names is None or not isinstance(callback, keras.callbacks.ModelCheckpoint):
+            continue
+        wanted = {name for _, name, _, _ in string.Formatter().parse(callback.filepath) if name}
+        for name in sorted(wanted - names - {"epoch", "batch"}):
+            yield say(
+                "error",
+                f"the file name {callback.filepath!r}, whose {name!r} is not logged",
+                f"epoch, or one of {', '.join(sorted(names))}",
+                f"{{{_nearest(name, names)}}} in its place",
+            )
+
+
+def _may_be_validated(facts: Facts) -> bool:
+    """Return whether there are validation data, or code of the user's own that may log scores."""
+    settings = facts.settings
+    own = any(not type(one).__module__.startswith("keras.") for one in settings.callbacks)
+    fits_itself = type(facts.model).fit is not keras.Model.fit
+    return own or fits_itself or facts.validation.x is not None or bool(settings.validation_split)
+
+
+def _monitors(callback: keras.callbacks.Callback) -> bool:
+    """Return whether the callback needs its monitor: a checkpoint of every epoch does not."""
+    checkpoint = isinstance(callback, keras.callbacks.ModelCheckpoint)
+    return not checkpoint or callback.save_best_only
+
+
+def _logged(facts: Facts) -> set[str] | None:
+    """Return the names of all scores of an epoch; None where somebody may add others."""
+    own = [one for one in facts.settings.callbacks if not type(one).__module__.startswith("keras.")]
+    own_metrics = type(facts.model).compute_metrics is not keras.Model.compute_metrics
+    if own and any(
+        type(one).on_epoch_end is not keras.callbacks.Callback.on_epoch_end for one in own
+    ):
+        return None
+    if facts.trains_itself or own_metrics or not facts.heads:
+        return None
+    names = {"loss"}
+    for head in facts.heads:
+        prefix = "" if head.alone else f"{head.name}_"
+        names |= {prefix + metric_name(metric) for metric in head.metrics}
+        names |= set() if head.alone else {f"{head.name}_loss"}
+    validated = facts.validation.x is not None or facts.settings.validation_split
+    names |= {f"val_{name}" for name in names} if validated else set()
+    return names | {"learning_rate"}
+
+
+def _nearest(monitor: str, names: set[str]) -> str:
+    """Return the name that a user who wrote this will have meant."""
+    same_part = sorted(
+        name for name in names if name.startswith("val_") == monitor.startswith("val_")
+    )
+    starts = [name for name in same_part if name.startswith(monitor) or monitor.startswith(name)]
+    return (starts or [name for name in same_part if name.endswith("loss")] or sorted(names))[0]
+
+
+def _directions(facts: Facts) -> dict[str, str]:
+    """Return for each score whether lower or higher is better, where it is known."""
+    known = {"loss": "min"}
+    for head in facts.heads:
+        prefix = "" if head.alone else f"{head.name}_"
+        for metric in head.metrics:
+            direction = _direction(metric)
+            if direction:
+                known[prefix + metric_name(metric)] = direction
+    return known
+
+
+def _direction(metric: object) -> str | None:
+    if isinstance(metric, str):
+        if metric.lower() in ("accuracy", "acc"):
+            return "max"
+        try:
+            metric = metric_class(metric)(name=metric)
+        except TypeError:  # no such metric, or one that wants more than a name
+            return None
+    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
+
+
+def _mode(callback: keras.callbacks.Callback) -> str | None:
+    """Return the direction that a callback was told, in Keras 3.15 or before."""
+    return getattr(callback, "mode", None)
 
 
 def _files(facts: Facts) -> Iterator[tuple[pathlib.Path, bool]]:
@@ -160,3 +408,45 @@ def _largest_rate(model: keras.Model) -> float | None:
         return max(float(keras.ops.convert_to_numpy(one)) for one in rates)
     except (TypeError, ValueError):
         return None
+
+
+def _argmax_of_predictions(source: str | None) -> list[int]:
+    """Find where a program takes the argmax of a model's predictions.
+
+    Args:
+        source: Python source text; None, or text that does not parse, holds none.
+
+    Returns:
+        The lines, counted from 1.
+    """
+    try:
+        tree = ast.parse(source or "")
+    except SyntaxError:
+        return []
+    predictions = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _calls(node.value, _PREDICTING)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def holds_predictions(node: ast.AST) -> bool:
+        names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        return bool(names & predictions) or _calls(node, _PREDICTING)
+
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _called(node) == "argmax" and holds_predictions(node)
+    ]
+
+
+def _calls(node: ast.AST, names: set[str]) -> bool:
+    return any(isinstance(inner, ast.Call) and _called(inner) in names for inner in ast.walk(node))
+
+
+def _called(call: ast.Call) -> str:
+    """Return the last part of what is called: argmax for np.argmax(...)."""
+    function = call.func
+    return getattr(function, "attr", None) or getattr(function, "id", "")

@@ -9,7 +9,7 @@ from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head, metric_class, metric_name
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list(lambda facts: facts.heads)
+RULES, rule = rule_list("outputs", lambda facts: facts.heads)
 
 # What is expected instead of softmax over one unit, by what the targets are.
 _ONE_UNIT = {
@@ -25,7 +25,7 @@ _ACCURACIES |= {"TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"}
 _OF_CLASSES = {"Precision", "Recall", "AUC", "F1Score", "FBetaScore"}
 
 
-@rule("H1")
+@rule("H1", "softmax-over-one-unit")
 def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
     """Softmax over a single unit.
 
@@ -43,7 +43,7 @@ def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H7")
+@rule("H7", "logits-as-probabilities")
 def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
     """A linear output with a loss that expects probabilities.
 
@@ -68,7 +68,7 @@ def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H8")
+@rule("H8", "activation-applied-twice")
 def activation_twice(head: Head, say) -> Iterator[Finding]:
     """Softmax or sigmoid in the output and again in the loss.
 
@@ -88,7 +88,7 @@ def activation_twice(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H9")
+@rule("H9", "activation-does-not-match-loss")
 def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
     """An activation that does not go with the cross-entropy.
 
@@ -121,7 +121,7 @@ def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H14")
+@rule("H14", "metric-does-not-match-loss")
 def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
     """A metric that says nothing about these outputs, such as the accuracy of a regression.
 
@@ -152,7 +152,7 @@ def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
             yield say("error", shown, expected, "metrics=['accuracy']")
 
 
-@rule("H18")
+@rule("H18", "metric-expects-other-form")
 def metric_takes_other_values(head: Head, say) -> Iterator[Finding]:
     """A metric that wants probabilities, or a column for each class, and gets something else.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from keras_recipes.checks.findings import Finding, rule_list
 from keras_recipes.checks.inspect import reading
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("tables")
 
 ROWS_OF_SAMPLE = 20_000
 # Values of which each has rows enough to show by itself which class goes with it.
@@ -56,7 +56,7 @@ class Table:
         return cls(x, y, columns, splits.source.class_names)
 
 
-@rule("D16")
+@rule("D16", "column-reveals-target")
 def target_in_a_column(table: Table, say) -> Iterator[Finding]:
     """A column that gives the target away: equal to it, or another way of writing it.
 
@@ -78,7 +78,7 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D17")
+@rule("D17", "column-numbers-rows")
 def rows_numbered(table: Table, say) -> Iterator[Finding]:
     """A column that numbers the rows.
 
@@ -98,7 +98,7 @@ def rows_numbered(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D18")
+@rule("D18", "future-rows-in-training")
 def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
     """Rows that follow one another in time, split at random.
 
@@ -124,7 +124,7 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
             return
 
 
-@rule("D19")
+@rule("D19", "class-with-few-rows")
 def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
     """A class of few rows.
 
@@ -146,7 +146,7 @@ def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
         )
 
 
-@rule("D20")
+@rule("D20", "more-columns-than-rows")
 def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
     """More columns than rows to learn from.
 

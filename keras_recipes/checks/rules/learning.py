@@ -1,8 +1,9 @@
-"""Rules about the untrained model, run on one batch: faults that no other rule knows."""
+"""Rules about learning: the untrained model's first step on one batch, and the trained model."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 
@@ -15,9 +16,10 @@ from keras_recipes.checks.inspect import activations, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CROSS_ENTROPY
-from keras_recipes.checks.rules import preprocessing
+from keras_recipes.checks.rules import scaling
 
-RULES, rule = rule_list()
+UNTRAINED, untrained = rule_list("learning")
+TRAINED, trained = rule_list("learning")
 
 # An untrained model's loss is within this many times of what guessing costs. A squared error is
 # the square of how far the outputs are away; narrow layers may well give ten times too much of it.
@@ -49,7 +51,39 @@ class Step:
     fault: str | None = None
 
 
-@rule("P3")
+# Below this share of its first value, a change of the loss is none.
+MOVED = 0.01
+NOTHING = 1e-3
+FEW_EPOCHS = 3
+# Differences that no dropout and no chance explains.
+ACCURACY_GAP = 0.2
+LOSS_RATIO = 5.0
+SAME_CLASS = 0.99
+FLAT = 0.02
+FEW_ROWS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What is known of a model after training.
+
+    Attributes:
+        history: One list for each score, one value for each epoch.
+        best_epoch: The epoch that was kept, counted from 0.
+        y: Targets of rows that were not learned from: class numbers (rows,), numbers (rows,
+            columns), or None.
+        predicted: What was predicted for them, in the same form.
+        are_classes: Whether these are classes.
+    """
+
+    history: dict[str, list[float]]
+    best_epoch: int
+    y: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    are_classes: bool = False
+
+
+@untrained("P3", "first-step-fails")
 def step_fails(step: Step, say) -> Iterator[Finding]:
     """A first step that fails on the numbers, or whose loss is no number.
 
@@ -80,7 +114,7 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
         )
 
 
-@rule("T7")
+@untrained("T7", "initial-loss-too-high")
 def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
     """A first loss that is far from what guessing costs.
 
@@ -104,7 +138,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
             )
 
 
-@rule("P1")
+@untrained("P1", "zero-or-nan-gradient")
 def no_gradient(step: Step, say) -> Iterator[Finding]:
     """Gradients that are zero or not finite at the first step.
 
@@ -141,7 +175,7 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
         )
 
 
-@rule("P2")
+@untrained("P2", "saturated-outputs")
 def dead_outputs(step: Step, say) -> Iterator[Finding]:
     """Outputs that are stuck at the end of their range before training begins.
 
@@ -168,7 +202,92 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
             )
 
 
-def take(facts: Facts) -> Step | None:
+@trained("A1", "loss-not-decreasing")
+def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
+    """A training loss that never moved.
+
+    Why: nothing was learned: the model is as good as before.
+    Fix: a larger learning rate, scaled inputs, an activation and a loss that go together.
+    Thread: keras-team/keras#1478, keras-team/keras#2711
+    """
+    losses = [loss for loss in trained.history.get("loss", []) if math.isfinite(loss)]
+    # A loss that began near 0 had nowhere to go.
+    if len(losses) < FEW_EPOCHS or abs(losses[0]) < NOTHING:
+        return
+    if losses[0] - min(losses) < MOVED * abs(losses[0]):
+        yield say(
+            "warning",
+            f"a training loss that went from {losses[0]:.4g} to {min(losses):.4g} at best in "
+            f"{len(losses)} epochs",
+            "a loss that falls",
+            "likely causes: a learning rate that is far too small or too large, inputs that are "
+            "not scaled, relu units that are dead, labels in another order than the rows",
+        )
+
+
+@trained("A2", "overfitting")
+def learned_by_heart(trained: Trained, say) -> Iterator[Finding]:
+    """Scores on the training rows that are far better than on the validation rows.
+
+    Why: the model learned its rows by heart; new rows will score as the validation rows do.
+    Fix: dropout, weight decay, fewer units, early stopping, more rows.
+    Thread: keras-team/keras#3894, keras-team/keras-tuner#167
+    """
+    for name, values in trained.history.items():
+        others = trained.history.get(f"val_{name}")
+        if name.startswith("val_") or not others:
+            continue
+        mine, its = values[trained.best_epoch], others[trained.best_epoch]
+        by_score = name.endswith(("accuracy", "acc")) and mine - its > ACCURACY_GAP
+        scored = any(one.endswith(("accuracy", "acc")) for one in trained.history)
+        by_loss = name == "loss" and not scored and its > LOSS_RATIO * mine > 0
+        if by_score or by_loss:
+            yield say(
+                "warning",
+                f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
+                "scores that are alike",
+                "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
+                "more rows; and a look at whether both parts come from the same data",
+            )
+
+
+@trained("A3", "constant-predictions")
+def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
+    """Predictions that are the same for every input.
+
+    Why: the score is that of always naming the largest class, or the mean: nothing was learned.
+    Fix: scaled inputs, another learning rate, class weights for unequal classes.
+    Thread: keras-team/keras#2975, keras-team/keras#12701
+    """
+    y, predicted = trained.y, trained.predicted
+    if y is None or predicted is None or len(y) < FEW_ROWS:
+        return
+    received = None
+    if trained.are_classes and len(np.unique(y)) > 1:
+        classes, counts = np.unique(predicted, return_counts=True)
+        share = counts.max() / len(predicted)
+        if share >= SAME_CLASS and (y == classes[counts.argmax()]).mean() < SAME_CLASS:
+            received = f"class {classes[counts.argmax()]} for {share:.1%} of {len(y)} rows"
+    elif not trained.are_classes and np.ptp(y) > 0:
+        spread, wanted = (np.asarray(one, "float64").std(axis=0).max() for one in (predicted, y))
+        if spread < FLAT * wanted:
+            received = (
+                f"predictions with a standard deviation of {spread:.3g}, targets {wanted:.3g}"
+            )
+    if received:
+        yield say(
+            "warning",
+            received,
+            "predictions that depend on the input",
+            "likely causes: inputs that are not scaled, a learning rate that is too large, dead "
+            "relu units, classes of very different size (class_weight), too few epochs",
+        )
+
+
+RULES = (*UNTRAINED, *TRAINED)
+
+
+def first_step(facts: Facts) -> Step | None:
     """Take the first step without its update; None where it cannot be told or must wait."""
     import tensorflow as tf
 
@@ -203,7 +322,7 @@ def _can_be_taken(facts: Facts) -> bool:
     with_loss = [head for head in facts.heads if head.loss.function]
     if not with_loss or facts.trains_itself or keras.backend.backend() != "tensorflow":
         return False
-    if preprocessing.not_adapted(facts) or not facts.train.rows:
+    if scaling.not_adapted(facts) or not facts.train.rows:
         return False
     return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
 

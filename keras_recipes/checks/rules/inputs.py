@@ -1,4 +1,4 @@
-"""Rules about whether the data are numbers at all, and finite ones."""
+"""Rules about whether the data are numbers at all, finite ones, and no copy of the target."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from keras_recipes.checks.findings import Finding, rule_list
 from keras_recipes.checks.inspect import columns, conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
-RULES, rule = rule_list()
+NUMBERS, rule = rule_list("inputs")
+LEAKS, leak = rule_list("inputs")  # judged after those about the classes
 
 LARGEST = float(np.finfo("float32").max)
 
 
-@rule("D1")
+@rule("D1", "nan-or-infinite")
 def not_finite(facts: Facts, say) -> Iterator[Finding]:
     """NaN or infinite values in inputs or targets.
 
@@ -45,7 +46,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("D2")
+@rule("D2", "not-numeric")
 def not_numbers(facts: Facts, say) -> Iterator[Finding]:
     """Text, dates or other objects where numbers are needed.
 
@@ -75,7 +76,7 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
             yield say("error", _some(list(received)), "numbers", fix)
 
 
-@rule("D14")
+@rule("D14", "mixed-column-types")
 def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
     """A table whose columns NumPy cannot join to one array of numbers.
 
@@ -96,6 +97,37 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
                 "one type of number in all columns, of NumPy's own types",
                 f"{label} = {label}.astype('float32')",
             )
+
+
+@leak("D12", "column-equals-target")
+def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
+    """A column of the inputs that is the target.
+
+    Why: the model copies it and scores perfectly, and fails where the target is not known.
+    Fix: `x = x.drop(columns=[name])`.
+    Thread: david-thrower/cerebros-core-algorithm-alpha#182
+    """
+    for head in facts.heads:
+        y = head.y.train
+        if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
+            continue
+        for label, leaf in facts.train.x_leaves:
+            if leaf.ndim != 2 or leaf.shape[1] < 2 or leaf.shape[0] != len(y):
+                continue
+            if scipy.sparse.issparse(leaf):
+                continue
+            for name in _equal_columns(leaf, y.ravel()):
+                yield say(
+                    "warning",
+                    f"{label} {name}, which equals the target in every row",
+                    "inputs that are known before the target is",
+                    f"x = x.drop(columns=[{name.removeprefix('column ')}])"
+                    if hasattr(leaf, "columns")
+                    else f"x = np.delete(x, {name.split()[-1]}, axis=1)",
+                )
+
+
+RULES = (*NUMBERS, *LEAKS)
 
 
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:
@@ -205,3 +237,18 @@ def _fix_of_words(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
         f"output_sequence_length={length or 100}); texts = np.ravel(x).tolist(); "
         "words.adapt(texts); x = np.asarray(words(texts))"
     )
+
+
+def _equal_columns(leaf: reading.Leaf, y: np.ndarray) -> Iterator[str]:
+    """Name the columns that equal the target: a sample shows which to look at in full."""
+    sample = reading.spread(len(y))
+    tables = isinstance(leaf, pd.DataFrame)
+    named = columns.each(leaf) if tables else ((f" column {n}", c) for n, c in enumerate(leaf.T))
+    for name, cells in named:
+        if columns.is_numeric(cells) and _equal(cells, y, sample) and _equal(cells, y, slice(None)):
+            yield name.strip()
+
+
+def _equal(cells, y: np.ndarray, rows: np.ndarray | slice) -> bool:
+    cells = cells.iloc[rows] if isinstance(cells, pd.Series) else cells[rows]
+    return bool((columns.numbers(cells) == y[rows]).all())

@@ -1,20 +1,17 @@
-"""Rules about the classes and their weights, and about a column that gives the target away."""
+"""Rules about the classes: how many rows each has, and their weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 
 from keras_recipes.checks.findings import Finding, rule_list
-from keras_recipes.checks.inspect import columns, reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list()
+RULES, rule = rule_list("classes")
 
 # One class this many times as frequent as another; below that many rows it may be chance.
 UNEQUAL = 10
@@ -22,7 +19,7 @@ ENOUGH_ROWS = 50
 MANY_CLASSES = 100
 
 
-@rule("D9")
+@rule("D9", "imbalanced-classes")
 def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
     """Classes of very different size.
 
@@ -51,7 +48,7 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-@rule("D10")
+@rule("D10", "invalid-class-weights")
 def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     """Class weights whose keys are not the classes.
 
@@ -84,7 +81,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-@rule("D11")
+@rule("D11", "constant-target")
 def one_class_only(facts: Facts, say) -> Iterator[Finding]:
     """Targets that are all the same.
 
@@ -111,34 +108,6 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
                 "targets that differ",
                 "np.unique(y, return_counts=True) shows what there is; load or split the rows anew",
             )
-
-
-@rule("D12")
-def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
-    """A column of the inputs that is the target.
-
-    Why: the model copies it and scores perfectly, and fails where the target is not known.
-    Fix: `x = x.drop(columns=[name])`.
-    Thread: david-thrower/cerebros-core-algorithm-alpha#182
-    """
-    for head in facts.heads:
-        y = head.y.train
-        if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
-            continue
-        for label, leaf in facts.train.x_leaves:
-            if leaf.ndim != 2 or leaf.shape[1] < 2 or leaf.shape[0] != len(y):
-                continue
-            if scipy.sparse.issparse(leaf):
-                continue
-            for name in _equal_columns(leaf, y.ravel()):
-                yield say(
-                    "warning",
-                    f"{label} {name}, which equals the target in every row",
-                    "inputs that are known before the target is",
-                    f"x = x.drop(columns=[{name.removeprefix('column ')}])"
-                    if hasattr(leaf, "columns")
-                    else f"x = np.delete(x, {name.split()[-1]}, axis=1)",
-                )
 
 
 def _count_rows(head: Head) -> np.ndarray:
@@ -174,18 +143,3 @@ def _balanced(counts: np.ndarray) -> str:
     weights = counts.sum() / (len(present) * counts[present])
     shown = [f"{number}: {weight:.3g}" for number, weight in zip(present, weights, strict=True)]
     return "{" + ", ".join(shown[:6]) + (", …" if len(shown) > 6 else "") + "}"
-
-
-def _equal_columns(leaf: reading.Leaf, y: np.ndarray) -> Iterator[str]:
-    """Name the columns that equal the target: a sample shows which to look at in full."""
-    sample = reading.spread(len(y))
-    tables = isinstance(leaf, pd.DataFrame)
-    named = columns.each(leaf) if tables else ((f" column {n}", c) for n, c in enumerate(leaf.T))
-    for name, cells in named:
-        if columns.is_numeric(cells) and _equal(cells, y, sample) and _equal(cells, y, slice(None)):
-            yield name.strip()
-
-
-def _equal(cells, y: np.ndarray, rows: np.ndarray | slice) -> bool:
-    cells = cells.iloc[rows] if isinstance(cells, pd.Series) else cells[rows]
-    return bool((columns.numbers(cells) == y[rows]).all())

@@ -1,4 +1,4 @@
-"""Rules about labels: whether they are what output layer and loss take."""
+"""Rules about targets: whether labels or numbers are what output layer and loss take."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_recipes.checks.findings import Finding, rule_list
-from keras_recipes.checks.inspect import remedies
+from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
-RULES, rule = rule_list(lambda facts: facts.heads)
+RULES, rule = rule_list("targets", lambda facts: facts.heads)
 
 # A class that is never seen is worth a word where it should have been seen: if all classes were
 # equally frequent, this many times the logarithm of the chance that none of its rows turned up.
@@ -19,7 +19,7 @@ SURELY_ABSENT = 14.0
 MANY_CLASSES = 100
 
 
-@rule("H2")
+@rule("H2", "units-differ-from-classes")
 def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
     """Output units that are not the number of classes.
 
@@ -44,7 +44,7 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H3")
+@rule("H3", "labels-not-from-zero")
 def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     """Integer labels that do not run from 0 to K-1.
 
@@ -78,7 +78,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H4")
+@rule("H4", "integers-with-categorical-loss")
 def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
     """Integer labels with categorical cross-entropy.
 
@@ -98,7 +98,7 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H5")
+@rule("H5", "one-hot-with-sparse-loss")
 def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
     """One-hot labels with sparse categorical cross-entropy.
 
@@ -119,7 +119,7 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H6")
+@rule("H6", "binary-shape-mismatch")
 def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
     """Binary cross-entropy with labels and outputs of different shape.
 
@@ -141,7 +141,7 @@ def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H10")
+@rule("H10", "multi-label-with-softmax")
 def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
     """Rows with several classes at once under a softmax.
 
@@ -168,7 +168,7 @@ def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
         )
 
 
-@rule("H11")
+@rule("H11", "binary-labels-not-0-and-1")
 def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
     """Binary labels other than 0 and 1.
 
@@ -191,7 +191,7 @@ def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
         yield say("error", f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
 
 
-@rule("H17")
+@rule("H17", "extra-output-axis")
 def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
     """An output for each step or pixel where there is one target for each row.
 
@@ -209,6 +209,78 @@ def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
             "one prediction for each row",
             "keras.layers.Flatten() before the output layer; after an LSTM or GRU "
             "return_sequences=False in it",
+        )
+
+
+@rule("H12", "regression-with-activation")
+def regression_with_activation(head: Head, say) -> Iterator[Finding]:
+    """An activation on the output of a regression.
+
+    Why: the output cannot leave the activation's range, so that targets outside it are never
+        reached; a relu may also stay at 0 for good.
+    Fix: `Dense(1)` without activation.
+    Thread: keras-team/keras#3753, keras-team/keras#108
+    """
+    if _is_held_back(head):
+        low, high = activations.REACH[head.activation]
+        sample = head.y.sample[np.isfinite(head.y.sample)]
+        unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
+        outside = head.y.range[0] < low or head.y.range[1] > high
+        share = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
+        yield say(
+            "error" if outside else "warning",
+            f"a {head.activation} output"
+            + (f", which cannot reach {share} of the targets" if outside else ""),
+            "a linear output for a regression",
+            _number_fix(head),
+        )
+
+
+@rule("H13", "regression-shape-mismatch")
+def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
+    """Targets and outputs of different width, which a regression loss broadcasts silently.
+
+    Why: with targets (N, 1) and outputs (N, 3), each target is held against three outputs; the
+        loss falls and means nothing.
+    Fix: as many output units as target columns.
+    Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
+    """
+    if head.uses(NUMERIC) and head.y.is_number and not head.fits and not head.has_axes_left:
+        yield say(
+            "error",
+            f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
+            "the same number of columns",
+            _number_fix(head),
+        )
+
+
+@rule("H15", "regression-and-classes-confused")
+def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
+    """Continuous targets given to a classifier, or class numbers to a regression.
+
+    Why: the sparse loss cuts 1.7 down to class 1 without a word; and a regression on class numbers
+        says that class 2 is twice class 1.
+    Fix: `loss="mse"` with a linear output for numbers; softmax and the sparse loss for classes.
+    Thread: keras-team/keras#11786
+    """
+    if head.uses(SPARSE | CATEGORICAL) and head.y.is_number and remedies.are_numbers(head):
+        broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
+        cut = ", which cuts off decimals" if head.uses(SPARSE) and broken.size else ""
+        if head.has_one_value or head.uses(CATEGORICAL):  # else told by another rule
+            yield say(
+                "error",
+                f"targets such as {head.y.show((broken if cut else head.y.labels)[:3])} with "
+                f"{head.loss.name}{cut}",
+                "classes; or a regression, where these are numbers to predict",
+                remedies.fix(head),
+            )
+    elif head.uses(NUMERIC) and head.fits and head.are_classes and not _is_held_back(head):
+        yield say(
+            "warning",
+            f"class numbers {head.y.show(head.y.labels)} as targets of a regression "
+            f"({head.loss.name})",
+            "a classification, if these are classes",
+            remedies.fix(head),
         )
 
 
@@ -259,3 +331,20 @@ def _is_surely_absent(head: Head) -> bool:
     ):
         return False
     return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
+
+
+def _is_held_back(head: Head) -> bool:
+    """Whether the output's activation does not reach all targets of a regression, or may die."""
+    if not head.uses(NUMERIC) or not head.y.is_number or head.rescaled:
+        return False
+    low, high = activations.REACH.get(head.activation, (-np.inf, np.inf))
+    outside = head.y.range[0] < low or head.y.range[1] > high
+    return outside or head.activation in ("relu", "relu6")
+
+
+def _number_fix(head: Head) -> str:
+    if remedies.are_bytes(head):
+        return "y = y / 255"
+    if head.y.rows == 1 < head.y.train.size:
+        return "y = np.ravel(y)"
+    return remedies.fix(head) + ("" if remedies.are_numbers(head) else ", if these are classes")

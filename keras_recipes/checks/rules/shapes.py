@@ -1,0 +1,395 @@
+"""Rules about shapes: whether x fits the model, y fits x, and all parts of the data agree."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.inspect import conversions, reading, running
+from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.inspect.heads import Head
+
+RULES, rule = rule_list("shapes")
+
+# Of more inputs than this no order is looked for: they are given by name.
+MOST_INPUTS = 4
+
+
+@rule("D7", "wrong-input-shape")
+def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
+    """Inputs of another shape than the model takes.
+
+    Why: `fit` stops inside a layer, with a message about ranks rather than about x.
+    Fix: `x = x[..., None]` adds the channel of grey images; `keras.Input(x.shape[1:])` fits the
+        model to the data.
+    Thread: keras-team/keras#11950, tensorflow/tensorflow#28442
+    """
+    for label in facts.train.lists:
+        yield say("error", f"{label} as a Python list", "an array", f"{label} = np.array({label})")
+    if facts.train.unbatched:
+        yield say("error", "a data set of single rows", "batches", "dataset = dataset.batch(32)")
+    elif facts.fault and facts.train.x_leaves and not _will_change(facts, facts.train):
+        shown = ", ".join(str(leaf.shape) for _, leaf in facts.train.x_leaves)
+        yield say(
+            "error",
+            f"x of shape {shown}, on which the model fails: {facts.fault}",
+            "inputs that the model can be called on",
+            _fix_of_shape(facts.train.x_leaves[0][1], None, facts.fault),
+        )
+    else:
+        told = set()
+        for name, part in facts.parts:
+            for received, expected, fix in _misfits(facts, part):
+                if received not in told:  # of several parts the first is enough
+                    yield say("error", name + received, expected, fix)
+                told.add(received)
+
+
+@rule("D8", "row-counts-differ")
+def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
+    """No rows, no targets, or inputs and targets with different numbers of rows.
+
+    Why: each row of x is learned with the row of y in the same place; `fit` stops with "Data
+        cardinality is ambiguous".
+    Fix: make x and y from the same table, and drop rows from both.
+    Thread: keras-team/keras#14368, tensorflow/tensorflow#47105
+    """
+    for name, part in facts.parts:
+        arrays = [*part.x_leaves, *part.y_leaves]
+        counts = {name + label: reading.count(leaf) for label, leaf in arrays}
+        nested = part.y is None or isinstance(part.y, dict | list | tuple)
+        if sum(head.loss.function is not None for head in facts.heads) > 1 and not nested:
+            yield _one_array_for_several(facts, name, part, say)
+            continue
+        for output in _without_targets(facts, name, part):
+            fix = _name_fix(facts, part) or "give y as well as x"
+            yield say("error", f"no {name}y{output}", "targets for each loss", fix)
+        if len(set(counts.values())) > 1:
+            yield say(
+                "error",
+                ", ".join(f"{count} rows of {label}" for label, count in counts.items()),
+                "one row of y for each row of x",
+                _fix_of_rows(part),
+            )
+        elif 0 in counts.values():
+            yield say(
+                "error",
+                f"{name}x without rows",
+                "at least one row in each part of the data",
+                "print(x.shape, y.shape) where they are made shows what took the rows away",
+            )
+
+
+@rule("D21", "columns-differ-between-parts")
+def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
+    """Validation or test tables with other columns than training, or with these in another order.
+
+    Why: a model knows columns by their place alone; in another order it reads one for the other
+        without an error. `pd.get_dummies` of each part by itself makes a column for each word that
+        happens to be there.
+    Fix: `x_validation = x_validation[x.columns]`; `pd.get_dummies` before the split.
+    Thread: pandas-dev/pandas#8918, mrdbourke/zero-to-mastery-ml#61
+    """
+    for name, part in facts.parts[1:]:
+        for (label, train), (_, other) in zip(facts.train.x_leaves, part.x_leaves, strict=False):
+            known, given = _names(train), _names(other)
+            if known is None or given is None or known == given:
+                continue
+            same = sorted(known) == sorted(given)
+            lacking = [one for one in known if one not in given]
+            unknown = [one for one in given if one not in known]
+            yield say(
+                "error",
+                f"{name}{label} with the columns of training in another order"
+                if same
+                else f"{name}{label} " + _differences(lacking, unknown),
+                f"the columns {_shown(known)}, in this order",
+                f"x_other = x_other[{label}.columns]"
+                if not lacking
+                else f"x_other = x_other.reindex(columns={label}.columns, fill_value=0) after "
+                "pd.get_dummies, or one pd.get_dummies before the split",
+            )
+
+
+@rule("D22", "targets-differ-between-parts")
+def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
+    """Validation or test targets of another form than those of training.
+
+    Why: one-hot labels beside class numbers stop `fit` at the end of the first epoch, or are
+        broadcast against the outputs, so that the score means nothing.
+    Fix: the same line that makes the targets, for all parts.
+    Thread: joytsay/livenessDetection#4, keras-team/keras#5696
+    """
+    for head in facts.heads:
+        for name, y in head.y.others.items():
+            if y.size and head.y.rows and _is_of_other_form(head, y.shape):
+                yield say(
+                    "error",
+                    f"{head.label}{name}targets of shape {y.shape}, and training targets of shape "
+                    f"{head.y.shape}",
+                    "targets of one form in all parts",
+                    "y_other = y_other.argmax(axis=-1)"
+                    if y.ndim > head.y.train.ndim
+                    else "make the targets of all parts by the same line",
+                )
+
+
+@rule("D24", "rows-in-different-order")
+def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
+    """Rows of x that were shuffled, with the rows of y in the old order.
+
+    Why: Keras takes rows by their place and does not look at pandas' labels: each row is learned
+        with the target of another one.
+    Fix: `y = y.loc[x.index]`.
+    Thread: IBM/AutoXAI4Omics#58, udacity/sdc-issue-reports#1326
+    """
+    for name, part in facts.parts:
+        tables = [part.x, part.y]
+        if not all(isinstance(table, pd.DataFrame | pd.Series) for table in tables):
+            continue
+        x, y = part.x.index, part.y.index
+        # Of inputs that were made anew the labels say nothing.
+        if len(x) != len(y) or isinstance(x, pd.RangeIndex) or x.equals(y) or not x.is_unique:
+            continue
+        if x.is_monotonic_increasing or not x.sort_values().equals(y.sort_values()):
+            continue
+        counted = isinstance(y, pd.RangeIndex)
+        yield say(
+            "warning" if counted else "error",
+            f"{name}x with the rows {_shown(x)} and {name}y with the rows {_shown(y)}",
+            "rows of x and y in one order; Keras does not look at their labels",
+            "y = y.loc[x.index]" + (", unless y was made anew in the order of x" * counted),
+        )
+
+
+def _fix_of_rows(part: reading.Part) -> str:
+    """Write the change that gives inputs and targets equally many rows."""
+    (_, x), *more_x = part.x_leaves
+    (_, y), *more_y = part.y_leaves or [("", np.empty(0))]
+    if not more_x and not more_y and x.shape[1:] == y.shape[1:] and np.prod(x.shape[1:]) > 1:
+        return "x_train, x_test, y_train, y_test = train_test_split(x, y), in this order"
+    if not more_y and len(y) == 1 and np.size(y) == reading.count(x):
+        return "y = np.ravel(y)"
+    return "drop rows from both: x, y = x[keep], y[keep]"
+
+
+def _without_targets(facts: Facts, name: str, part: reading.Part) -> list[str]:
+    """Name the outputs whose loss has no targets; "" for the only one."""
+    lacking = [head for head in facts.heads if head.loss.name]
+    if part.y is not None:  # then it can only be that one of several is left out
+        lacking = [head for head in lacking if not head.alone]
+        lacking = [one for one in lacking if not one.y.others.get(name, one.y.train).shape[0]]
+    return [f" for the output {head.name!r}" if not head.alone else "" for head in lacking]
+
+
+def _name_fix(facts: Facts, part: reading.Part) -> str | None:
+    """Write the change to targets by a name that is nearly that of an output."""
+    if not isinstance(part.y, dict):
+        return None
+    names = [head.name for head in facts.heads]
+    near = {
+        key: name
+        for key in part.y
+        for name in names
+        if key not in names and str(key).strip().casefold() == name.casefold()
+    }
+    changes = [f"y[{name!r}] = y.pop({key!r})" for key, name in near.items()]
+    return "; ".join(changes) or f"y = {{{', '.join(f'{name!r}: ...' for name in names)}}}"
+
+
+def _one_array_for_several(facts: Facts, name: str, part: reading.Part, say) -> Finding:
+    names = [head.name for head in facts.heads]
+    by_name = isinstance(part.y, pd.DataFrame) and set(names) <= set(part.y.columns)
+    return say(
+        "error",
+        f"{name}y as one {'table' if by_name else 'array'} for {len(names)} outputs",
+        "targets for each output by its name",
+        f"y = {{name: y[name] for name in {names}}}"
+        if by_name
+        else f"y = {{{', '.join(f'{one!r}: ...' for one in names)}}}",
+    )
+
+
+def _will_change(facts: Facts, part: reading.Part) -> bool:
+    """Return whether there are no rows, or text, of which another finding makes columns."""
+    return not part.rows or any(
+        not facts.takes_text(label) and bool(conversions.as_columns(leaf))
+        for label, leaf in part.x_leaves
+    )
+
+
+def _change(facts: Facts, part: reading.Part, wanted, leaf) -> tuple[str, str]:
+    """Describe what an input expects in the place of an array, and the change."""
+    pairs = facts.inputs_of(part)
+    expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
+    if wanted is None or leaf is None:
+        return expected, "x = {name of an input: array, ...}"
+    if len(part.y_leaves) == len(pairs) == 1 and _accepts(wanted.shape, part.y_leaves[0][1].shape):
+        return "inputs in the place of x", "x, y = y, x"
+    if len(part.x_leaves) < len(pairs):
+        return expected, _fix_of_inputs(leaf, pairs)
+    shape = wanted.shape[1:]
+    expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
+    return expected, _fix_of_shape(leaf, shape)
+
+
+def _misfits(facts: Facts, part: reading.Part) -> Iterator[tuple[str, str, str]]:
+    """Describe, for each input that does not fit, what was received and what is expected."""
+    if _will_change(facts, part):
+        return
+    pairs = facts.inputs_of(part)
+    if order := _other_order(pairs):
+        wanted = ", ".join(repr(tensor.name) for _, tensor, _ in pairs)
+        fix = f"x = [{', '.join(f'x[{place}]' for place in order)}]"
+        yield "x as a list in another order than the inputs", f"arrays for {wanted}", fix
+        return
+    for label, wanted, leaf in pairs:
+        if received := _misfit(label, wanted, leaf):
+            yield received, *_change(facts, part, wanted, leaf)
+            if 0 < len(part.x_leaves) < len(pairs):
+                return  # one change for all of them
+    without_graph = not pairs and part is not facts.train and not facts.fault
+    if without_graph and (fault := running.fault(facts.model, part.x)):
+        shown = ", ".join(str(leaf.shape) for _, leaf in part.x_leaves)
+        known = ", ".join(str(leaf.shape[1:]) for _, leaf in facts.train.x_leaves)
+        received = f"x of shape {shown}, on which the model fails: {fault}"
+        yield received, f"rows of shape {known}, as in training", "the columns of training"
+
+
+def _names(leaf: object) -> list[str] | None:
+    """Return the columns of a table that has names; None for anything else."""
+    if not isinstance(leaf, pd.DataFrame):
+        return None
+    named = all(isinstance(name, str) for name in leaf.columns)
+    return list(leaf.columns) if named else None
+
+
+def _differences(lacking: list[str], unknown: list[str]) -> str:
+    said = [f"without {_shown(lacking)}"] if lacking else []
+    said += [f"with {_shown(unknown)}, which training has not"] if unknown else []
+    return ", ".join(said)
+
+
+def _shown(names) -> str:
+    return ", ".join(map(str, names[:6])) + (", …" if len(names) > 6 else "")
+
+
+def _is_of_other_form(head: Head, shape: tuple) -> bool:
+    """Return whether targets differ from training in more than rows and a last axis of 1."""
+    mine, other = (_without_last_one(one) for one in (head.y.shape, shape))
+    if len(mine) != len(other):
+        return True
+    return mine != other and None not in head.shape[:-1]  # sequences may be longer in one part
+
+
+def _without_last_one(shape: tuple) -> tuple:
+    return shape[1:-1] if shape[1:] and shape[-1] == 1 else shape[1:]
+
+
+def _misfit(label: str, wanted, leaf: reading.Leaf | None) -> str | None:
+    """Describe what is wrong with the array for an input; None where nothing is."""
+    if leaf is None:
+        return f"no array for the input {label}"
+    if wanted is None:
+        return f"{label}, an array without an input"
+    return None if _accepts(wanted.shape, leaf.shape) else f"{label} of shape {leaf.shape}"
+
+
+def _other_order(pairs: list[tuple]) -> tuple[int, ...] | None:
+    """Return the order in which the arrays of a list would fit; None where that is not the fault.
+
+    Args:
+        pairs: For each input its label, tensor and array.
+    """
+    if not 2 <= len(pairs) <= MOST_INPUTS or any(None in pair[1:2] for pair in pairs):
+        return None
+    leaves = [leaf for _, _, leaf in pairs]
+    if any(leaf is None for leaf in leaves) or not pairs[0][0].startswith("x[0]"):
+        return None
+    fits = [
+        order
+        for order in itertools.permutations(range(len(pairs)))
+        if all(
+            _accepts(pair[1].shape, leaves[place].shape)
+            for pair, place in zip(pairs, order, strict=True)
+        )
+    ]
+    return fits[0] if fits and tuple(range(len(pairs))) not in fits else None
+
+
+def _fix_of_shape(leaf: reading.Leaf, wanted: tuple | None, fault: str = "") -> str:
+    """Write the change that makes an array fit an input.
+
+    Args:
+        leaf: The array, or a table.
+        wanted: Shape of a row; None where it is not known, () where there is no such input.
+        fault: What the model says of the array; "" where it was not asked.
+    """
+    shape = tuple(leaf.shape[1:])
+    if wanted and _accepts((None, *wanted), (1, *leaf.shape)):
+        return "x = x[None], which makes a batch of the single row"
+    if wanted and len(wanted) > len(shape) > 0 and _holds(wanted, np.prod(shape)):
+        sizes = ", ".join("-1" if size is None else str(size) for size in wanted)
+        return f"x = np.reshape(x, (len(x), {sizes}))"
+    if wanted and len(wanted) == 1 and len(shape) > 1 and wanted[0] == np.prod(shape):
+        return "x = x.reshape(len(x), -1)"
+    if wanted and (moved := _moved(shape, tuple(wanted))):
+        return moved
+    if "has already been configured" in fault:
+        return "make the model anew: this one has taken its shape from another x"
+    if len(shape) == 1 and "expected ndim=3, found ndim=2" in fault:
+        return "x = x[..., None], which makes a sequence of each row's numbers"
+    if len(shape) == 2 and (wanted is None or len(wanted) == 3):
+        channels = 1 if wanted is None else wanted[-1]
+        return (
+            "x = x[..., None]" if channels == 1 else f"x = np.repeat(x[..., None], {channels}, -1)"
+        )
+    if not shape and wanted:
+        return "x with all columns that the model takes: x = table[[...]]"
+    fewer = ""
+    if isinstance(leaf, pd.DataFrame) and wanted and len(wanted) == 1 and wanted[0] < shape[0]:
+        fewer = f", or x = x[[...]] with the {wanted[0]} columns that it takes"
+    return f"keras.Input({shape}) as the model's input{fewer}"
+
+
+def _holds(wanted: tuple, numbers: int) -> bool:
+    """Return whether a row of this shape may hold so many numbers."""
+    return wanted.count(None) == 0 and np.prod(wanted) == numbers
+
+
+def _fix_of_inputs(leaf: reading.Leaf, pairs: list[tuple]) -> str:
+    """Write how one array becomes one for each of several inputs."""
+    widths = [tensor.shape[-1] for _, tensor, _ in pairs if tensor is not None]
+    if leaf.ndim == 2 and None not in widths and sum(widths) == leaf.shape[1]:
+        ends = np.cumsum(widths)[:-1].tolist()
+        return f"x = np.split(np.asarray(x), {ends}, axis=1)"
+    names = ", ".join(f"{tensor.name!r}: ..." for _, tensor, _ in pairs if tensor is not None)
+    return f"x = {{{names}}}"
+
+
+def _moved(shape: tuple, wanted: tuple) -> str | None:
+    """Write how to bring the axes of a row into the order that is wanted, such as channels last."""
+    if len(shape) != len(wanted) or len(shape) < 2:
+        return None
+    for first, last in ((1, -1), (-1, 1)):
+        if _accepts((None, *wanted), np.moveaxis(np.empty((0, *shape)), first, last).shape):
+            return f"x = np.moveaxis(x, {first}, {last})"
+    for order in itertools.permutations(range(1, len(shape) + 1)):
+        if _accepts((None, *wanted), (0, *(shape[place - 1] for place in order))):
+            return f"x = np.transpose(x, {(0, *order)})"
+    return None
+
+
+def _accepts(wanted: tuple, given: tuple) -> bool:
+    """Return whether Keras takes an array of this shape, with the rank adjusted as it does."""
+    if len(given) == len(wanted) + 1 and given[-1] == 1:
+        given = given[:-1]
+    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
+        given = (*given, 1)
+    return len(given) == len(wanted) and all(
+        size in (None, its) for size, its in zip(wanted[1:], given[1:], strict=True)
+    )
