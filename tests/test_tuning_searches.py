@@ -24,6 +24,7 @@ from keras_recipes import catalog, training
 from keras_recipes.console import files
 from keras_recipes.errors import InputError, NotFiniteError, RunError
 from keras_recipes.runs import predict as predictions
+from keras_recipes.training import fitting
 from recipes import breast_cancer
 from tuning import __main__ as program, engine, loop, plans
 from tuning.options import Options
@@ -164,13 +165,13 @@ def test_a_finished_search_is_not_refit_again(finished):
 
 
 def test_folds_and_repeats_are_scored_one_by_one(no_refit):
-    adapt, adapted_to = training.adapt, []
+    adapt, adapted_to = fitting.adapt, []
 
-    def watched(model, problem, x, y):
-        adapted_to.append(float(np.mean(x.to_numpy())))
-        adapt(model, problem, x, y)
+    def watched(model, problem, train):
+        adapted_to.append(float(np.mean(train.x.to_numpy())))
+        adapt(model, problem, train)
 
-    no_refit.setattr(training, "adapt", watched)
+    no_refit.setattr(fitting, "adapt", watched)
     told = {"tuner": "random", "trials": 1, "epochs": 1, "quiet": True}
     found = tuning.search(OWN, **told, folds=2, repeats=2, out="s")
     for trial in engine.Store(pathlib.Path("s")).trials:
@@ -461,7 +462,7 @@ def continue_search(tuner, trials=8):
 @pytest.fixture
 def undisturbed(fake, capsys):
     """Searches whose preparation is done, so that a forked process need not run TensorFlow."""
-    fake.setattr(training, "prepare", lambda *arguments: None)
+    fake.setattr(training, "prepare", lambda *_, **__: None)
 
     def search(tuner, trials=8):
         found = tuning.search(OWN, tuner=tuner, trials=trials, epochs=4, quiet=True, out="whole")

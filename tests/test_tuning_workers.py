@@ -456,10 +456,10 @@ def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("recipes.py", "spawn"),
-        ("recipes/__init__.py", "spawn"),
-        ("datasets/__init__.py", "spawn"),
-        ("datasets/notes.txt", "forkserver"),
+        ("keras_recipes.py", "spawn"),
+        ("keras_recipes/__init__.py", "spawn"),
+        ("tuning/__init__.py", "spawn"),
+        ("tuning/notes.txt", "forkserver"),
     ],
 )
 def test_a_folder_with_packages_of_the_same_names_is_no_place_to_load_ahead_in(
@@ -536,20 +536,22 @@ def test_a_process_that_imports_its_program_starts_no_search(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 def test_a_search_that_is_killed_while_it_loads_leaves_no_temporary_folder(tmp_path):
+    folder = tmp_path / "t"  # a longer path is too long for a socket
+    folder.mkdir()
     program = (
         "import os; from tuning.workers import processes\n"
         "processes.method = lambda: 'forkserver'\n"
         "processes._LOADED_AHEAD = ['tuning.workers.processes']\n"
-        f"processes.load_ahead(); print(os.listdir({str(tmp_path)!r}), flush=True)\n"
+        f"processes.load_ahead(); print(os.listdir({str(folder)!r}), flush=True)\n"
         "os.kill(os.getpid(), 9)"
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(folder)}
     command = [sys.executable, "-c", program]
     done = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "pymp-" in done.stdout
     end = time.monotonic() + 30
-    while list(tmp_path.iterdir()) and time.monotonic() < end:
+    while list(folder.iterdir()) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())

@@ -60,10 +60,7 @@ def train_network(images, name: str, rate: float, seed: int) -> float:
     """Train a small network for two epochs; give the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    history = training.fused.fit(
-        model, images.x, images.y, batch_size=32, epochs=2, verbose=0
-    ).history
-    return history["loss"][-1]
+    return training.fused.fit(model, images.x, images.y, 32, 2, 0).history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:
