@@ -854,8 +854,10 @@ def test_fit_takes_every_call_that_model_fit_takes(caplog, monkeypatch, argument
     assert list(ours) == list(stock)
     for name, values in stock.items():
         np.testing.assert_allclose(ours[name], values, rtol=1e-5, err_msg=name)
-    assert (reason or "") in caplog.text
-    assert bool(caplog.text) == bool(reason)
+    left = "fused.fit leaves this to model.fit: "  # TensorFlow logs warnings of its own
+    said = [one.getMessage() for one in caplog.records if left in one.getMessage()]
+    assert len(said) == bool(reason)
+    assert (reason or "") in "".join(said)
 
 
 def test_fit_takes_its_arguments_in_the_order_of_model_fit():

@@ -2,7 +2,7 @@
 
 Problem: multilabel, a sigmoid for each label and binary cross-entropy.
 Data: 1,797 grey images of 8x8 pixels, from scikit-learn (UCI, CC BY 4.0), 3 labels each.
-Result: accuracy 0.9878 ± 0.0044 (5 seeds), 44 s on 2 cores of AMD EPYC (Zen 3)
+Result: accuracy 0.9878 ± 0.0044 (5 seeds), 45 s on 2 cores of AMD EPYC (Zen 3)
 Run: python multilabel.py [--seed N]
 """
 

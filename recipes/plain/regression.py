@@ -2,7 +2,7 @@
 
 Problem: regression, linear output and mean squared error.
 Data: 442 patients x 10 numbers, from scikit-learn (Efron et al. 2004).
-Result: rmse 55.1000 ± 1.5898 (5 seeds), 37 s on 2 cores of AMD EPYC (Zen 3)
+Result: rmse 55.10 ± 1.59 (5 seeds), 32 s on 2 cores of AMD EPYC (Zen 3)
 Run: python regression.py [--seed N]
 """
 
