@@ -36,7 +36,7 @@ from keras_recipes.features import tables
 
 STAGES = ("before", "during", "after", "never")
 # What the check may take: this share of an epoch, or this many seconds, whichever is more.
-SHARE_OF_EPOCH = 0.05
+FRACTION_OF_EPOCH = 0.05
 SECONDS = 0.3
 
 
@@ -160,7 +160,7 @@ def measure_cost(name: str, num_rounds: int) -> dict:
         key: round(statistics.median(one[key] for one in rounds), 4)
         for key in ("first", "again", "epoch")
     }
-    allowed = round(max(SECONDS, SHARE_OF_EPOCH * medians["epoch"]), 4)
+    allowed = round(max(SECONDS, FRACTION_OF_EPOCH * medians["epoch"]), 4)
     print(f"{name}: {medians}, allowed {allowed}", flush=True)
     return {"seconds": medians, "allowed": allowed, "real": rounds[0]["real"]}
 

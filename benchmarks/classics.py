@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_recipes.problems import Problem
 
-MANY_NUMBERS = 64  # of a row: from here on it is an image, and gradient boosting takes minutes
+MAX_NUMBERS = 64  # of a row: from here on it is an image, and gradient boosting takes minutes
 
 
 def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
@@ -26,7 +26,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
     if problem.rule.kind not in ("binary", "multiclass"):
         return {}
     train = splits.merge_validation().train
-    x, x_test = (np.asarray(part.x).reshape(len(part), -1) for part in (train, splits.test))
+    x, x_test = (np.asarray(split.x).reshape(len(split), -1) for split in (train, splits.test))
     y, y_test = problem.classes(train.y), problem.classes(splits.test.y)
     return {
         name: {"accuracy": float(np.mean(model.fit(x, y).predict(x_test) == y_test))}
@@ -38,7 +38,7 @@ def _models(num_numbers: int) -> dict:
     """Make the classifiers that suit rows of so many numbers, by name."""
     from sklearn import ensemble, pipeline, preprocessing, svm
 
-    is_image = num_numbers >= MANY_NUMBERS
+    is_image = num_numbers >= MAX_NUMBERS
     scaler = preprocessing.MaxAbsScaler() if is_image else preprocessing.StandardScaler()
     models = {
         "SVC": pipeline.make_pipeline(scaler, svm.SVC()),

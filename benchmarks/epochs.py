@@ -212,7 +212,7 @@ def main() -> None:
             )
         splits = fashion_mnist.load()
         if splits.source.kind != "real":
-            print(runs.stand_in_warning(splits.source))
+            print(runs.synthetic_warning(splits.source))
             if wanted.record:
                 records.check_real(splits.source.kind)
         rows = splits.merge_validation().train

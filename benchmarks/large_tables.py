@@ -33,17 +33,17 @@ WORDS = (3, 5, 8, 20, 50, 100, 300, 1000)  # in each category
 
 def draw(num_rows: int) -> pd.DataFrame:
     """Draw a table: 20 numbers, some missing, 8 categories, a boolean, a date; y to predict."""
-    dice = np.random.default_rng(0)
-    numbers = dice.normal(size=(num_rows, 20))
-    words = [dice.integers(0, count, num_rows) for count in WORDS]
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(num_rows, 20))
+    words = [rng.integers(0, count, num_rows) for count in WORDS]
     y = 2 * numbers[:, 0] + np.sin(3 * numbers[:, 1]) + numbers[:, 2] * numbers[:, 3]
-    y += sum(0.3 * (one % 3) for one in words) + 0.5 * dice.normal(size=num_rows)
-    numbers[dice.random(numbers.shape) < 0.02] = np.nan
-    days = pd.Timestamp("2018-01-01") + pd.to_timedelta(dice.integers(0, 2000, num_rows), unit="D")
+    y += sum(0.3 * (one % 3) for one in words) + 0.5 * rng.normal(size=num_rows)
+    numbers[rng.random(numbers.shape) < 0.02] = np.nan
+    days = pd.Timestamp("2018-01-01") + pd.to_timedelta(rng.integers(0, 2000, num_rows), unit="D")
     columns = {f"number_{place}": numbers[:, place].round(4) for place in range(20)}
     for place, one in enumerate(words):
         columns[f"word_{place}"] = np.char.add("word ", one.astype("str"))
-    columns["is_new"] = np.where(dice.random(num_rows) < 0.3, "yes", "no")
+    columns["is_new"] = np.where(rng.random(num_rows) < 0.3, "yes", "no")
     return pd.DataFrame({**columns, "day": days.strftime("%Y-%m-%d"), "y": y.round(4)})
 
 
@@ -98,11 +98,11 @@ def _train_bare(csv: pathlib.Path) -> dict:
     start = time.perf_counter()
     training.adapt(model, problem, splits.train)
     train, validation = (
-        (tables.encode(model, part), tables.targets(model, problem, part.y))
-        for part in (splits.train, splits.validation)
+        (tables.encode(model, split), tables.targets(model, problem, split.y))
+        for split in (splits.train, splits.validation)
     )
     encoded = time.perf_counter()
-    network = tables.trained_part(model, problem)
+    network = tables.trained_network(model, problem)
     settings = {"batch_size": config.batch_size, "validation_data": validation, "verbose": 0}
     fused.fit(network, *train, **settings)
     end = time.perf_counter()

@@ -224,8 +224,8 @@ def inputs_not_scaled() -> Example:
 @example("D4")
 def test_part_not_scaled() -> Example:
     """Scale the training part only."""
-    part = (rows()[0][::2] * 20 + 60 + np.arange(4), classes()[::2])
-    return _example(classes(), 3, "softmax", SPARSE, validation_data=part)
+    split = (rows()[0][::2] * 20 + 60 + np.arange(4), classes()[::2])
+    return _example(classes(), 3, "softmax", SPARSE, validation_data=split)
 
 
 @example("D5")
@@ -282,8 +282,8 @@ def sorted_by_class() -> Example:
 @example("S2")
 def rows_in_both_parts() -> Example:
     """Validate on training rows."""
-    part = (rows()[0][:40], classes()[:40])
-    return _example(classes(), 3, "softmax", SPARSE, validation_data=part)
+    split = (rows()[0][:40], classes()[:40])
+    return _example(classes(), 3, "softmax", SPARSE, validation_data=split)
 
 
 def _standardised() -> np.ndarray:
@@ -295,8 +295,8 @@ def _standardised() -> np.ndarray:
 def scaled_before_the_split() -> Example:
     """Scale before the split."""
     x, y = _standardised(), classes()
-    part = (x[150:], y[150:])
-    return _example(y[:150], 3, "softmax", SPARSE, x=x[:150], validation_data=part)
+    split = (x[150:], y[150:])
+    return _example(y[:150], 3, "softmax", SPARSE, x=x[:150], validation_data=split)
 
 
 @example("S4")

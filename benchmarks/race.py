@@ -68,7 +68,7 @@ CONTESTANTS = {
         "and no dropout, which pay in long trainings only",
     ),
 }
-Part = Literal["test", "validation"]
+Split = Literal["test", "validation"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Measure:
     """Contestants."""
     seeds: configs.Count = 5
     """Seeds 0, 1, … to run each with."""
-    part: Part = "test"
+    split: Split = "test"
     """Rows to measure on; with validation, these are not trained on."""
     record: bool = False
     """Write recipes/results/race.json."""
@@ -91,17 +91,17 @@ class Measure:
                 f"unknown contestant {', '.join(sorted(unknown))}; there are "
                 f"{', '.join(CONTESTANTS)}"
             )
-        if self.record and self.part != "test":
+        if self.record and self.split != "test":
             raise InputError("--record: only what the test part gave is recorded")
 
 
-def train(name: str, seed: int, part: Part) -> None:
+def train(name: str, seed: int, split: Split) -> None:
     """Train a contestant in this process and print its figures as a line of JSON.
 
     Args:
         name: Key of `CONTESTANTS`.
         seed: Of the weights and of the order of the rows.
-        part: Rows to measure on.
+        split: Rows to measure on.
     """
     import importlib
 
@@ -112,8 +112,8 @@ def train(name: str, seed: int, part: Part) -> None:
     recipe = importlib.import_module(f"recipes.{contestant.recipe}")
     config = recipe.Config(seed=seed, **contestant.settings)
     splits = recipe.load_data(config)
-    rows = getattr(splits, part)
-    if part == "test":
+    rows = getattr(splits, split)
+    if split == "test":
         splits = splits.merge_validation()
     else:
         splits = dataclasses.replace(splits, validation=None)
@@ -124,17 +124,17 @@ def train(name: str, seed: int, part: Part) -> None:
     print(json.dumps({**figures, "parameters": parameters, "data": runs.describe_data(splits)}))
 
 
-def run(name: str, seed: int, part: Part) -> dict:
+def run(name: str, seed: int, split: Split) -> dict:
     """Run a contestant in a fresh process; give its figures with the seconds of the process."""
-    return fresh.call("race", f"train({name!r}, {seed}, {part!r})")
+    return fresh.call("race", f"train({name!r}, {seed}, {split!r})")
 
 
-def measure(name: str, num_seeds: int, part: Part) -> dict:
+def measure(name: str, num_seeds: int, split: Split) -> dict:
     """Run a contestant with each seed and gather the figures."""
     contestant, runs = CONTESTANTS[name], []
     for seed in range(num_seeds):
-        runs.append(run(name, seed, part))
-        found = f"{part} accuracy {runs[-1]['accuracy']:.4f}"
+        runs.append(run(name, seed, split))
+        found = f"{split} accuracy {runs[-1]['accuracy']:.4f}"
         print(f"{name}, seed {seed}: {runs[-1]['seconds']:.1f} s, {found}", flush=True)
     summary = {
         figure: records.mean_and_std([one[figure] for one in runs])
@@ -165,7 +165,7 @@ def main() -> None:
     """Run the race, print the table, and write the record where asked."""
     with command_line.errors_as_lines():
         (wanted,) = command_line.parse("python -m benchmarks.race", __doc__, measure=Measure)
-        results = {name: measure(name, wanted.seeds, wanted.part) for name in wanted.names}
+        results = {name: measure(name, wanted.seeds, wanted.split) for name in wanted.names}
         print(table(results))
         if wanted.record:
             for name, found in results.items():

@@ -29,7 +29,7 @@ from keras_recipes.runs import baselines, run as runs
 NUM_FOLDS = 5
 # Below this many rows one test part is too small to tell anything: its standard error is above a
 # point of accuracy.
-FEW_ROWS = 5000
+MIN_ROWS = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +87,8 @@ def measure(name: str, num_seeds: int, data_dir: pathlib.Path | None = None) -> 
 def _measure_once(recipe: types.ModuleType, config) -> tuple:
     """Train by one seed: a large set once, a small one on each fold; give the data and results."""
     splits = recipe.load_data(config)
-    rows = sum(len(part) for part in (splits.train, splits.validation, splits.test))
-    if rows >= FEW_ROWS:
+    rows = sum(len(split) for split in (splits.train, splits.validation, splits.test))
+    if rows >= MIN_ROWS:
         return splits, [train_and_test(recipe, config, splits)]
     folds = list(splits.folds(NUM_FOLDS, seed=config.seed))
     return splits, [

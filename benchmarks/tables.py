@@ -57,8 +57,8 @@ def measure(table: configs.TableOptions, wanted: Measure) -> dict:
         config = config.for_rows(len(splits.train))
         problem = tabular.problem(config, splits)
         parts = splits.folds(wanted.folds, seed=seed) if wanted.folds else [splits]
-        for part in parts:
-            found = of_recipes.train_and_test(tabular, config, part)
+        for split in parts:
+            found = of_recipes.train_and_test(tabular, config, split)
             scores = {"network": found["test"], **found["baselines"]}
             headline = problem.headline
             results.append({name: score[headline] for name, score in scores.items()})
@@ -101,16 +101,16 @@ def main() -> None:
             "python -m benchmarks.tables", __doc__, table=configs.TableOptions, measure=Measure
         )
         if wanted.rows:
-            part, result = "size", large_tables.measure(wanted.rows)
+            split, result = "size", large_tables.measure(wanted.rows)
             print(large_tables.describe(result))
         elif table.csv is None:
             raise InputError("--csv: which table? Give a .csv file, and its --target; or --rows")
         else:
             told = {"seeds": wanted.seeds, "folds": wanted.folds}
-            part, result = table.csv.stem, {**told, **measure(table, wanted)}
+            split, result = table.csv.stem, {**told, **measure(table, wanted)}
             print(describe(result))
         if wanted.record:
-            records.write_parts({part: result})
+            records.write_parts({split: result})
 
 
 if __name__ == "__main__":

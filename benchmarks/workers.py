@@ -45,14 +45,14 @@ from tuning.workers import cluster, on_worker
 GOALS = {"breast_cancer": 0.65, "fmnist": 0.75}
 TRIALS = {"breast_cancer": 60, "fmnist": 12}
 LEFT_SECONDS = 15  # in which all processes of a search that was killed have to be gone
-Part = Literal["speed", "kills", "scale"]
+Split = Literal["speed", "kills", "scale"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
     """What to measure, and how much of it."""
 
-    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = get_args(Part)
+    parts: Annotated[tuple[Split, ...], tyro.conf.Positional] = get_args(Split)
     """Measurements to make."""
     recipes: tuple[str, ...] = ("breast_cancer", "fmnist")
     """Recipes for speed."""
@@ -199,7 +199,7 @@ def pretend(order: on_worker.Order, task: dict) -> on_worker.Done:
 
 
 @contextlib.contextmanager
-def _pretended_team(num_workers: int, seconds: float) -> Iterator[cluster.Cluster]:
+def _pretended_runner(num_workers: int, seconds: float) -> Iterator[cluster.Cluster]:
     """Yield a team of workers that are threads of this process."""
     no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with contextlib.ExitStack() as stack:
@@ -236,15 +236,15 @@ def measure_scale(num_workers: int, seconds: float, tuner: TunerName, num_trials
     process, oracle = psutil.Process(), plan.make_oracle()
     proposing: list[float] = []
     oracle.populate_space = _timed(oracle.populate_space, proposing)
-    with _pretended_team(num_workers, seconds) as team:
+    with _pretended_runner(num_workers, seconds) as runner:
         before, start = process.memory_info().rss, time.monotonic()
 
         def begin(trial: trial_records.Trial) -> None:
-            team.submit(plan.make_task(trial.number, trial.values))
+            runner.submit(plan.make_task(trial.number, trial.values))
 
         ended: list[trial_records.Trial] = []
-        ways = (begin, team.wait, lambda trial, model: ended.append(trial))
-        loop.run_trials(oracle, [], *ways, count_places=team.count_places)
+        ways = (begin, runner.wait, lambda trial, model: ended.append(trial))
+        loop.run_trials(oracle, [], *ways, count_places=runner.count_places)
         took = time.monotonic() - start
     return {
         "trials": len(ended),  # fewer than asked for where the space has no more points

@@ -54,7 +54,7 @@ COUNTED = (
 class _Census(sources.Published):
     """One table, split by the seed, instead of images with a test part of their own."""
 
-    def read(self, folder: Path) -> tuple[splits.Part, str]:
+    def read(self, folder: Path) -> tuple[splits.Split, str]:
         """Read the published file, or else housing.csv; arguments and errors as in `Published`.
 
         Returns:
@@ -72,7 +72,7 @@ class _Census(sources.Published):
         return _derive(known), f"{self.name} ({said})"
 
     def divide(
-        self, found: tuple[splits.Part, str], source: splits.Source, seed: int
+        self, found: tuple[splits.Split, str], source: splits.Source, seed: int
     ) -> splits.Splits:
         """Split all rows by the seed; arguments as in `Published`."""
         every_row, name = found
@@ -96,7 +96,7 @@ PUBLISHED = _Census(
         "--data builtin for drawn districts"
     ),
 )
-_STAND_IN = splits.Source(
+_SYNTHETIC = splits.Source(
     name="drawn districts (stand-in for California housing)",
     kind="built-in",
     origin="drawn by datasets/california_housing.py",
@@ -123,10 +123,10 @@ def load(
         InputError: the arguments make no sense, data_dir holds no such file, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _draw_stand_in)
+    return sources.load(PUBLISHED, data, data_dir, seed, _draw_synthetic)
 
 
-def _derive(counts: np.ndarray) -> splits.Part:
+def _derive(counts: np.ndarray) -> splits.Split:
     """Make scikit-learn's columns of those of the census, float (rows, 9) in their order."""
     import pandas as pd
 
@@ -142,7 +142,9 @@ def _derive(counts: np.ndarray) -> splits.Part:
         "Latitude": columns["latitude"],
         "Longitude": columns["longitude"],
     }
-    return splits.Part(pd.DataFrame(table), (columns["median_house_value"] / 1e5).astype("float32"))
+    return splits.Split(
+        pd.DataFrame(table), (columns["median_house_value"] / 1e5).astype("float32")
+    )
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -159,26 +161,26 @@ def _read_csv(path: Path) -> np.ndarray:
         ) from error
 
 
-def _draw_stand_in(seed: int) -> splits.Splits:
+def _draw_synthetic(seed: int) -> splits.Splits:
     """Draw districts along a coast: dear where incomes are high and near to two towns."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     num_rows = 2_000
-    along, inland = dice.random(num_rows), dice.gamma(1.5, 0.6, num_rows)
-    income = np.clip(dice.lognormal(1.25, 0.45, num_rows), 0.5, 15)
+    along, inland = rng.random(num_rows), rng.gamma(1.5, 0.6, num_rows)
+    income = np.clip(rng.lognormal(1.25, 0.45, num_rows), 0.5, 15)
     near = np.exp(-8 * np.abs(along - 0.25) - inland) + np.exp(-8 * np.abs(along - 0.7) - inland)
-    value = 0.1 + 0.38 * income * (0.7 + near) + dice.normal(0, 0.25, num_rows)
-    households = dice.integers(50, 1500, num_rows)
-    rooms = households * (3 + 0.5 * income + dice.normal(0, 0.4, num_rows))
+    value = 0.1 + 0.38 * income * (0.7 + near) + rng.normal(0, 0.25, num_rows)
+    households = rng.integers(50, 1500, num_rows)
+    rooms = households * (3 + 0.5 * income + rng.normal(0, 0.4, num_rows))
     counts = (
         -117 - 7 * along + inland,
         33 + 8 * along,
-        dice.integers(1, 53, num_rows),
+        rng.integers(1, 53, num_rows),
         rooms,
-        rooms * dice.uniform(0.18, 0.22, num_rows),
-        households * dice.uniform(2, 4, num_rows),
+        rooms * rng.uniform(0.18, 0.22, num_rows),
+        households * rng.uniform(2, 4, num_rows),
         households,
         income,
         1e5 * np.clip(value, 0.15, 5.00001),
     )
     drawn = _derive(np.column_stack(counts))
-    return splits.split(drawn.x, drawn.y, _STAND_IN, seed)
+    return splits.split(drawn.x, drawn.y, _SYNTHETIC, seed)

@@ -28,11 +28,11 @@ def load(seed: int = 0) -> splits.Splits:
         digit: 60 % train, 20 % validation, 20 % test.
     """
     whole = digits.load(seed)
-    halves = (_halves(part.x) for part in (whole.train, whole.validation, whole.test))
+    halves = (_halves(split.x) for split in (whole.train, whole.validation, whole.test))
     return splits.Splits(*halves, whole.source)
 
 
-def _halves(images: np.ndarray) -> splits.Part:
+def _halves(images: np.ndarray) -> splits.Split:
     """Cut images (rows, 8, 8) into the part of their upper halves and what belongs below."""
     upper, lower = np.split(images, 2, axis=1)
-    return splits.Part(upper, lower.reshape(len(lower), -1).astype(np.float32))
+    return splits.Split(upper, lower.reshape(len(lower), -1).astype(np.float32))

@@ -64,13 +64,13 @@ PUBLISHED = sources.Published(
         "--data builtin for drawn pictures"
     ),
 )
-_STAND_IN = splits.Source(
+_SYNTHETIC = splits.Source(
     name="drawn garments (stand-in for Fashion-MNIST)",
     kind="built-in",
     origin="drawn by datasets/garments.py",
     licence="that of this repository",
 )
-_STAND_IN_VALIDATION_ROWS = 1_000
+_SYNTHETIC_VALIDATION_ROWS = 1_000
 
 
 def load(
@@ -93,9 +93,9 @@ def load(
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _draw_stand_in)
+    return sources.load(PUBLISHED, data, data_dir, seed, _draw_synthetic)
 
 
-def _draw_stand_in(seed: int) -> splits.Splits:
+def _draw_synthetic(seed: int) -> splits.Splits:
     train, test = garments.draw()
-    return splits.hold_out(train, test, _STAND_IN, seed, _STAND_IN_VALIDATION_ROWS)
+    return splits.hold_out(train, test, _SYNTHETIC, seed, _SYNTHETIC_VALIDATION_ROWS)

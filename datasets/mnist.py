@@ -56,14 +56,14 @@ PUBLISHED = sources.Published(
         "idx files) and pass --data-dir FOLDER; or --data builtin for enlarged 8x8 digits"
     ),
 )
-_STAND_IN = splits.Source(
+_SYNTHETIC = splits.Source(
     name="enlarged 8x8 digits (stand-in for MNIST)",
     kind="built-in",
     origin="scikit-learn",
     licence=digits.LICENCE,
 )
-_STAND_IN_TEST_SEED = 0  # fixed, so that the test rows are the same for every seed
-_STAND_IN_VALIDATION_ROWS = 287
+_SYNTHETIC_TEST_SEED = 0  # fixed, so that the test rows are the same for every seed
+_SYNTHETIC_VALIDATION_ROWS = 287
 _BOX = 20  # MNIST's digits fill a box of 20x20 in the middle of 28x28
 
 
@@ -87,14 +87,14 @@ def load(
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _make_stand_in)
+    return sources.load(PUBLISHED, data, data_dir, seed, _make_synthetic)
 
 
-def _make_stand_in(seed: int) -> splits.Splits:
-    small = digits.load(_STAND_IN_TEST_SEED).merge_validation()
-    train = splits.Part(_enlarge(small.train.x), small.train.y)
-    test = splits.Part(_enlarge(small.test.x), small.test.y)
-    return splits.hold_out(train, test, _STAND_IN, seed, _STAND_IN_VALIDATION_ROWS)
+def _make_synthetic(seed: int) -> splits.Splits:
+    small = digits.load(_SYNTHETIC_TEST_SEED).merge_validation()
+    train = splits.Split(_enlarge(small.train.x), small.train.y)
+    test = splits.Split(_enlarge(small.test.x), small.test.y)
+    return splits.hold_out(train, test, _SYNTHETIC, seed, _SYNTHETIC_VALIDATION_ROWS)
 
 
 def _enlarge(images: np.ndarray) -> np.ndarray:

@@ -153,7 +153,7 @@ class TableConfig(TableOptions, Config):
 
     POSITIONAL = "csv"
 
-    most_steps: Count = 10_000
+    max_steps: Count = 10_000
     """Steps of a training, about: a table of many rows is gone through in fewer epochs, and not
     again with the validation rows."""
     class_weights: bool = False
@@ -162,16 +162,16 @@ class TableConfig(TableOptions, Config):
     threshold: Annotated[float, Range(0, 1, includes_low=False, includes_high=False)] = 0.5
     """Of two classes, the second is predicted from this probability on."""
 
-    def most_epochs(self, rows: int) -> int:
-        """Return the epochs that most_steps allow for so many training rows."""
-        return -(-self.most_steps // -(-rows // self.batch_size))
+    def max_epochs_for(self, rows: int) -> int:
+        """Return the epochs that max_steps allow for so many training rows."""
+        return -(-self.max_steps // -(-rows // self.batch_size))
 
     def for_rows(self, num_rows: int) -> "TableConfig":
-        """Return these settings with as many epochs as most_steps allow for so many training rows.
+        """Return these settings with as many epochs as max_steps allow for so many training rows.
 
         Fewer epochs than the patience need no refit.
         """
-        most = self.most_epochs(num_rows)
+        most = self.max_epochs_for(num_rows)
         refit = self.refit and most >= self.patience
         return dataclasses.replace(self, epochs=min(self.epochs, most), refit=refit)
 

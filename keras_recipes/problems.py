@@ -149,7 +149,7 @@ class Problem:
         )(hidden)
         return self._in_unit(outputs)
 
-    def member_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
+    def ensemble_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
         """Add an output layer for each member of an ensemble in one network.
 
         Args:

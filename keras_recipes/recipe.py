@@ -67,7 +67,7 @@ def load_data(recipe: Recipe, config: Config) -> Splits:
             "let its path start at the file that reads it: "
             f'pathlib.Path(__file__).with_name("{pathlib.Path(named).name}")'
         ) from error
-    if any(not hasattr(splits, part) for part in ("train", "validation", "test", "source")):
+    if any(not hasattr(splits, split) for split in ("train", "validation", "test", "source")):
         expected = "a Splits, as keras_recipes.data.splits.split(x, y, source, seed) is"
         raise _wrong(recipe, "load_data", splits, expected)
     return splits
@@ -142,6 +142,6 @@ def _file(recipe: Recipe) -> pathlib.Path:
     return pathlib.Path(str(getattr(recipe, "__file__", recipe.__name__)))
 
 
-def _wrong(recipe: Recipe, part: str, given: object, expected: str) -> InputError:
+def _wrong(recipe: Recipe, split: str, given: object, expected: str) -> InputError:
     received = "nothing (is a `return` missing?)" if given is None else f"a {type(given).__name__}"
-    return InputError(f"{_file(recipe).name}: {part} returned {received}, expected {expected}")
+    return InputError(f"{_file(recipe).name}: {split} returned {received}, expected {expected}")

@@ -25,7 +25,7 @@ import numpy as np
 
 from keras_recipes import callbacks, checks, configs, recipe as contract, training
 from keras_recipes.checks.inspect.facts import Facts
-from keras_recipes.data.splits import Part, Splits
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
 
@@ -67,8 +67,8 @@ class _Few:
         check = checks.PreFlight(contract.ignored_checks(recipe))
         return training.prepare(recipe, self.config, self.data, check=check)
 
-    def score(self, model: keras.Model, part: Part) -> dict[str, float]:
-        return training.measure(self.problem, part.y, training.predict(model, part.x))
+    def score(self, model: keras.Model, split: Split) -> dict[str, float]:
+        return training.measure(self.problem, split.y, training.predict(model, split.x))
 
 
 class _UntilMemorised(keras.callbacks.Callback):
@@ -152,15 +152,15 @@ class _Checks:
             epochs=150, patience=150, batch_size=16, learning_rate=0.01, schedule="constant",
             dropout=0.0, weight_decay=0.0,
         )  # fmt: skip
-        part = few.data.train.take(np.arange(32))
-        data = dataclasses.replace(few.data, train=part, validation=None)
+        split = few.data.train.take(np.arange(32))
+        data = dataclasses.replace(few.data, train=split, validation=None)
         few = dataclasses.replace(few, data=data)
         model = few.prepare(self._recipe)  # which refuses training rows for validation
-        data = dataclasses.replace(few.data, validation=part)
+        data = dataclasses.replace(few.data, validation=split)
         called = callbacks.make(few.problem, few.config)
         called.append(_UntilMemorised(self._memorised))
         training.fit(model, few.problem, data, few.config, callbacks=called)
-        score = _known(few.score(model, part))
+        score = _known(few.score(model, split))
         assert score is not None
         assert score >= self._memorised, (
             f"150 epochs on 32 rows reach {score:.3f} on these same rows. A network that cannot "
@@ -202,8 +202,8 @@ class _Checks:
             changes["csv"] = None
         config = dataclasses.replace(kind(), **changes)
         loaded = contract.load_data(self._recipe, config)
-        part = loaded.train.take(np.arange(min(NUM_ROWS, len(loaded.train))))
-        data = dataclasses.replace(loaded, train=part)
+        split = loaded.train.take(np.arange(min(NUM_ROWS, len(loaded.train))))
+        data = dataclasses.replace(loaded, train=split)
         return _Few(config, data, contract.problem(self._recipe, config, data))
 
     def _train(self, **changes: object) -> tuple:

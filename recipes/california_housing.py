@@ -32,7 +32,7 @@ if typing.TYPE_CHECKING:
     from keras_recipes.data import splits
 
 PROBLEM = problems.regression(california_housing.UNIT)
-NUM_NUMBERS, NUM_WORDS, MOST_WORDS = len(california_housing.FEATURE_NAMES), [], 0
+NUM_NUMBERS, NUM_CATEGORIES, MAX_CATEGORIES = len(california_housing.FEATURE_NAMES), [], 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Config(configs.DownloadedConfig):
     """Share of each hidden layer's outputs that is zeroed in training."""
     weight_decay: configs.NotNegative = 0.01
     """Share of the weights, times the learning rate, that each step takes away."""
-    bins: configs.Count = 64
-    """Pieces of the piecewise linear encoding of each number."""
-    embedding_units: configs.Count = 16
-    """Numbers that each number becomes."""
-    members: configs.Count = 8
-    """Networks in one, whose mean is the prediction."""
+    num_bins: configs.Count = 64
+    """Bins of the piecewise linear encoding of each numeric column."""
+    embedding_size: configs.Count = 16
+    """Values that each numeric column becomes."""
+    ensemble_size: configs.Count = 8
+    """Networks in one that share their layers; the prediction is their mean."""
 
 
 def load_data(config: Config) -> splits.Splits:
@@ -70,15 +70,15 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
     network = tables.network(
         PROBLEM,
         NUM_NUMBERS,
-        NUM_WORDS,
-        MOST_WORDS,
-        bins=config.bins,
-        embedding_units=config.embedding_units,
-        members=config.members,
+        NUM_CATEGORIES,
+        MAX_CATEGORIES,
+        num_bins=config.num_bins,
+        embedding_size=config.embedding_size,
+        ensemble_size=config.ensemble_size,
         hidden_units=config.hidden_units,
         dropout=config.dropout,
     )
-    model = tables.serving(tables.encoder(NUM_NUMBERS, NUM_WORDS, MOST_WORDS), network)
+    model = tables.serving(tables.encoder(NUM_NUMBERS, NUM_CATEGORIES, MAX_CATEGORIES), network)
     return PROBLEM.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 
 
@@ -89,7 +89,7 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
         dropout=hp.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
         learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.006, 0.01], default=0.006),
         weight_decay=hp.Choice("weight_decay", [0.0, 0.01, 0.1, 1.0], default=0.01),
-        bins=hp.Choice("bins", [8, 16, 32, 64], default=64),
+        num_bins=hp.Choice("num_bins", [8, 16, 32, 64], default=64),
     )
 
 

@@ -48,14 +48,14 @@ class Config(configs.TableConfig):
     """Share of each hidden layer's outputs that is zeroed in training."""
     weight_decay: configs.NotNegative = 0.01
     """Share of the weights, times the learning rate, that each step takes away."""
-    bins: configs.Count = 64
-    """Pieces of the piecewise linear encoding of each number."""
-    embedding_units: configs.Count = 16
-    """Numbers that each number becomes."""
-    members: configs.Count = 8
-    """Networks in one, whose mean is the prediction."""
-    most_words: configs.Count = 100
-    """The rarer words of a category, beyond this many, count as one."""
+    num_bins: configs.Count = 64
+    """Bins of the piecewise linear encoding of each numeric column."""
+    embedding_size: configs.Count = 16
+    """Values that each numeric column becomes."""
+    ensemble_size: configs.Count = 8
+    """Networks in one that share their layers; the prediction is their mean."""
+    max_categories: configs.Count = 100
+    """Categories of a column that are told apart; the rarer ones count as one."""
 
 
 def load_data(config: Config) -> splits.Splits:
@@ -72,15 +72,15 @@ def problem(config: Config, data: splits.Splits) -> problems.Problem:
 
 def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: numbers in pieces, words one-hot, members that share ReLU layers."""
-    num_words = data.source.num_words
-    described = data.train.x.shape[1] - len(num_words), num_words, config.most_words
+    num_categories = data.source.num_categories
+    described = data.train.x.shape[1] - len(num_categories), num_categories, config.max_categories
     of_data = problem(config, data)
     network = tables.network(
         of_data,
         *described,
-        bins=config.bins,
-        embedding_units=config.embedding_units,
-        members=config.members,
+        num_bins=config.num_bins,
+        embedding_size=config.embedding_size,
+        ensemble_size=config.ensemble_size,
         hidden_units=config.hidden_units,
         dropout=config.dropout,
     )
@@ -95,7 +95,7 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
         dropout=hp.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
         learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.006, 0.01], default=0.006),
         weight_decay=hp.Choice("weight_decay", [0.0, 0.01, 0.1, 1.0], default=0.01),
-        bins=hp.Choice("bins", [8, 16, 32, 64], default=64),
+        num_bins=hp.Choice("num_bins", [8, 16, 32, 64], default=64),
     )
 
 

@@ -56,6 +56,7 @@ def repaired(fixes, units, activation, loss, y):
     return (units, activation, loss), y
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(("first", "target"), [*enumerate(TARGETS)])
 def test_changes_to_an_output_agree_and_lead_to_what_is_right(first, target):
     # Every fifth pair of output and loss for each kind of target: each pair has its turn.

@@ -52,6 +52,7 @@ def without_a_return(y, predicted):
     keras.ops.mean(y - predicted)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("make", "received", "fix"),
     [
@@ -91,6 +92,7 @@ def test_targets_by_name_for_outputs_in_a_list():
     assert not checks.check(model, X, names["y"])
 
 
+@pytest.mark.second_tier
 def test_metrics_keep_their_names_and_numbers():
     """Looking at the metrics makes others of their kind, of which nothing must remain."""
 

@@ -94,6 +94,7 @@ class Noisy(Subclassed):
         return super().call(inputs + np.random.random() + self.shift, training=training)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("make", [stack, Noisy])
 def test_checked_model_trains_as_if_it_had_not_been(make):
     histories = []
@@ -324,6 +325,7 @@ def test_every_rule_is_told_in_full():
         assert all(len(thread.split("#")) == 2 for thread in rule.threads)
 
 
+@pytest.mark.second_tier
 def test_stock_keras_reports_as_measured_and_the_check_reports_all():
     """A few of each stage; `python -m benchmarks.checks` measures all."""
     stages = {"H4": "during", "T1": "during", "T5": "after", "H7": "never", "D1": "never"}
@@ -545,8 +547,8 @@ def test_large_rows_are_compared_without_a_copy(monkeypatch):
     monkeypatch.setattr(splits, "BYTES_TO_READ", 1000)
     x = np.random.default_rng(0).integers(0, 256, size=(300, 9, 9), dtype="uint8")
     other = np.concatenate([x[:7], 255 - x[50:90]])
-    assert splits.count_equal_rows(reading.Part(x), reading.Part(other))[0] == 7
-    assert splits.count_equal_rows(reading.Part([x, x]), reading.Part([other, other]))[0] == 0
+    assert splits.count_equal_rows(reading.Split(x), reading.Split(other))[0] == 7
+    assert splits.count_equal_rows(reading.Split([x, x]), reading.Split([other, other]))[0] == 0
 
 
 def test_table_with_an_input_for_each_column():

@@ -157,6 +157,7 @@ def reads_text(shape=(1,), adapted=True):
     return stack(*inside, shape=shape, dtype="string")
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "x",
     [
@@ -270,9 +271,9 @@ ONES = np.ones(len(X))
         (pd.Series(NUMBERS > 0), None),
     ],
 )
-@pytest.mark.parametrize("share", [0.0, 0.3])
-def test_weights_of_rows(weights, part, share):
-    found = checks.check(linear(), X, NUMBERS, sample_weight=weights, validation_split=share)
+@pytest.mark.parametrize("fraction", [0.0, 0.3])
+def test_weights_of_rows(weights, part, fraction):
+    found = checks.check(linear(), X, NUMBERS, sample_weight=weights, validation_split=fraction)
     assert ids(found) == ([] if part is None else ["D23"])
     assert part is None or part in found[0].received
 

@@ -490,6 +490,7 @@ def test_right_model_is_left_alone(case):
     ]
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", RIGHT)
 def test_right_model_with_a_validation_part_is_left_alone(case):
     model, x, y = RIGHT[case]()

@@ -70,6 +70,7 @@ def test_a_recipe_imports_no_other(name):
     assert [node.module for node in imports if node.module == "recipes"] == []
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("name", NAMES)
 def test_the_check_before_training_warns_of_nothing(name):
     recipe = importlib.import_module(f"recipes.{name}")

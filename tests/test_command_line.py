@@ -31,6 +31,7 @@ def run(*arguments, program=(), **variables):
     )
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -182,11 +183,13 @@ def test_missing_packages_are_one_line(tmp_path, module):
     assert line.endswith("pip install -r requirements.txt")
 
 
+@pytest.mark.second_tier
 def test_other_backend_is_said_to_be_passed_over():
     done = run("recipes", "predict", "nowhere", "new.csv", KERAS_BACKEND="jax")
     assert done.stderr.startswith("WARNING: KERAS_BACKEND=jax is passed over for tensorflow\n")
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("module", ["recipes", "recipes.iris", "recipes.lessons", "tuning"])
 def test_help_does_without_docstrings(module):
     done = run("-m", module, "--help", program=("-OO",))
@@ -267,6 +270,7 @@ def test_recipe_that_cannot_be_read_leaves_the_list_whole(monkeypatch, tmp_path,
     assert "cannot be read" in " ".join(said.split())
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -83,6 +83,7 @@ def test_a_copy_works_without_the_repository(monkeypatch, tmp_path):
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
+@pytest.mark.second_tier
 def test_a_table_goes_beside_the_recipe_and_not_into_git(monkeypatch, tmp_path, capsys):
     pd.DataFrame({"a": range(40), "b": list("xy") * 20}).to_csv("rows.csv", index=False)
     copy(monkeypatch, "tabular", tmp_path / "mine", "--data", "rows.csv", "--target", "b")

@@ -82,9 +82,9 @@ def rows_of(*parts):
 
 
 def check_stratified(part, whole, num_classes=4):
-    share = len(part) / len(whole)
+    fraction = len(part) / len(whole)
     counts = np.bincount(part, minlength=num_classes)
-    assert np.all(np.abs(counts - share * np.bincount(whole, minlength=num_classes)) <= 1)
+    assert np.all(np.abs(counts - fraction * np.bincount(whole, minlength=num_classes)) <= 1)
 
 
 def test_split_holds_every_row_once():
@@ -133,8 +133,8 @@ def test_table_stays_a_table_with_its_row_labels():
 def test_hold_out_leaves_test_in_its_order_and_stratifies_the_rest():
     y = np.repeat([0, 1, 2, 3], 25)
     train, test = (
-        splits.Part(np.arange(100), y),
-        splits.Part(np.arange(100, 120), np.zeros(20, int)),
+        splits.Split(np.arange(100), y),
+        splits.Split(np.arange(100, 120), np.zeros(20, int)),
     )
     parts = splits.hold_out(train, test, SOURCE, seed=0, validation_rows=20)
     assert parts.test.x.tolist() == list(range(100, 120))
@@ -234,9 +234,9 @@ def test_too_few_rows_for_a_part_is_an_error():
 
 def test_a_part_refuses_uneven_rows_and_labels_that_are_no_array():
     with pytest.raises(InputError, match="received 3 rows of x and 2 of y"):
-        splits.Part(np.arange(3), np.arange(2))
+        splits.Split(np.arange(3), np.arange(2))
     with pytest.raises(InputError, match="received Series"):
-        splits.Part(np.arange(3), pd.Series([1, 2, 3]))
+        splits.Split(np.arange(3), pd.Series([1, 2, 3]))
 
 
 # --- data sets that come with scikit-learn ------------------------------------------------------
@@ -452,6 +452,7 @@ def test_download_comes_fourth(miniature, server):
     assert server.requests == list(miniature.contents)
 
 
+@pytest.mark.second_tier
 def test_stand_in_comes_last_and_only_for_auto(miniature):
     parts = miniature.module.load()
     assert parts.source.kind == "built-in"
@@ -860,6 +861,7 @@ def test_drawn_clothes_are_the_same_bytes_on_every_machine(drawn):
     assert hashlib.sha256(pictures).hexdigest() == expected
 
 
+@pytest.mark.second_tier
 def test_drawn_clothes_look_like_the_published_form(drawn):
     for part, num_rows in zip(drawn, (10_000, 2_000), strict=True):
         assert part.x.shape == (num_rows, 28, 28)
@@ -872,6 +874,7 @@ def test_drawn_clothes_look_like_the_published_form(drawn):
     assert len(np.unique(everything, axis=0)) == 12_000
 
 
+@pytest.mark.second_tier
 def test_a_network_beats_a_linear_model_on_drawn_clothes(drawn):
     import threadpoolctl
     from sklearn import linear_model, neural_network

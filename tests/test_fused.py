@@ -94,6 +94,7 @@ def adapted():
     return layer
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "body",
     [
@@ -113,6 +114,7 @@ def test_each_kind_of_dense_network_trains_the_same(body):
     )
 
 
+@pytest.mark.second_tier
 def test_a_convolutional_network_trains_the_same():
     body = (
         lambda: layers.Conv2D(4, 3, activation="relu"),
@@ -124,6 +126,7 @@ def test_a_convolutional_network_trains_the_same():
     assert_same_training(lambda: network(*body, inputs=(8, 8, 2)), x, BINARY)
 
 
+@pytest.mark.second_tier
 def test_an_embedding_and_a_recurrent_layer_train_the_same():
     body = (
         lambda: layers.Embedding(20, 4, mask_zero=True),
@@ -136,6 +139,7 @@ def test_an_embedding_and_a_recurrent_layer_train_the_same():
     )
 
 
+@pytest.mark.second_tier
 def test_images_of_bytes_train_the_same():
     body = (lambda: layers.Rescaling(1 / 255), layers.Flatten, hidden)
     x = RNG.integers(0, 256, (ROWS, 4, 4), dtype=np.uint8)
@@ -160,6 +164,7 @@ def two_inputs_and_outputs():
     return model
 
 
+@pytest.mark.second_tier
 def test_several_inputs_and_outputs_train_the_same():
     x = {"a": X, "b": X[:, :3]}
     y = {"one": SCORES[:, 0], "two": CLASSES}
@@ -184,6 +189,7 @@ def make_doubled():
     return model
 
 
+@pytest.mark.second_tier
 def test_a_callers_own_model_trains_the_same_and_is_let_go():
     assert_same_training(make_doubled, X, SCORES[:, :1])
     model = make_doubled()
@@ -197,6 +203,7 @@ def test_a_callers_own_model_trains_the_same_and_is_let_go():
     assert dead() is None
 
 
+@pytest.mark.second_tier
 def test_mixed_precision_trains_the_same():
     def make():
         policy = keras.DTypePolicy("mixed_bfloat16")
@@ -205,6 +212,7 @@ def test_mixed_precision_trains_the_same():
     assert_same_training(make, X, BINARY, tolerance=1e-2)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("kind", ["xla", "graph"])
 def test_random_layers_in_mixed_precision_stay_in_one_program(kind, monkeypatch, caplog):
     monkeypatch.setattr(engine, "use_xla", lambda *told: kind == "xla")
@@ -254,11 +262,13 @@ def model_of_all_rules():
     return model
 
 
+@pytest.mark.second_tier
 def test_each_loss_and_metric_is_the_same():
     y = {name: rule[2] for name, rule in RULES.items()}
     assert_same_training(model_of_all_rules, X, y, epochs=2, validation_data=(X, y))
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("rule", ["smoothed", "logits", "numbers"])
 def test_evaluation_of_many_rows_at_once_is_the_same(rule):
     units, activation, y, loss, measures = RULES[rule]
@@ -276,6 +286,7 @@ def test_evaluation_of_many_rows_at_once_is_the_same(rule):
 # Optimizers
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "make_optimizer",
     [
@@ -309,6 +320,7 @@ def test_each_optimizer_is_the_same(make_optimizer):
 # XLA
 
 
+@pytest.mark.second_tier
 def test_the_same_training_compiled_by_xla(by_xla):
     body = (
         *(adapted, hidden, layers.BatchNormalization),
@@ -324,6 +336,7 @@ def test_the_same_training_compiled_by_xla(by_xla):
     )
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "make_optimizer",
     [
@@ -347,6 +360,7 @@ def test_optimizers_compiled_by_xla_are_the_same(by_xla, make_optimizer):
     )
 
 
+@pytest.mark.second_tier
 def test_what_xla_cannot_compile_runs_as_a_graph():
     def make():
         x = (lambda: layers.LSTM(3),)
@@ -417,6 +431,7 @@ def test_fast_dropout_keeps_the_right_share_and_the_mean():
     assert (channels == channels[:, :, :1]).all()
 
 
+@pytest.mark.second_tier
 def test_dropout_under_xla_trains_like_stock(by_xla):
     """The masks differ, so only their effect on a loss that is linear in them can be compared."""
 
@@ -476,6 +491,7 @@ def test_the_seed_determines_the_training():
     assert train(1) != train(2)
 
 
+@pytest.mark.second_tier
 def test_fits_by_keras_and_fused_continue_each_other():
     stock, ours = network(hidden), network(hidden)
     arguments = {"batch_size": 16, "shuffle": False, "verbose": 0}
@@ -506,6 +522,7 @@ def all_epoch_callbacks():
     ]
 
 
+@pytest.mark.second_tier
 def test_epoch_callbacks_do_the_same():
     random_labels = RNG.integers(0, 2, (40, 1))
     model, history = assert_same_training(
@@ -600,6 +617,7 @@ def adjustable(strength, rate, optimizer):
     )
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "make_optimizer",
     [
@@ -638,6 +656,7 @@ def test_models_share_a_program_without_touching_each_other():
     assert not np.allclose(second(X), alone(X))
 
 
+@pytest.mark.second_tier
 def test_a_step_is_traced_into_new_programs_after_its_model_is_gone(by_xla):
     for batch_size in (35, 35, 14):  # another batch size is another program around the same step
         model = network(hidden)
@@ -701,6 +720,7 @@ def resident_megabytes():
     return pages * 4096 / 1e6
 
 
+@pytest.mark.second_tier
 @pytest.mark.skipif(not pathlib.Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
 def test_trials_of_one_structure_do_not_grow_in_memory():
     def trial(rate):
@@ -791,6 +811,7 @@ def test_a_callers_mistake_is_reported_by_keras():
 # The benchmark
 
 
+@pytest.mark.second_tier
 def test_the_benchmark_measures_stock_ours_and_peers():
     x = RNG.integers(0, 256, (64, 28, 28), dtype=np.uint8)
     y = RNG.integers(0, 10, 64).astype("int32")
@@ -841,6 +862,7 @@ def ways_to_call():
     }, "`validation_batch_size` is given"  # fmt: skip
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("arguments", "reason"), [pytest.param(*way[1:], id=way[0]) for way in ways_to_call()]
 )

@@ -59,6 +59,7 @@ def test_a_lesson_is_read_in_one_sitting():
         assert sum(map(bool, lines)) <= 90, name
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("name", QUICK)
 def test_lesson_shows_table_picture_and_three_sentences(name, tmp_path):
     shown = study(name)
@@ -95,6 +96,7 @@ def test_perceptron_learns_14_gates_and_no_more():
         assert (outputs == perceptron.outputs_of(gate)).all() == right
 
 
+@pytest.mark.second_tier
 def test_xor_by_hand_is_exact_and_learning_mostly_succeeds():
     assert xor.by_hand(xor.INPUTS).tolist() == [0, 1, 1, 0]
     solved = {}
@@ -184,6 +186,7 @@ def test_gradient_behind_a_sigmoid_is_y_minus_t():
         assert slope == pytest.approx(activations.sigmoid(np.array(z)) - t, abs=1e-6)
 
 
+@pytest.mark.second_tier
 def test_only_relu_with_he_keeps_the_variance(monkeypatch):
     monkeypatch.setattr(vanishing_gradient, "NUM_SEEDS", 3)
     measured = vanishing_gradient.measure(seed=0)
@@ -199,7 +202,7 @@ def test_only_relu_with_he_keeps_the_variance(monkeypatch):
 def test_linear_regression_reaches_the_exact_weights(columns):
     x, y = linear_regression.load(columns, normalise=True)
     rate = 0.9 * linear_regression.largest_rate(x)
-    w, _ = linear_regression.descend(x, y, rate, linear_regression.MANY_STEPS)
+    w, _ = linear_regression.descend(x, y, rate, linear_regression.MAX_STEPS)
     np.testing.assert_allclose(w, linear_regression.exact(x, y), rtol=1e-6)
     predicted = linear_regression.largest_rate(x)
     assert linear_regression.find_divergence(x) == pytest.approx(predicted, rel=0.05)

@@ -286,6 +286,7 @@ def test_file_without_a_header():
     assert list(table.x) == ["column_1"]
 
 
+@pytest.mark.second_tier
 def test_thousands_of_columns():
     names = [f"gene_{number}" for number in range(1500)]
     numbers = np.random.default_rng(0).normal(size=(ROWS, 1500)).round(2).astype(str)

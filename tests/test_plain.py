@@ -172,9 +172,11 @@ def test_each_sample_is_in_one_part_and_classes_keep_their_shares(name):
     assert [size / total for size in sizes] == pytest.approx([0.6, 0.2, 0.2], abs=0.005)
     assert all(len(x) == len(y) for x, y in parts)
     if name != "regression":
-        shares = [np.eye(10)[y].mean(axis=0) if y.ndim == 1 else y.mean(axis=0) for _, y in parts]
+        fractions = [
+            np.eye(10)[y].mean(axis=0) if y.ndim == 1 else y.mean(axis=0) for _, y in parts
+        ]
         np.testing.assert_allclose(
-            shares[1:], np.broadcast_to(shares[0], (2, *shares[0].shape)), atol=0.02
+            fractions[1:], np.broadcast_to(fractions[0], (2, *fractions[0].shape)), atol=0.02
         )
     again = load(name).load_data(seed=1)
     np.testing.assert_array_equal(parts[2][0], again[2][0])
@@ -202,6 +204,7 @@ def test_fashion_mnist_is_read_from_idx_files_plain_or_packed(tmp_path):
         np.testing.assert_array_equal(read, written)
 
 
+@pytest.mark.second_tier
 def test_a_run_prints_the_scores_of_each_epoch_and_reads_a_prediction(monkeypatch, capsys):
     iris = load("multiclass")
     monkeypatch.setattr(iris, "EPOCHS", 3)

@@ -37,26 +37,32 @@ def parts(loaded):
     return loaded.train, loaded.validation, loaded.test
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A short run of every recipe: its folder and its data, by the recipe's name."""
-    made, root = {}, tmp_path_factory.mktemp("finished")
-    patch = pytest.MonkeyPatch()  # without what takes long and is no part of a prediction
-    patch.setattr(runs.baselines, "score", lambda *_: {})
-    patch.setattr(runs.plots, "draw_curves", lambda *_: None)
-    patch.setattr(runs, "_draw_predictions", lambda *_: None)
-    for name in NAMES:
+class Runs(dict):
+    """A short run of each recipe, made when it is asked for: its folder and its data, by name."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def __missing__(self, name):
         recipe = importlib.import_module(f"recipes.{name}")
         is_downloaded = issubclass(recipe.Config, configs.DownloadedConfig)
         data = {"data": "builtin"} if is_downloaded else {}
         config = dataclasses.replace(recipe.Config(), epochs=1, seed=3, refit=False, **data)
         loaded = few(recipe.load_data(config))
         quick = types.ModuleType(name)
-        quick.__dict__.update({**vars(recipe), "load_data": lambda _, loaded=loaded: loaded})
-        runs.run(quick, config, configs.RunOptions(out=root / name, quiet=True))
-        made[name] = (root / name, loaded)
-    patch.undo()
-    return made
+        quick.__dict__.update({**vars(recipe), "load_data": lambda _: loaded})
+        with pytest.MonkeyPatch.context() as patch:  # without what is no part of a prediction
+            patch.setattr(runs.baselines, "score", lambda *_: {})
+            patch.setattr(runs.plots, "draw_curves", lambda *_: None)
+            patch.setattr(runs, "_draw_predictions", lambda *_: None)
+            runs.run(quick, config, configs.RunOptions(out=self.root / name, quiet=True))
+        self[name] = (self.root / name, loaded)
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return Runs(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture
@@ -83,6 +89,7 @@ def write(name, content):
     return path
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
     recipe = importlib.import_module(f"recipes.{name}")
@@ -104,9 +111,9 @@ def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
         assert said <= {"", *problem.class_names}
     else:
         assert set(table["prediction"]) <= set(problem.class_names)
-        shares = table[[f"p({name})" for name in problem.class_names]]
-        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
-        np.testing.assert_allclose(table["probability"], shares.max(axis=1))
+        probabilities = table[[f"p({name})" for name in problem.class_names]]
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(table["probability"], probabilities.max(axis=1))
     assert ("stand-in" in caplog.text) == issubclass(recipe.Config, configs.DownloadedConfig)
 
 
@@ -162,8 +169,8 @@ def test_images_from_npy_and_png_agree(finished):
         write(f"folder/{name}", PIL.Image.fromarray(pixels))
     from_png = predictions.predict(folder, pathlib.Path("folder"))
     assert from_png["input"].tolist() == ["0.png", "1.PNG", "2.png"]
-    shares = [name for name in from_npy.columns if name.startswith("p(")]
-    np.testing.assert_allclose(from_npy[shares], from_png[shares], atol=0.02)
+    probabilities = [name for name in from_npy.columns if name.startswith("p(")]
+    np.testing.assert_allclose(from_npy[probabilities], from_png[probabilities], atol=0.02)
     one = predictions.predict(folder, pathlib.Path("folder/1.PNG"))
     assert one["prediction"].tolist() == from_npy["prediction"].tolist()[1:2]
 

@@ -127,7 +127,7 @@ def test_regression_starts_out_in_the_targets_unit():
     x = np.random.default_rng(0).normal(size=(500, 4)).astype("float32")
     y = 1000 + 50 * x[:, 0]
     model = build(problem)
-    training.adapt(model, problem, splits.Part(x, y))
+    training.adapt(model, problem, splits.Split(x, y))
     outputs = training.predict(model, x)
     assert abs(outputs.mean() - 1000) < 50
     assert outputs.std() < 500

@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)
 
 
+@pytest.mark.second_tier
 def test_the_page_runs_line_by_line(capsys):
     names = {}
     for block in BLOCKS:

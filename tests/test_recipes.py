@@ -11,6 +11,7 @@ from keras_recipes import catalog, testing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = catalog.recipe_names()
+QUICK = ("iris", "breast_cancer", "diabetes")  # a recipe of each kind of problem; the others later
 
 
 def test_every_file_is_a_recipe():
@@ -26,6 +27,7 @@ def test_every_file_is_a_recipe():
     )
 
 
+@pytest.mark.second_tier
 def test_importing_prints_nothing():
     program = f"import importlib; [importlib.import_module('recipes.' + n) for n in {NAMES!r}]"
     done = subprocess.run(
@@ -41,7 +43,8 @@ def cases():
     for name in NAMES:
         recipe = importlib.import_module(f"recipes.{name}")
         for case in testing.parametrize_with_checks(recipe).args[1]:
-            yield pytest.param(*case.values, id=f"{name}-{case.id}")
+            marks = () if name in QUICK else pytest.mark.second_tier
+            yield pytest.param(*case.values, id=f"{name}-{case.id}", marks=marks)
 
 
 @pytest.mark.parametrize("check", list(cases()))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -50,29 +51,33 @@ def spoiled(recipe, change):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """One run of each kind of recipe: tables, images; classes, labels, one number and several."""
-    folder = tmp_path_factory.mktemp("finished")
-    for recipe in (breast_cancer, diabetes, digit_halves, digit_traits, digits):
-        refit = recipe.Config().refit
-        start(recipe, folder / pathlib.Path(recipe.__file__).stem, refit=refit)
+    """Make the run of a recipe, once, when its folder is asked for."""
+    root = tmp_path_factory.mktemp("finished")
+
+    @functools.cache
+    def folder(recipe):
+        name = pathlib.Path(recipe.__file__).stem
+        start(recipe, root / name, refit=recipe.Config().refit)
+        return root / name
+
     return folder
 
 
 @pytest.mark.parametrize(
-    ("name", "drawn"),
+    ("recipe", "drawn"),
     [
-        ("breast_cancer", {"confusion.png", "probabilities.png"}),
-        ("diabetes", {"predicted_against_true.png"}),
-        ("digit_halves", {"predicted_against_true.png", "samples.png"}),
-        ("digit_traits", {"labels.png"}),
-        ("digits", {"confusion.png", "samples.png"}),
+        (breast_cancer, {"confusion.png", "probabilities.png"}),
+        (diabetes, {"predicted_against_true.png"}),
+        (digit_halves, {"predicted_against_true.png", "samples.png"}),
+        (digit_traits, {"labels.png"}),
+        (digits, {"confusion.png", "samples.png"}),
     ],
 )
-def test_run_folder_is_complete(finished, name, drawn):
-    folder = finished / name
+def test_run_folder_is_complete(finished, recipe, drawn):
+    folder = finished(recipe)
     assert {path.name for path in folder.iterdir()} == FILES | drawn
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["recipe"] == name
+    assert metrics["recipe"] == folder.name
     assert metrics["data"]["kind"] == "real"
     assert set(metrics["data"]["rows"]) == {"train", "validation", "test"}
     assert (metrics["seed"], metrics["epochs_run"]) == (3, 2)
@@ -92,18 +97,20 @@ def test_run_folder_is_complete(finished, name, drawn):
 
 def test_saved_model_scores_as_recorded(finished):
     loaded = diabetes.load_data(dataclasses.replace(diabetes.Config(), **SHORT))
-    model = keras.models.load_model(finished / "diabetes" / "model.keras")
+    model = keras.models.load_model(finished(diabetes) / "model.keras")
     outputs = training.predict(model, loaded.test.x)
-    metrics = json.loads((finished / "diabetes" / "metrics.json").read_text())
+    metrics = json.loads((finished(diabetes) / "metrics.json").read_text())
     assert training.measure(diabetes.PROBLEM, loaded.test.y, outputs) == metrics["test"]
 
 
+@pytest.mark.second_tier
 def test_same_seed_same_metrics_twice():
     both = [start(breast_cancer, f"run-{number}") for number in (1, 2)]
     assert both[0]["test"] == both[1]["test"]
     assert start(breast_cancer, "other", seed=4)["test"] != both[0]["test"]
 
 
+@pytest.mark.second_tier
 def test_folders_are_numbered(tmp_path):
     for number in (1, 2):
         config = dataclasses.replace(breast_cancer.Config(), epochs=1)
@@ -112,12 +119,13 @@ def test_folders_are_numbered(tmp_path):
         )
 
 
+@pytest.mark.second_tier
 def test_test_rows_have_no_say_in_training():
     plain = start(diabetes, "plain")
 
     def load_data(config):
         loaded = diabetes.load_data(config)
-        test = splits.Part(loaded.test.x * 0.9, loaded.test.y * 0.9)
+        test = splits.Split(loaded.test.x * 0.9, loaded.test.y * 0.9)
         return dataclasses.replace(loaded, test=test)
 
     changed = start(spoiled(diabetes, {"load_data": load_data}), "changed")
@@ -125,6 +133,7 @@ def test_test_rows_have_no_say_in_training():
     assert changed["test"] != plain["test"]
 
 
+@pytest.mark.second_tier
 def test_best_epoch_is_kept():
     config = dataclasses.replace(diabetes.Config(), epochs=60, patience=3, learning_rate=0.3)
     loaded = diabetes.load_data(config)
@@ -139,6 +148,7 @@ def test_best_epoch_is_kept():
     assert trained.epochs_run == trained.best_epoch + 3 < 60
 
 
+@pytest.mark.second_tier
 def test_ctrl_c_keeps_the_best_epoch_and_writes_the_folder(monkeypatch):
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -153,6 +163,7 @@ def test_ctrl_c_keeps_the_best_epoch_and_writes_the_folder(monkeypatch):
     assert pathlib.Path("run/metrics.json").is_file()
 
 
+@pytest.mark.second_tier
 def test_ctrl_c_that_ends_the_reader_as_well_loses_nothing(monkeypatch):
     """As behind `| tee log`: the terminal sends Ctrl-C to both."""
     reading, writing = os.pipe()
@@ -182,6 +193,7 @@ def interrupted_baselines(monkeypatch, *signals):
     monkeypatch.setattr(runs.baselines, "score", interrupt)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_after_the_training_loses_nothing(monkeypatch, capfd, number):
     interrupted_baselines(monkeypatch, number)
@@ -209,12 +221,14 @@ def test_sigterm_leaves_no_half_folder():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.second_tier
 def test_nan_loss_stops_with_the_likely_causes():
     with pytest.raises(RunError, match="the loss became NaN in epoch 1; likely causes: a learning"):
         start(diabetes, learning_rate=1e30, optimizer="sgd")
     assert not list(pathlib.Path().glob("run*"))
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("engine", ["fused", "keras"])
 def test_nan_loss_is_said_once(capfd, engine):
     shown = {"quiet": False, "engine": engine}
@@ -274,6 +288,7 @@ def test_out_that_cannot_become_a_folder_is_refused_before_training(name):
     assert sorted(pathlib.Path().iterdir()) == before
 
 
+@pytest.mark.second_tier
 def test_empty_folder_is_taken():
     pathlib.Path("run").mkdir()
     start(breast_cancer)
@@ -315,6 +330,7 @@ def test_full_disk_leaves_nothing_that_looks_whole():
     assert not list(pathlib.Path().glob("run*"))
 
 
+@pytest.mark.second_tier
 def test_tensorboard_that_cannot_write_does_not_end_training(monkeypatch, caplog):
     def fail(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "x/y.v2; No space left on device")
@@ -342,6 +358,7 @@ def test_numbers_that_json_has_no_word_for_are_null():
     assert read == {"loss": None, "auc": None, "test": [1.5, [None, None]]}
 
 
+@pytest.mark.second_tier
 def test_a_line_for_each_epoch_where_nobody_watches(capsys):
     start(breast_cancer, shown={"quiet": False, "engine": "keras"})
     lines = capsys.readouterr().out.splitlines()
@@ -352,6 +369,7 @@ def test_a_line_for_each_epoch_where_nobody_watches(capsys):
     assert json.loads(pathlib.Path("run/metrics.json").read_text())["engine"] == "keras"
 
 
+@pytest.mark.second_tier
 def test_lines_of_a_long_training_are_few(capsys):
     metrics = start(iris, epochs=60, patience=15, learning_rate=0.3, shown={"quiet": False})
     lines = [n for n in capsys.readouterr().out.splitlines() if n.startswith("epoch ")]
@@ -361,19 +379,22 @@ def test_lines_of_a_long_training_are_few(capsys):
     assert shown == sorted({1, *range(6, last, 6), last})
 
 
+@pytest.mark.second_tier
 def test_a_slow_training_prints_every_line(capsys, monkeypatch):
     monkeypatch.setattr(runs.callbacks, "SECONDS_BETWEEN_LINES", 0.0)
     start(breast_cancer, epochs=30, shown={"quiet": False})
     assert capsys.readouterr().out.count("epoch ") == 30
 
 
+@pytest.mark.second_tier
 def test_baselines_that_take_long_are_announced(capsys, monkeypatch):
-    monkeypatch.setattr(runs.baselines, "MANY_NUMBERS", 455 * 30 - 1)
+    monkeypatch.setattr(runs.baselines, "MAX_NUMBERS", 455 * 30 - 1)
     start(breast_cancer, shown={"quiet": False})
     said = "fitting the baselines (a linear model on 455 rows, which may take up to a minute), "
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.second_tier
 def test_a_refit_is_said_in_the_result(capsys):
     for refit in (True, False):
         summary.print_run(iris.PROBLEM, start(iris, f"run-{refit}", refit=refit))
@@ -438,6 +459,7 @@ def test_search_space_without_return_is_named():
         contract.search_space(changed, None)
 
 
+@pytest.mark.second_tier
 def test_stand_in_is_said_loudly(capsys, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     recipe = spoiled(fmnist, {"load_data": lambda config: few(fmnist.load_data(config))})
@@ -455,6 +477,7 @@ def parts(loaded):
     return loaded.train, loaded.validation, loaded.test
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(("columns", "num_rows"), [(2, 1), (2, 20), (40, 200)])
 def test_pictures_of_several_columns_take_few_and_many(columns, num_rows, tmp_path):
     y = np.random.default_rng(0).normal(size=(num_rows, columns))

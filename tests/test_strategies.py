@@ -57,6 +57,7 @@ except errors.InputError as error:
 """
 
 
+@pytest.mark.second_tier
 def test_two_devices_train_as_one_does():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(ROOT)], capture_output=True, text=True, timeout=300

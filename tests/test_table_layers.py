@@ -6,24 +6,24 @@ import pandas as pd
 import pytest
 
 from keras_recipes import problems
-from keras_recipes.data.splits import Part
+from keras_recipes.data.splits import Split
 from keras_recipes.features import tables
 
 NAN = float("nan")
 
 
 def rows_of(x):
-    return Part(x, np.arange(len(x)))
+    return Split(x, np.arange(len(x)))
 
 
-def made(x, y=None, most_words=10, **settings):
+def made(x, y=None, max_categories=10, **settings):
     """A model for a table, adapted to it."""
     words = tables.categories(x)
-    described = x.shape[1] - len(words), [x[name].nunique() for name in words], most_words
+    described = x.shape[1] - len(words), [x[name].nunique() for name in words], max_categories
     settings = {
-        "bins": 4,
-        "embedding_units": 2,
-        "members": 3,
+        "num_bins": 4,
+        "embedding_size": 2,
+        "ensemble_size": 3,
         "hidden_units": (8,),
         "dropout": 0.0,
         **settings,
@@ -32,7 +32,7 @@ def made(x, y=None, most_words=10, **settings):
     model = tables.serving(
         tables.encoder(*described), tables.network(problem, *described, **settings)
     )
-    tables.adapt(model, problem, Part(x, np.arange(len(x)) if y is None else y))
+    tables.adapt(model, problem, Split(x, np.arange(len(x)) if y is None else y))
     return model
 
 
@@ -55,7 +55,7 @@ def test_numbers_far_away_do_not_reach_the_network():
 
 
 @pytest.mark.parametrize(
-    ("most_words", "expected"),
+    ("max_categories", "expected"),
     [
         # a, b, c, d have a column each; words never seen have none.
         (4, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1]]),
@@ -63,11 +63,11 @@ def test_numbers_far_away_do_not_reach_the_network():
         (2, [[0, 1, 0], [0, 0, 1], [1, 0, 0], [1, 0, 0], [1, 0, 0]]),
     ],
 )
-def test_words_become_columns_and_rare_ones_share_one(most_words, expected):
+def test_words_become_columns_and_rare_ones_share_one(max_categories, expected):
     x = pd.DataFrame({"w": list("aaabbcd")})
     rows = pd.DataFrame({"w": ["a", "b", "c", "never", "d"]})
-    numbers = tables.encode(made(x, most_words=most_words), rows_of(rows))
-    np.testing.assert_array_equal(tables.one_hot(numbers, [4], most_words), expected)
+    numbers = tables.encode(made(x, max_categories=max_categories), rows_of(rows))
+    np.testing.assert_array_equal(tables.one_hot(numbers, [4], max_categories), expected)
 
 
 STRANGE = ["a", " ", "한국", 'say "hi"', "a,b", "tab\t", "x" * 5000]
@@ -92,14 +92,14 @@ def test_a_saved_model_knows_the_same_words(words):
 def test_strange_words_have_columns_unless_they_cannot_be_saved():
     words = [*STRANGE, *UNSAVED, ""]
     x = pd.DataFrame({"w": words * 3})
-    numbers = tables.encode(made(x, most_words=100), rows_of(x))[: len(words), 0]
+    numbers = tables.encode(made(x, max_categories=100), rows_of(x))[: len(words), 0]
     assert len(set(numbers)) == len(STRANGE) + len([""]) + 1
     assert not numbers[len(STRANGE) : -1].any(), "they count as unknown"
 
 
 def test_pieces_tell_how_far_a_number_has_come():
     x = pd.DataFrame({"a": np.arange(101.0), "b": [7.0] * 101})
-    model = made(x, bins=4)
+    model = made(x, num_bins=4)
     network = model.get_layer("network")
     place, cut = network.get_layer("bins"), keras.layers.ReLU(max_value=1.0)
     pieces = np.asarray(cut(place(tables.encode(model, rows_of(x))[:, :2])))
@@ -111,7 +111,7 @@ def test_pieces_tell_how_far_a_number_has_come():
 
 def test_members_differ_and_their_mean_is_the_prediction():
     x = pd.DataFrame({"a": np.arange(20.0)})
-    model = made(x, members=3)
+    model = made(x, ensemble_size=3)
     members = np.asarray(model.get_layer("network")(tables.encode(model, rows_of(x))))
     assert members.shape == (20, 3)
     assert members.std(axis=1).min() > 0
@@ -130,9 +130,9 @@ def test_what_was_made_of_a_table_is_made_once():
 def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypatch):
     x = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 12)))
     whole = tables.predict(model := made(x), x)
-    monkeypatch.setattr(tables, "MOST_AT_ONCE", 200)
-    np.testing.assert_allclose(tables.predict(model, x), whole, atol=1e-6)
-    monkeypatch.setattr(tables, "MOST_EMBEDDED", 20)
+    monkeypatch.setattr(tables, "MAX_VALUES_AT_ONCE", 200)
+    np.testing.assert_allclose(tables.predict(model, x), whole, rtol=1e-5)  # float32 rounding
+    monkeypatch.setattr(tables, "MAX_EMBEDDED", 20)
     narrow = made(x).get_layer("network")
     assert narrow.get_layer("line").output.shape[1:] == (12, 1)
     assert model.get_layer("network").get_layer("line").output.shape[1:] == (12, 2)

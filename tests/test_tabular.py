@@ -1,6 +1,7 @@
 """A table of one's own, from the file to predictions: what is learned is what is served."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import re
@@ -20,7 +21,7 @@ from keras_recipes.features import tables
 from keras_recipes.runs import baselines, export, predict as predictions, run as runs
 from recipes import california_housing, iris, tabular
 
-QUICK = {"hidden_units": (8,), "bins": 4, "members": 2}
+QUICK = {"hidden_units": (8,), "num_bins": 4, "ensemble_size": 2}
 QUICK |= {"epochs": 20, "learning_rate": 0.01, "batch_size": 64, "refit": False}
 KINDS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
 
@@ -44,27 +45,40 @@ def start(folder, csv, target, **changes):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A short run for each kind of problem: a folder with the table and the run of each."""
-    root = tmp_path_factory.mktemp("finished")
-    for kind, target in KINDS.items():
+def csv_of(tmp_path_factory):
+    """A file of flats for each kind of problem."""
+    root = tmp_path_factory.mktemp("tables")
+    for kind in KINDS:
         flats(kind).to_csv(root / f"{kind}.csv", index=False)
-        start(root / kind, root / f"{kind}.csv", target, refit=kind == "regression")
-    return root
+    return lambda kind: root / f"{kind}.csv"
+
+
+@pytest.fixture(scope="module")
+def finished(csv_of):
+    """Make the short run of a kind of problem, once, when its folder is asked for."""
+
+    @functools.cache
+    def folder(kind):
+        target = csv_of(kind).with_suffix("")
+        start(target, csv_of(kind), KINDS[kind], refit=kind == "regression")
+        return target
+
+    return folder
 
 
 def predict(finished, kind, frame):
     frame.to_csv("new.csv", index=False)
-    return predictions.predict(finished / kind, pathlib.Path("new.csv"))
+    return predictions.predict(finished(kind), pathlib.Path("new.csv"))
 
 
 def numbers_of(table):
     return table.select_dtypes("number").drop(columns="input").to_numpy()
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_problem_and_the_names_of_the_classes_come_from_the_target(finished, kind):
-    metrics = json.loads((finished / kind / "metrics.json").read_text())
+    metrics = json.loads((finished(kind) / "metrics.json").read_text())
     assert metrics["problem"] == kind
     assert len(metrics["baselines"]) == 3
     said = predict(finished, kind, flats(kind))
@@ -73,32 +87,36 @@ def test_the_problem_and_the_names_of_the_classes_come_from_the_target(finished,
 
 
 def test_the_run_says_which_columns_count(finished):
-    metrics = json.loads((finished / "regression" / "metrics.json").read_text())
+    metrics = json.loads((finished("regression") / "metrics.json").read_text())
     lost = metrics["importance"]
     assert set(lost) == {"area", "rooms", "floor", "district", "balcony", "listed"}
     assert next(iter(lost)) == "area", "which the rent was drawn by"
     assert lost["area"]["mean"] > 10 * abs(lost["floor"]["mean"]), "which it was not drawn by"
     for name in ("importance.png", "predicted_against_true.png"):
-        assert (finished / "regression" / name).is_file()
+        assert (finished("regression") / name).is_file()
 
 
-def test_the_threshold_is_advised_by_validation_rows_and_kept(finished, tmp_path, monkeypatch):
-    metrics = json.loads((finished / "binary" / "metrics.json").read_text())
+@pytest.mark.second_tier
+def test_the_threshold_is_advised_by_validation_rows_and_kept(
+    finished, csv_of, tmp_path, monkeypatch
+):
+    metrics = json.loads((finished("binary") / "metrics.json").read_text())
     assert metrics["threshold"]["used"] == 0.5
     assert metrics["threshold"]["test"]["accuracy"] == pytest.approx(
         metrics["test"]["accuracy"], abs=1e-5
     )
     assert 0 < metrics["threshold"]["best_f1_on_validation"] < 1
-    assert (finished / "binary" / "probabilities.png").is_file()
+    assert (finished("binary") / "probabilities.png").is_file()
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
-    start(tmp_path / "run", finished / "binary.csv", "furnished", threshold=0.9)
-    said = predictions.predict(tmp_path / "run", finished / "binary.csv")
+    start(tmp_path / "run", csv_of("binary"), "furnished", threshold=0.9)
+    said = predictions.predict(tmp_path / "run", csv_of("binary"))
     assert ((said["p(yes)"] >= 0.9) == (said["prediction"] == "yes")).all()
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_served_equals_what_was_trained(finished, kind):
-    config = configured(finished / f"{kind}.csv", KINDS[kind])
+def test_what_is_served_equals_what_was_trained(csv_of, kind):
+    config = configured(csv_of(kind), KINDS[kind])
     data = tabular.load_data(config)
     model = training.train(tabular, config, data).model
     # In training the network sees rows that were encoded once; a served model encodes its own.
@@ -155,6 +173,7 @@ def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplo
     pd.testing.assert_frame_equal(said, predict(finished, "multiclass", frame.assign(listed=None)))
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("drop", [(), ("flat_id", "input")])  # a copied project drops them
 def test_rows_are_known_by_their_identifiers(drop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -167,6 +186,7 @@ def test_rows_are_known_by_their_identifiers(drop, tmp_path, monkeypatch):
     assert said["flat_id"].tolist() == said["input_of_file"].tolist() == ids
 
 
+@pytest.mark.second_tier
 def test_large_numbers_and_identifiers_are_written_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ids = [None, *range(12345678, 12345678 + 7 * 299, 7)]
@@ -188,6 +208,7 @@ def test_values_may_all_be_missing(finished):
     assert np.isfinite(numbers_of(predict(finished, "regression", empty))).all()
 
 
+@pytest.mark.second_tier
 def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
     frame = flats("regression")[["rooms", "rent", "district"]]
     frame.to_csv("table.csv", index=False, header=False)
@@ -201,15 +222,15 @@ def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
     assert len(said[0]) == len(frame)
 
 
-def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(finished, monkeypatch):
-    config = configured(finished / "regression.csv", "rent")
+def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(csv_of, monkeypatch):
+    config = configured(csv_of("regression"), "rent")
     data = tabular.load_data(config)
     problem = tabular.problem(config, data)
     whole = baselines.score(problem, data)
     monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
     pieces = baselines.score(problem, data)["linear_regression"]
     assert pieces == pytest.approx(whole["linear_regression"], rel=1e-4)
-    for name, number in (("MOST_NUMBERS", 1500), ("MANY_NUMBERS", 0)):
+    for name, number in (("MAX_VALUES", 1500), ("MAX_NUMBERS", 0)):
         monkeypatch.setattr(baselines, name, number)
     assert "of 240 rows" in baselines.describe_time(data)
     fewer = baselines.score(problem, data)
@@ -218,6 +239,7 @@ def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(finished, monk
     assert fewer["gradient_boosting"] == whole["gradient_boosting"]
 
 
+@pytest.mark.second_tier
 def test_class_weights_find_more_of_a_rare_class():
     frame = flats("binary", 800)
     rare = frame[frame["furnished"] == "yes"].head(30)
@@ -256,6 +278,7 @@ assert "recipes" not in sys.modules
 """
 
 
+@pytest.mark.second_tier
 def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
     frame = rents.draw(50, seed=1).drop(columns=["rent", "size", "furnished"])
     frame.loc[3, "district"] = "moon"
@@ -263,13 +286,13 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
     frame.loc[5, "listed"] = "2024-02-29T13:30"
     frame.to_csv("new.csv", index=False)
     for kind in KINDS:
-        described = export.export(finished / kind, pathlib.Path("exports") / kind)
+        described = export.export(finished(kind), pathlib.Path("exports") / kind)
         assert set(described["inputs"]) == set(frame.columns)
     folders = [f"exports/{kind}" for kind in KINDS]
     subprocess.run([sys.executable, "-I", "-c", PLAIN, *folders], check=True, timeout=120)
     for kind in KINDS:
         served = json.loads(pathlib.Path(f"{kind}.json").read_text())
-        predicted = predictions.predict(finished / kind, pathlib.Path("new.csv"))["prediction"]
+        predicted = predictions.predict(finished(kind), pathlib.Path("new.csv"))["prediction"]
         if kind == "regression":
             np.testing.assert_allclose(served, predicted, rtol=1e-5)
         else:
@@ -277,7 +300,7 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
 
 
 def test_signatures_have_names_that_tensorflow_takes(finished):
-    taken = predictions.open_run(finished / "regression").inputs
+    taken = predictions.open_run(finished("regression")).inputs
     names = ["class", "km/h", "방 수", "km h", "1st", "plain", "Größe", "Gr_e", "größe"]
     names += ["self", "Plain", "_plain", "__all__"]
     columns = [{**taken.table["columns"][0], "name": name} for name in names]
@@ -289,6 +312,7 @@ def test_signatures_have_names_that_tensorflow_takes(finished):
     ]  # fmt: skip
 
 
+@pytest.mark.second_tier
 def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = dict(zip(("area", "rooms", "floor"), ("self", "Self", "_self"), strict=True))
@@ -302,7 +326,7 @@ def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_
 
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
-    taken = predictions.open_run(finished / "regression").inputs
+    taken = predictions.open_run(finished("regression")).inputs
     read, specs, _ = export.signature(taken)
     given = {
         name: tf.constant([1.0] if spec.dtype == tf.float32 else [""])
@@ -314,6 +338,7 @@ def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
             read({**given, "listed": tf.constant([odd])})
 
 
+@pytest.mark.second_tier
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     config = dataclasses.replace(iris.Config(), epochs=2, refit=False)
@@ -329,6 +354,7 @@ def test_other_runs_are_exported_too(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.second_tier
 def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkeypatch):
     monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
     config = california_housing.Config(data="builtin", **{**QUICK, "epochs": 2})
@@ -344,17 +370,18 @@ def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkey
 
 def test_a_table_of_many_rows_stands_beside_gradient_boosting(monkeypatch):
     loaded = california_housing.load_data(california_housing.Config(data="builtin"))
-    monkeypatch.setattr(runs.baselines, "MANY_ROWS", 1600)
+    monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1600)
     scores = runs.baselines.score(california_housing.PROBLEM, loaded)
     assert scores["gradient_boosting"]["rmse"] < scores["mean"]["rmse"]
-    monkeypatch.setattr(runs.baselines, "MANY_ROWS", 1601)
+    monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1601)
     assert "gradient_boosting" not in runs.baselines.score(california_housing.PROBLEM, loaded)
 
 
-@pytest.mark.parametrize(("run", "folder"), [("nowhere", "new"), ("regression", "taken")])
-def test_an_export_that_cannot_be_is_one_line(finished, run, folder, monkeypatch, capsys):
+@pytest.mark.parametrize(("is_run", "folder"), [(False, "new"), (True, "taken")])
+def test_an_export_that_cannot_be_is_one_line(finished, is_run, folder, monkeypatch, capsys):
     pathlib.Path("taken").mkdir()
-    monkeypatch.setattr(sys, "argv", ["recipes", "export", str(finished / run), folder])
+    run = finished("regression") if is_run else "nowhere"
+    monkeypatch.setattr(sys, "argv", ["recipes", "export", str(run), folder])
     with pytest.raises(SystemExit) as ended:
         program.main()
     assert ended.value.code == 2

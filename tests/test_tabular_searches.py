@@ -29,6 +29,7 @@ def search(table, **options):
     return tuning.search(**changes)
 
 
+@pytest.mark.second_tier
 def test_a_search_takes_the_table(table):
     found = search(table, recipe="tabular", drop=("district",), out=pathlib.Path("search"))
     assert found.trials["status"].tolist() == ["ok", "ok"]
@@ -41,6 +42,7 @@ def test_a_search_takes_the_table(table):
         tuning.search(resume="search", target="size", quiet=True)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(("folds", "parts"), [(None, 2), (2, 4)])
 def test_a_search_encodes_its_rows_once(table, folds, parts, monkeypatch):
     encoded, predict = [], tables.predict
@@ -79,6 +81,7 @@ def test_folds_of_a_table_split_by_time_validate_on_later_rows(in_time):
         parts.folds(4, seed=0)
 
 
+@pytest.mark.second_tier
 def test_a_search_by_folds_takes_a_table_split_by_time(table, in_time, capsys, monkeypatch):
     monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
@@ -89,26 +92,27 @@ def test_a_search_by_folds_takes_a_table_split_by_time(table, in_time, capsys, m
 
 
 @pytest.mark.parametrize(
-    ("most_steps", "epochs", "refit"), [(10_000, 20, True), (21, 7, False), (61, 20, True)]
+    ("max_steps", "epochs", "refit"), [(10_000, 20, True), (21, 7, False), (61, 20, True)]
 )
-def test_many_rows_are_passed_over_in_fewer_epochs(table, most_steps, epochs, refit, capsys):
-    changes = {"most_steps": most_steps, "patience": 10, "refit": True}
+def test_many_rows_are_passed_over_in_fewer_epochs(table, max_steps, epochs, refit, capsys):
+    changes = {"max_steps": max_steps, "patience": 10, "refit": True}
     config = configured(table, "furnished", **changes)
     settled = config.for_rows(180)  # of 300 rows, 180 to learn from in 3 steps
     assert (settled.epochs, settled.refit) == (epochs, refit)
     assert settled.for_rows(180) == settled
     data = tabular.load_data(settled)
     runs.describe_table(tabular.problem(settled, data), data, settled)
-    assert ("--most-steps" in capsys.readouterr().out) == (not refit)
+    assert ("--max-steps" in capsys.readouterr().out) == (not refit)
 
 
 def test_a_search_gives_many_rows_fewer_epochs_too(table, monkeypatch):
-    monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(most_steps=2))
+    monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(max_steps=2))
     fixed = {"csv": table, "target": "furnished"}
     assert trials.make_config(tabular, {}, fixed, 180).epochs == 2, "of one step each"
     assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}, 180).epochs == 9, "as asked for"
 
 
+@pytest.mark.second_tier
 def test_a_search_is_not_resumed_with_another_table(table, monkeypatch):
     own = pathlib.Path("table.csv")
     own.write_bytes(table.read_bytes())

@@ -27,9 +27,9 @@ def test_best_threshold_has_the_highest_f1_and_is_near_a_half():
 
 
 def test_probabilities_that_hold_have_no_error():
-    dice = np.random.default_rng(0)
-    shares = dice.random(20_000)
-    y = (dice.random(20_000) < shares).astype(int)
-    assert thresholds.calibration(y, shares)["error"] < 0.02
-    assert thresholds.calibration(y, shares**3)["error"] > 0.1
-    assert len(thresholds.calibration(Y, SHARES)["came"]) == 5
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(20_000)
+    y = (rng.random(20_000) < probabilities).astype(int)
+    assert thresholds.calibration(y, probabilities)["error"] < 0.02
+    assert thresholds.calibration(y, probabilities**3)["error"] > 0.1
+    assert len(thresholds.calibration(Y, SHARES)["observed"]) == 5

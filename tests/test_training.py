@@ -20,6 +20,7 @@ def weights(trained):
     return np.concatenate([w.ravel() for w in trained.model.get_weights()])
 
 
+@pytest.mark.second_tier
 def test_refit_is_the_training_on_all_rows_for_the_best_number_of_epochs():
     config, splits = short(iris, refit=True)
     trained = training.train(iris, config, splits)
@@ -60,6 +61,7 @@ def test_ctrl_c_in_the_refit_keeps_the_first_model(monkeypatch):
     assert training.train(iris, config, splits).model is fits[0].model
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("optimizer", typing.get_args(configs.Optimizer))
 def test_every_optimizer_learns_a_target_of_large_numbers(optimizer):
     rate = {"adagrad": 0.03}.get(optimizer, 0.01)

@@ -315,6 +315,7 @@ def propose(space, observed, losses, pending=(), seed=0):
     )
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("name", "least", "reach"), [("branin", 0.397887, 0.1), ("mixed", 0, 0.06)]
 )
@@ -398,6 +399,7 @@ def test_the_surrogate_agrees_with_that_of_scikit_learn():
 # Resuming
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("tuner", TUNERS)
 def test_resumed_after_each_trial_a_search_ends_as_if_it_had_not_stopped(tuner):
     num_trials = 12 if tuner == "bayesian" else 24

@@ -148,6 +148,7 @@ def test_tensorboard_gets_a_log_of_each_trial(finished):
     assert all(any(path.iterdir()) for path in logs.iterdir())
 
 
+@pytest.mark.second_tier
 def test_a_trial_gives_the_same_scores_by_itself(finished):
     plan = plans.begin(Options(recipe=str(OWN), epochs=2))
     row = finished.trials.iloc[2]
@@ -158,12 +159,14 @@ def test_a_trial_gives_the_same_scores_by_itself(finished):
     assert model is None
 
 
+@pytest.mark.second_tier
 def test_a_finished_search_is_not_refit_again(finished):
     again = tuning.search(resume=finished.folder, quiet=True)
     assert again.metrics["search"]["times_test_was_opened"] == 1
     pd.testing.assert_frame_equal(again.trials, finished.trials)
 
 
+@pytest.mark.second_tier
 def test_folds_and_repeats_are_scored_one_by_one(no_refit):
     adapt, adapted_to = fitting.adapt, []
 
@@ -192,6 +195,7 @@ def test_folds_and_repeats_are_scored_one_by_one(no_refit):
     assert len(set(adapted_to)) == 1 + 2
 
 
+@pytest.mark.second_tier
 def test_a_search_never_opens_the_test_part(no_refit):
     path = write_recipe(
         "closed.py",
@@ -232,6 +236,7 @@ FAILING = (
 )
 
 
+@pytest.mark.second_tier
 def test_failed_trials_keep_their_reason_and_the_search_goes_on(no_refit):
     path = write_recipe(
         "failing.py",
@@ -472,6 +477,7 @@ def undisturbed(fake, capsys):
     return search
 
 
+@pytest.mark.second_tier
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("tuner", ["grid", "random", "bayesian", "hyperband"])
 def test_killed_again_and_again_a_search_ends_as_if_it_had_not_been(undisturbed, tuner):
@@ -492,6 +498,7 @@ def test_killed_again_and_again_a_search_ends_as_if_it_had_not_been(undisturbed,
     assert pathlib.Path("s/trials.csv").read_text() == pathlib.Path("whole/trials.csv").read_text()
 
 
+@pytest.mark.second_tier
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_killed_at_any_file_a_search_can_be_continued(undisturbed):
     whole = undisturbed("random", trials=3)
@@ -510,6 +517,7 @@ def test_killed_while_it_trains_a_search_ends_as_if_it_had_not_been(tuner):
     assert result["same"], result
 
 
+@pytest.mark.second_tier
 def test_memory_does_not_grow_with_the_trials(no_refit):
     path = write_recipe(
         "one.py",  # one structure: nothing is compiled after the first trial
@@ -526,6 +534,7 @@ def test_memory_does_not_grow_with_the_trials(no_refit):
 # Where to start, how to train
 
 
+@pytest.mark.second_tier
 def test_a_known_point_is_run_after_the_defaults(fake):
     recipe = catalog.load(str(OWN))
     known = recipe.Config(units=64, dropout=0.4, batch_size=16, epochs=7, seed=3)
@@ -581,6 +590,7 @@ def test_a_setting_that_is_not_searched_is_told_of(caplog):
     assert "patience is 3 there, and is no hyperparameter: the search has 10" in caplog.text
 
 
+@pytest.mark.second_tier
 def test_the_engine_of_the_trials_can_be_chosen(no_refit):
     told = {"tuner": "grid", "trials": 1, "epochs": 2, "quiet": True}
     scores = [tuning.search(OWN, **told, engine=name).best_score for name in ("fused", "keras")]
@@ -588,6 +598,7 @@ def test_the_engine_of_the_trials_can_be_chosen(no_refit):
     assert scores[0] == pytest.approx(scores[1], rel=0.2)
 
 
+@pytest.mark.second_tier
 def test_the_five_of_a_training_can_be_hyperparameters(no_refit):
     more = (
         'optimizer=hp.Choice("optimizer", ["adam", "sgd"])',
@@ -628,6 +639,7 @@ def test_code_that_changes_while_isolated_trials_run_stops_the_search():
         run(plan_of().make_task(0, {}))
 
 
+@pytest.mark.second_tier
 def test_an_isolated_search_is_the_same_search(no_refit):
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     alone, here = (tuning.search(OWN, **told, isolate=n).trials for n in (2, None))
@@ -690,6 +702,7 @@ def test_json_holds_the_test_scores(finished):
     assert result["run"] == str(finished.folder / "best")
 
 
+@pytest.mark.second_tier
 def test_verbose_shows_epochs_and_the_traceback_of_a_first_trial(no_refit, monkeypatch, capsys):
     told = (OWN, "--trials", 1, "--epochs", 2)
     _, said, _ = command(monkeypatch, capsys, *told, "-v")
@@ -714,6 +727,7 @@ def test_help_says_what_a_flag_takes_and_its_default(monkeypatch, capsys, words)
     assert "(default: the recipe's)" in text
 
 
+@pytest.mark.second_tier
 def test_a_grid_says_its_size_and_ends_with_its_coverage(fake, monkeypatch, capsys):
     told = (OWN, "--tuner", "grid")
     _, said, _ = command(monkeypatch, capsys, *told)
@@ -749,10 +763,10 @@ def test_importance_finds_what_matters():
         values = spaces.draw(plan.space, generator)
         noise = 0.01 * generator.random()
         ok.append(records.Trial(number, values, scores=[math.log(values["learning_rate"]) + noise]))
-    shares = plots.find_importance(plan.space.space, ok)
+    fractions = plots.find_importance(plan.space.space, ok)
     names = [p.name for p in plan.space.space]
-    assert names[int(np.argmax(shares))] == "learning_rate"
-    assert shares.sum() == pytest.approx(1)
+    assert names[int(np.argmax(fractions))] == "learning_rate"
+    assert fractions.sum() == pytest.approx(1)
     assert plots.find_importance(plan.space.space, ok[:5]) is None
 
 

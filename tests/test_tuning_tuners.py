@@ -42,6 +42,7 @@ def search_with(tuner, **told):
     return tuner
 
 
+@pytest.mark.second_tier
 def test_a_tuner_for_a_build_function_behaves_as_the_guides_say(capsys):
     tuner = search_with(tuning.make_tuner(build, "grid", objective="val_f1"), epochs=2)
     assert isinstance(tuner, keras_tuner.Tuner)
@@ -60,6 +61,7 @@ def test_a_tuner_for_a_build_function_behaves_as_the_guides_say(capsys):
         tuner.get_best_models(2)
 
 
+@pytest.mark.second_tier
 def test_a_tuner_continues_its_own_folder_and_refuses_another_space():
     told = {"objective": "val_loss", "project_name": "mine"}
     search_with(tuning.make_tuner(build, "grid", trials=1, **told), epochs=1)
@@ -87,6 +89,7 @@ def test_a_folder_that_is_no_search_is_never_deleted():
     tuning.make_tuner(build, "random", **told, project_name="search")
 
 
+@pytest.mark.second_tier
 def test_a_tuner_for_a_hypermodel_and_for_a_recipe():
     class Model(keras_tuner.HyperModel):
         def build(self, hp):
@@ -125,6 +128,7 @@ def test_a_recipe_is_checked_with_its_data_before_the_first_trial():
     assert tuner.oracle.trials == {}
 
 
+@pytest.mark.second_tier
 def test_the_same_seed_trains_the_same_way():
     scores = [
         [

@@ -118,17 +118,18 @@ def points(trials):
     return [(spaces.key(trial.values), trial.values.get("tuner/epochs")) for trial in trials]
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("tuner", TUNERS)
 def test_several_places_are_always_taken_and_no_point_is_run_twice(tuner):
-    team = Several(places=4)
-    done = team.search(tuner, 24)
+    runner = Several(places=4)
+    done = runner.search(tuner, 24)
     assert len(set(points(done))) == len(done) == 24
     assert sorted(trial.ended_as for trial in done) == list(range(24))
     at_the_end = 1 + 2 + 3
     if tuner == "hyperband":  # waits for the rest of a rung, and begins the next bracket meanwhile
-        assert team.idle <= 8 + at_the_end
+        assert runner.idle <= 8 + at_the_end
     else:
-        assert team.idle == at_the_end
+        assert runner.idle == at_the_end
     if tuner in ("grid", "random"):
         assert points(done) == points(in_turn(tuner, 24))
 
@@ -148,6 +149,7 @@ class Checked:
         return proposal
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("tuner", TUNERS)
 @pytest.mark.parametrize("kill", [1, 6, 13, 17])
 def test_killed_with_trials_at_work_a_search_goes_on_as_if_it_had_not_been(tuner, kill):
@@ -156,12 +158,12 @@ def test_killed_with_trials_at_work_a_search_goes_on_as_if_it_had_not_been(tuner
         killed.search(tuner, 20)
     known = killed.known()
     assert sum(trial.is_running for trial in known) == len(killed.at_work) > 0
-    loop.Course(Checked(make_oracle(tuner, 20)), known)
+    loop.LoopState(Checked(make_oracle(tuner, 20)), known)
     for places in (3, 1):
         done = Several(places, order=2, known=known).search(tuner, 20)
         assert len(set(points(done))) == 20
         assert points(done)[: len(known)] == points(known)
-        loop.Course(Checked(make_oracle(tuner, 20)), done)
+        loop.LoopState(Checked(make_oracle(tuner, 20)), done)
         if tuner in ("grid", "random"):
             assert points(done) == points(in_turn(tuner, 20))
 
@@ -181,6 +183,7 @@ def test_hyperband_promotes_the_best_of_a_whole_rung_whatever_ends_first():
                 assert {spaces.key(t.values) for t in rung} == {spaces.key(t.values) for t in best}
 
 
+@pytest.mark.second_tier
 def test_bayesian_proposals_of_several_places_are_as_good():
     def best(places):
         class Bowl(Several):
@@ -198,15 +201,15 @@ def test_bayesian_proposals_of_several_places_are_as_good():
 # What Dask does
 
 
-def run_on(team, points):
+def run_on(runner, points):
     """Run trials, as many at a time as there are places."""
     left, at_work, done = list(enumerate(points)), 0, {}
     while left or at_work:
-        while left and at_work < team.count_places():
+        while left and at_work < runner.count_places():
             number, values = left.pop(0)
-            team.submit(trials.Task("breast_cancer", number, values, "loss"))
+            runner.submit(trials.Task("breast_cancer", number, values, "loss"))
             at_work += 1
-        if ended := team.wait():
+        if ended := runner.wait():
             done[ended[0].number] = ended[0]
             at_work -= 1
     return [done[number] for number in range(len(points))]
@@ -220,9 +223,9 @@ def two_workers(**told):
         unittest.mock.patch.object(processes, "method", return_value="spawn"),
         cluster.on_this_machine(2, pathlib.Path("workers")) as client,
     ):
-        team = cluster.Cluster(client, order, run=pretending.run, **told)
-        yield team
-        team.close()
+        runner = cluster.Cluster(client, order, run=pretending.run, **told)
+        yield runner
+        runner.close()
     assert psutil.Process().children(recursive=True) in ([], [tracker()])
     assert not pathlib.Path("workers").exists()
 
@@ -232,48 +235,53 @@ def tracker():
     return psutil.Process(resource_tracker._resource_tracker._pid)
 
 
+@pytest.mark.second_tier
 def test_a_trial_that_kills_its_worker_twice_is_lost_alone():
     points = [{"sleep": 0.1} for _ in range(12)]
     points[2] = {"signal": signal.SIGKILL, "once": str(pathlib.Path("once").absolute())}
     points[5] = {"signal": signal.SIGKILL}
-    with two_workers() as team:
-        done = run_on(team, points)
+    with two_workers() as runner:
+        done = run_on(runner, points)
     assert [trial.number for trial in done if not trial.is_ok] == [5]
     assert done[5].status == "killed"
     assert done[5].error == "its worker died 2 times, most likely for want of memory"
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("frozen", [{"sleep": 100}, {"signal": signal.SIGSTOP}])
 def test_a_trial_that_takes_too_long_is_ended_with_its_process(frozen):
-    with two_workers(timeout=1) as team:
-        done = run_on(team, [{}, frozen, {}, {"sleep": 0.2}, {}])
+    with two_workers(timeout=1) as runner:
+        done = run_on(runner, [{}, frozen, {}, {"sleep": 0.2}, {}])
     assert [trial.status for trial in done] == ["ok", "timeout", "ok", "ok", "ok"]
     assert done[1].error == "took longer than --trial-timeout 1s"
 
 
+@pytest.mark.second_tier
 def test_a_process_runs_as_many_trials_as_it_is_told_to():
-    with two_workers(isolate=2) as team:
-        done = run_on(team, [{"sleep": 0.05}] * 9)
+    with two_workers(isolate=2) as runner:
+        done = run_on(runner, [{"sleep": 0.05}] * 9)
     held_by = [trial.values["process"] for trial in done]
     assert max(map(held_by.count, held_by)) == 2
     assert len(set(held_by)) >= 5
 
 
+@pytest.mark.second_tier
 def test_a_process_that_holds_too_much_memory_is_exchanged():
-    with two_workers(max_memory=500) as team:
-        done = run_on(team, [{"sleep": 0.05, "memory": 501.0}, *[{"sleep": 0.05}] * 5])
+    with two_workers(max_memory=500) as runner:
+        done = run_on(runner, [{"sleep": 0.05, "memory": 501.0}, *[{"sleep": 0.05}] * 5])
     held_by = [trial.values["process"] for trial in done]
     assert held_by.count(held_by[0]) == 1
 
 
+@pytest.mark.second_tier
 def test_a_worker_that_differs_is_sent_away_and_named(caplog):
-    with two_workers() as team:
-        done = run_on(team, [{"refused_by": 0, "sleep": 0.05}] * 6)
+    with two_workers() as runner:
+        done = run_on(runner, [{"refused_by": 0, "sleep": 0.05}] * 6)
         assert len({trial.values["process"] for trial in done}) == 1
-        assert team.count_places() == 1
+        assert runner.count_places() == 1
         assert "a worker is refused and sent away: tcp://127.0.0.1:" in caplog.text
         with pytest.raises(RunError, match=r"no worker is left; refused: .*versions.keras: other"):
-            run_on(team, [{"refused_by": "all"}])
+            run_on(runner, [{"refused_by": "all"}])
 
 
 def dask(*words, **settings):
@@ -323,6 +331,7 @@ def certificates(tmp_path_factory):
     return {"ca": folder / "ca.pem", "cert": folder / "own.pem", "key": folder / "own.key"}
 
 
+@pytest.mark.second_tier
 def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     certificates, monkeypatch, caplog
 ):
@@ -352,38 +361,41 @@ def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     assert "it has 2 threads; start it with --nthreads 1" in caplog.text
 
 
+@pytest.mark.second_tier
 def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2)
     at_work = a_cluster(["--nthreads", "1"])
     with at_work as (processes, address), cluster.on_others(address, None) as client:
-        team = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
-        assert run_on(team, [{}])[0].is_ok
+        runner = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
+        assert run_on(runner, [{}])[0].is_ok
         processes[0].kill()
         with pytest.raises(RunError, match="Dask's scheduler has gone"):
-            run_on(team, [{}])
-        team.close()
+            run_on(runner, [{}])
+        runner.close()
 
 
+@pytest.mark.second_tier
 def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 2)
     with a_cluster() as (processes, address), cluster.on_others(address, None) as client:
-        team = cluster.Cluster(client, on_worker.Order("frozen", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(client, on_worker.Order("frozen", {}, {}), run=pretending.run)
         processes[0].send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(RunError, match="scheduler has not answered for 2 seconds"):
-                run_on(team, [{}])
-            team.close()
+                run_on(runner, [{}])
+            runner.close()
         finally:
             processes[0].send_signal(signal.SIGCONT)
 
 
+@pytest.mark.second_tier
 def test_workers_that_all_go_away_end_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
     with a_cluster() as (_, address), cluster.on_others(address, None) as client:
-        team = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
         with pytest.raises(RunError, match="no worker was there for 1 seconds; a worker that ends"):
-            run_on(team, [{}])
+            run_on(runner, [{}])
 
 
 # Options
@@ -502,6 +514,7 @@ print(server._forkserver_pid)
 """
 
 
+@pytest.mark.second_tier
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 @pytest.mark.parametrize(("program", "said"), [(OUTLIVES, "0 ['json']"), (SHARES, "True None")])
 def test_only_the_last_search_ends_the_server_and_only_its_own(program, said):
@@ -534,6 +547,7 @@ def test_a_process_that_imports_its_program_starts_no_search(monkeypatch):
         pass
 
 
+@pytest.mark.second_tier
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is loaded ahead")
 def test_a_search_that_is_killed_while_it_loads_leaves_no_temporary_folder(tmp_path):
     folder = tmp_path / "t"  # a longer path is too long for a socket

@@ -103,7 +103,7 @@ def _begin(options: Options) -> tuple[plans.Plan, Store]:
     )
     splits = trials.load_data(plan.settings.recipe, plan.defaults)
     if splits.source.kind == "built-in":
-        print(runs.stand_in_warning(splits.source))
+        print(runs.synthetic_warning(splits.source))
     if not options.quiet:
         runs.describe_table(plan.problem, splits, plan.defaults)
     if plan.settings.folds:
@@ -199,11 +199,11 @@ def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Prog
         if options.is_shared:  # else it is proposed again in the same way
             store.begin(trial)
         progress.begin(trial)
-        team.submit(_make_task(plan, store, options, trial))
+        runner.submit(_make_task(plan, store, options, trial))
 
     def wait() -> workers.Result | None:
         with progress.waiting():
-            return team.wait()
+            return runner.wait()
 
     def keep(trial: records.Trial, model: bytes | None) -> None:
         _stop_if_first_fails(trial, store, options.verbose)
@@ -213,20 +213,20 @@ def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Prog
         if logs:
             logs.write(trial)
 
-    with _gather_team(plan, store, options) as team:
-        progress.count_places = team.count_places
-        ways = {"is_over": _limits(store, options), "count_places": team.count_places}
+    with _make_runner(plan, store, options) as runner:
+        progress.count_places = runner.count_places
+        ways = {"is_over": _limits(store, options), "count_places": runner.count_places}
         return loop.run_trials(plan.make_oracle(), known, begin, wait, keep, **ways)
 
 
 @contextlib.contextmanager
-def _gather_team(plan, store: Store, options: Options) -> Iterator[workers.Team]:
+def _make_runner(plan, store: Store, options: Options) -> Iterator[workers.Runner]:
     """Yield what the trials run on."""
     if options.is_shared:
         from tuning.workers import cluster  # Dask need not be installed otherwise
 
-        with cluster.gather(plan, store, options) as team:
-            yield team
+        with cluster.gather(plan, store, options) as runner:
+            yield runner
         return
     timeout = options.trial_timeout and seconds(options.trial_timeout)
     limits = {"timeout": timeout, "max_memory": options.max_memory}

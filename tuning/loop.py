@@ -18,7 +18,7 @@ from tuning.trials import records
 INTERRUPTED = "interrupted by Ctrl-C"
 
 
-class Course:
+class LoopState:
     """The oracle's side of a search.
 
     Args:
@@ -96,11 +96,11 @@ def run_trials(
     Returns:
         The reason for the end.
     """
-    course, running, reason = Course(oracle, known), {}, None
+    loop_state, running, reason = LoopState(oracle, known), {}, None
     try:
         while True:
             while reason is None and len(running) < count_places():
-                trial = course.propose()
+                trial = loop_state.propose()
                 reason = oracle.end_reason if trial is None else is_over()
                 if trial is None or reason is not None:
                     break
@@ -109,9 +109,9 @@ def run_trials(
             if not running:
                 return reason
             if (ended := wait()) is not None:
-                trial = course.place(ended[0], running.pop(ended[0].number))
+                trial = loop_state.place(ended[0], running.pop(ended[0].number))
                 keep(trial, ended[1])
-                course.tell(trial)
+                loop_state.tell(trial)
     except KeyboardInterrupt:
         return INTERRUPTED
 

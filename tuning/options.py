@@ -18,7 +18,7 @@ from keras_recipes.errors import InputError
 TunerName = Literal["grid", "random", "bayesian", "hyperband"]
 DEFAULT_TRIALS = 30
 # A grid of more points is run only when it is asked for twice.
-MANY_POINTS = 500
+MAX_POINTS = 500
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from keras_recipes.configs import Config
 from keras_recipes.errors import InputError
 from keras_recipes.problems import Problem, direction
 from keras_recipes.recipe import Recipe
-from tuning.options import DEFAULT_TRIALS, MANY_POINTS, Options
+from tuning.options import DEFAULT_TRIALS, MAX_POINTS, Options
 from tuning.oracles import oracles, spaces
 from tuning.trials import fingerprints, trials, warm_start
 
@@ -154,7 +154,7 @@ class Plan:
             "space": spaces.describe(self.space),
             "direction": self.settings.direction,
             "data": {
-                **{part: _hash_part(getattr(splits, part)) for part in ("train", "validation")},
+                **{split: _hash_part(getattr(splits, split)) for split in ("train", "validation")},
                 **({"file": splits.source.digest} if hasattr(splits.source, "digest") else {}),
             },
             "code": fingerprints.hash_code(self.settings.recipe),
@@ -261,10 +261,10 @@ def _check_grid(plan: Plan, options: Options) -> None:
     if plan.settings.tuner != "grid" or options.yes:
         return
     size = spaces.count(plan.space)
-    if min(size, plan.settings.trials or size) > MANY_POINTS:
+    if min(size, plan.settings.trials or size) > MAX_POINTS:
         shown = f"{size:,}" if size <= spaces.MANY else f"more than {spaces.MANY:,}"
         raise InputError(
-            f"the grid has {shown} points; --yes runs more than {MANY_POINTS}, --trials limits "
+            f"the grid has {shown} points; --yes runs more than {MAX_POINTS}, --trials limits "
             "them, and --tuner random finds as good a point in far fewer"
         )
 
@@ -288,13 +288,13 @@ def find_differences(
     return [] if before == now else [f"{name}: the search has {before}, {words} {now}"]
 
 
-def _hash_part(part) -> str:
+def _hash_part(split) -> str:
     """Hash inputs and targets, whatever their dtype."""
     digest = hashlib.sha256()
-    x = part.x
+    x = split.x
     if isinstance(x, pd.DataFrame):
         x = pd.util.hash_pandas_object(x, index=False).to_numpy()
-    for values in (np.asarray(x), np.asarray(part.y)):
+    for values in (np.asarray(x), np.asarray(split.y)):
         digest.update(f"{values.dtype} {values.shape}".encode())
         if values.dtype == object:
             digest.update(repr(values.tolist()).encode())

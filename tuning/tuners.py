@@ -84,9 +84,9 @@ class RecipeModel(keras_tuner.HyperModel):
 
 def _splits(x, y, validation_data) -> splits.Splits:
     return splits.Splits(
-        train=splits.Part(x, np.asarray(y)),
-        validation=splits.Part(validation_data[0], np.asarray(validation_data[1])),
-        test=trials.ClosedPart(),  # type: ignore[arg-type]
+        train=splits.Split(x, np.asarray(y)),
+        validation=splits.Split(validation_data[0], np.asarray(validation_data[1])),
+        test=trials.ClosedTest(),  # type: ignore[arg-type]
         source=splits.Source("arrays given to search", "real", "the user", "the user's"),
     )
 

@@ -133,7 +133,7 @@ def check_splits(
     ignored = _ids(ignore)
     parts = (splits.train, splits.validation, splits.test if with_test else None)
     train, validation, test = (
-        None if part is None else (_inputs(part, as_inputs), part.y) for part in parts
+        None if split is None else (_inputs(split, as_inputs), split.y) for split in parts
     )
     settings = Settings(is_encoded=as_inputs is not None, **fit_settings)
     facts = Facts.gather(model, *train, validation, test, settings)
@@ -178,8 +178,8 @@ def check_untrained(
     return _report(_finish(found + _probe(facts, ignored), facts, strict))
 
 
-def _inputs(part, as_inputs: Callable[[object], object] | None) -> object:
-    return part.x if as_inputs is None else as_inputs(part.x)
+def _inputs(split, as_inputs: Callable[[object], object] | None) -> object:
+    return split.x if as_inputs is None else as_inputs(split.x)
 
 
 def check_trained(

@@ -106,13 +106,13 @@ def rule_list(
 
         def add(function: Callable) -> Callable:
             def find(facts) -> Iterator[Finding]:
-                for part in parts(facts):
-                    label = getattr(part, "label", "")
+                for split in parts(facts):
+                    label = getattr(split, "label", "")
 
                     def say(level, received, expected, fix, label=label) -> Finding:
                         return Finding(identifier, name, level, label + received, expected, fix)
 
-                    yield from function(part, say)
+                    yield from function(split, say)
 
             rules.append(Rule(identifier, name, **_read_docstring(function), find=find))
             return function

@@ -86,7 +86,7 @@ def _check_recipe(arguments: Check) -> Findings:
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
     (x, y), validation = (
-        (tables.as_inputs(model, part.x), part.y) for part in (splits.train, splits.validation)
+        (tables.as_inputs(model, split.x), split.y) for split in (splits.train, splits.validation)
     )
     return checks.check(
         model,

@@ -16,10 +16,10 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     Either raises KeyboardInterrupt at the end of the block even where it came out of an import as
     another error: Python wraps it into a RuntimeError there, and Keras finds a package missing.
     """
-    came: list[int] = []
+    observed: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
-        came.append(number)
+        observed.append(number)
         raise KeyboardInterrupt
 
     # Where Ctrl-C is passed over, as in a shell's background, it stays so.
@@ -28,7 +28,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if came and _is_disguised(error):
+        if observed and _is_disguised(error):
             raise KeyboardInterrupt from error
         raise
     finally:

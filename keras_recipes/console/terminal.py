@@ -12,7 +12,7 @@ import rich.console
 from rich.measure import Measurement
 from rich.table import Table
 
-MANY_COLUMNS = 10_000
+MAX_COLUMNS = 10_000
 # What the programs print beyond ASCII, for an output that cannot take it.
 _SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
 
@@ -44,7 +44,7 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
 def unwrapped() -> Iterator[None]:
     """Keep words and lines whole in text that a library fits to the terminal's width."""
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(MANY_COLUMNS)
+    os.environ["COLUMNS"] = str(MAX_COLUMNS)
     try:
         yield
     finally:

@@ -24,7 +24,7 @@ LARGEST = 1e15  # float32 has room for a sum of a million squares of it
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour")
 _SURE = 0.95  # share of the cells that must fit a meaning; the others count as missing
 _SAMPLE_VALUES = 1000
-_MOST_CATEGORIES = 1000
+_MAX_CATEGORIES = 1000
 _FEW = 20  # values, or rows, from which little can be told
 _LONG_TEXT = 40  # characters in the mean, or more
 # They say "no number", "no date"; as a word of its own such a cell may well mean something.
@@ -213,7 +213,7 @@ def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind,
     counts_rows = len(distinct) == num_rows > _FEW and high - low == num_rows - 1
     if counts_rows and not (_YEAR.search(name) and 1000 <= low <= high <= 3000):
         return "left out", "an identifier: it counts the rows"
-    repeated = len(distinct) <= min(_MOST_CATEGORIES, len(present) / 2)
+    repeated = len(distinct) <= min(_MAX_CATEGORIES, len(present) / 2)
     if _IDENTIFIER.search(name) and num_rows > _FEW:
         if repeated:
             return "category", f"{len(distinct):,} numbers that are names, by the column's name"
@@ -277,7 +277,7 @@ def _guess_words(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
         what = "free text" if is_long else "an identifier or a name"
         count = f"{len(distinct):,} values in {len(present):,} rows"
         return "left out", f"{what} {example}: {count}"
-    if len(distinct) > _MOST_CATEGORIES:
+    if len(distinct) > _MAX_CATEGORIES:
         return "category", f"words {example}; the rarer of {len(distinct):,} are pooled"
     what = "codes with leading zeros" if is_coded else "words"
     return "category", f"{len(distinct):,} {what} {example}"

@@ -122,45 +122,45 @@ def wave(along: np.ndarray, period: Number, phase: Number) -> np.ndarray:
     return np.abs(2 * (turns - np.floor(turns)) - 1)
 
 
-def fabric(dice: Dice) -> np.ndarray:
+def fabric(rng: Dice) -> np.ndarray:
     """Shades of cloth: plain, striped, checked, printed or fading, light or dark.
 
     Args:
-        dice: random numbers of the batch.
+        rng: random numbers of the batch.
 
     Returns:
         float32 (pictures, 28, 28) in about 0.1..1.
     """
-    across = dice.chance(0.25) * dice.between(0.2, 0.7)
-    down = dice.chance(0.2) * dice.between(0.2, 0.7)
-    printed = dice.chance(0.2) * dice.between(0.2, 0.7)
-    fading = dice.chance(0.3) * dice.between(-0.4, 0.4)
-    stripes = across * np.rint(wave(ROWS, dice.between(3, 9), dice.between(0, 1)))
-    bands = down * np.rint(wave(COLUMNS, dice.between(3, 8), dice.between(0, 1)))
-    blots = np.rint(dice.between(0, 1, SIZE // 2, SIZE // 2)).repeat(2, axis=1).repeat(2, axis=2)
+    across = rng.chance(0.25) * rng.between(0.2, 0.7)
+    down = rng.chance(0.2) * rng.between(0.2, 0.7)
+    printed = rng.chance(0.2) * rng.between(0.2, 0.7)
+    fading = rng.chance(0.3) * rng.between(-0.4, 0.4)
+    stripes = across * np.rint(wave(ROWS, rng.between(3, 9), rng.between(0, 1)))
+    bands = down * np.rint(wave(COLUMNS, rng.between(3, 8), rng.between(0, 1)))
+    blots = np.rint(rng.between(0, 1, SIZE // 2, SIZE // 2)).repeat(2, axis=1).repeat(2, axis=2)
     rows = 1 - stripes + fading * (ROWS - MIDDLE) / MIDDLE
     pattern = (rows - 0.5 * printed * blots) * (1 - bands)
-    folds = 1 - dice.between(0, 0.25) * wave(COLUMNS, dice.between(5, 14), dice.between(0, 1))
-    return np.maximum(dice.between(0.25, 1) * pattern * folds, 0.08)
+    folds = 1 - rng.between(0, 0.25) * wave(COLUMNS, rng.between(5, 14), rng.between(0, 1))
+    return np.maximum(rng.between(0.25, 1) * pattern * folds, 0.08)
 
 
-def photograph(dice: Dice, canvas: np.ndarray) -> np.ndarray:
+def photograph(rng: Dice, canvas: np.ndarray) -> np.ndarray:
     """Take the picture with a shaky hand: shifted, turned, sheared, scaled, mirrored, grainy.
 
     Args:
-        dice: random numbers of the batch.
+        rng: random numbers of the batch.
         canvas: shades (pictures, 28, 28) in 0..1.
 
     Returns:
         uint8 (pictures, 28, 28) in 0..255.
     """
-    turn, shear = dice.between(-0.12, 0.12), dice.between(-0.06, 0.06)
+    turn, shear = rng.between(-0.12, 0.12), rng.between(-0.06, 0.06)
     down, right = ROWS - MIDDLE, COLUMNS - MIDDLE
-    rows = down * dice.between(0.92, 1.25) + right * (turn + shear) + dice.between(-2.5, 2.5)
-    mirror = 1 - 2 * dice.chance(0.5)
-    columns = mirror * right * dice.between(0.92, 1.25) - down * turn + dice.between(-2.5, 2.5)
+    rows = down * rng.between(0.92, 1.25) + right * (turn + shear) + rng.between(-2.5, 2.5)
+    mirror = 1 - 2 * rng.chance(0.5)
+    columns = mirror * right * rng.between(0.92, 1.25) - down * turn + rng.between(-2.5, 2.5)
     seen = _sample(canvas, rows + MIDDLE, columns + MIDDLE)
-    grain = 1 + dice.between(-0.08, 0.08, SIZE, SIZE)
+    grain = 1 + rng.between(-0.08, 0.08, SIZE, SIZE)
     return np.rint(np.clip(seen * grain, 0, 1) * 255).astype(np.uint8)
 
 

@@ -279,15 +279,15 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
                 size = f"{image.size[0]}x{image.size[1]} pixels, expected {width}x{height}"
                 raise InputError(f"{path}: the image is {size}; resize it first")
             if image.mode.startswith("I"):  # 16 bits, which `convert` would cut off at 255
-                shares = np.asarray(image, dtype="float32") / 65535
+                fractions = np.asarray(image, dtype="float32") / 65535
             else:
                 mode = "RGB" if channels == [3] else "L"
-                shares = np.asarray(image.convert(mode), dtype="float32") / 255
+                fractions = np.asarray(image.convert(mode), dtype="float32") / 255
     except InputError:
         raise
     except Exception as error:  # Pillow has many; whatever it is, it is about the file
         raise InputError(f"{path}: cannot be read as a PNG image ({error})") from error
-    return (inputs.minimum + shares * (inputs.maximum - inputs.minimum)).reshape(inputs.shape)
+    return (inputs.minimum + fractions * (inputs.maximum - inputs.minimum)).reshape(inputs.shape)
 
 
 def _some(names: list) -> str:

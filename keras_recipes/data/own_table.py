@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_FEWEST_ROWS = 20
-_FEW_COPIES = 3
+_MIN_ROWS = 20
+_MIN_COPIES = 3
 
 
 class Wishes(NamedTuple):
@@ -66,7 +66,7 @@ class Source(splits.Source):
         return self.problem.partition(":")[0]
 
     @property
-    def num_words(self) -> list[int]:
+    def num_categories(self) -> list[int]:
         """The number of words in each category, missing ones counted as a word."""
         categories = [column for column in self.columns if column.kind == "category"]
         return [column.num_values + bool(column.num_missing) for column in categories]
@@ -99,7 +99,7 @@ class Table:
         """Divide into 60 % train, 20 % validation and 20 % test rows, by seed or by time."""
         if self.order is None:
             return splits.split(self.x, self.y, self.source, seed)
-        rows, count = splits.Part(self.x, self.y), len(self.y)
+        rows, count = splits.Split(self.x, self.y), len(self.y)
         parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
         return splits.Splits(*map(rows.take, parts), self.source, in_time=True)
 
@@ -136,7 +136,7 @@ def read(
         InputError: The file, the target or a column cannot serve.
     """
     if path is None:
-        return _stand_in("regression" if problem == "auto" else problem)
+        return _synthetic("regression" if problem == "auto" else problem)
     if not isinstance(path, str | pathlib.Path):
         if target is None:
             raise InputError("which column to predict? Give target=COLUMN.")
@@ -155,7 +155,7 @@ def read(
     return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)
 
 
-def _stand_in(kind: targets.Kind) -> Table:
+def _synthetic(kind: targets.Kind) -> Table:
     origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
     target = rents.TARGETS[kind]
     others = [name for name in rents.TARGETS.values() if name != target]
@@ -197,9 +197,9 @@ def _with_target(
 ) -> "tuple[pd.DataFrame, np.ndarray]":
     """Leave out the rows of which the target is not known."""
     known = np.isfinite(y)
-    if known.sum() < _FEWEST_ROWS:
+    if known.sum() < _MIN_ROWS:
         raise InputError(
-            f"{known.sum()} rows with a value of {target!r}, expected at least {_FEWEST_ROWS}; "
+            f"{known.sum()} rows with a value of {target!r}, expected at least {_MIN_ROWS}; "
             "bring more rows."
         )
     return frame[known].reset_index(drop=True), y[known]
@@ -269,7 +269,7 @@ def _without_copies(
     keys = pd.util.hash_pandas_object(x.assign(**{"": y}), index=False)
     is_copy = keys.duplicated().to_numpy()
     num_copies = is_copy.sum()
-    if num_copies <= _FEW_COPIES or num_copies <= 3 * _expected_copies(x[~is_copy]) + _FEW_COPIES:
+    if num_copies <= _MIN_COPIES or num_copies <= 3 * _expected_copies(x[~is_copy]) + _MIN_COPIES:
         return x, y
     _logger.warning(
         "%s: %s rows are copies of others in every column that is used; each is taken once",

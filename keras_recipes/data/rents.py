@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TARGETS = {"regression": "rent", "multiclass": "size", "binary": "furnished"}
 DISTRICTS = ("harbour", "old town", "north", "west", "hill", "market", "mill")
 _PRICES = np.array([17.0, 19.0, 12.0, 13.0, 15.0, 14.0, 10.0])  # euros a square metre
-_SHARES = np.array([0.22, 0.2, 0.2, 0.15, 0.12, 0.1, 0.01])
+_FRACTIONS = np.array([0.22, 0.2, 0.2, 0.15, 0.12, 0.1, 0.01])
 
 
 def draw(num_rows: int = 1000, seed: int = 0) -> "pd.DataFrame":
@@ -33,19 +33,19 @@ def draw(num_rows: int = 1000, seed: int = 0) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    dice = np.random.default_rng(seed)
-    district = dice.choice(len(DISTRICTS), num_rows, p=_SHARES)
-    area = dice.uniform(20, 140, num_rows).round(1)
-    rooms = np.clip(np.rint(area / 27 + dice.normal(0, 0.6, num_rows)), 1, 6).astype(int)
-    balcony = dice.random(num_rows) < 0.4
-    furnished = dice.random(num_rows) < np.where(area < 55, 0.75, 0.1)
-    listed = np.datetime64("2020-01-01") + dice.integers(0, 5 * 365, num_rows)
+    rng = np.random.default_rng(seed)
+    district = rng.choice(len(DISTRICTS), num_rows, p=_FRACTIONS)
+    area = rng.uniform(20, 140, num_rows).round(1)
+    rooms = np.clip(np.rint(area / 27 + rng.normal(0, 0.6, num_rows)), 1, 6).astype(int)
+    balcony = rng.random(num_rows) < 0.4
+    furnished = rng.random(num_rows) < np.where(area < 55, 0.75, 0.1)
+    listed = np.datetime64("2020-01-01") + rng.integers(0, 5 * 365, num_rows)
     rent = area * _PRICES[district] * (1 + 0.05 * balcony) + 150 * furnished + 300
     table = pd.DataFrame(
         {
-            "area": np.where(dice.random(num_rows) < 0.1, np.nan, area),
+            "area": np.where(rng.random(num_rows) < 0.1, np.nan, area),
             "rooms": rooms,
-            "floor": dice.integers(0, 9, num_rows),
+            "floor": rng.integers(0, 9, num_rows),
             "district": np.array(DISTRICTS, dtype=object)[district],
             "balcony": np.where(balcony, "yes", "no"),
             "listed": listed.astype(str).astype(object),
@@ -53,8 +53,8 @@ def draw(num_rows: int = 1000, seed: int = 0) -> "pd.DataFrame":
                 (area > 55).astype(int) + (area > 95)
             ],
             "furnished": np.where(furnished, "yes", "no"),
-            "rent": (rent * dice.normal(1, 0.04, num_rows)).round(),
+            "rent": (rent * rng.normal(1, 0.04, num_rows)).round(),
         }
     )
-    table.loc[dice.random(num_rows) < 0.05, "district"] = None
+    table.loc[rng.random(num_rows) < 0.05, "district"] = None
     return table

@@ -42,7 +42,7 @@ class Published:
     advice: str
     validation_rows: int = 5_000
 
-    def read(self, folder: Path) -> tuple[splits.Part, splits.Part]:
+    def read(self, folder: Path) -> tuple[splits.Split, splits.Split]:
         """Read and verify the set.
 
         Args:
@@ -62,11 +62,11 @@ class Published:
             x_train, y_train, x_test, y_test = (arrays[name] for name in names)
         else:
             x_train, y_train, x_test, y_test = self._read_idx(folder)
-        train = splits.Part(x_train, y_train.astype(np.int32))
-        return train, splits.Part(x_test, y_test.astype(np.int32))
+        train = splits.Split(x_train, y_train.astype(np.int32))
+        return train, splits.Split(x_test, y_test.astype(np.int32))
 
     def divide(
-        self, found: tuple[splits.Part, splits.Part], source: splits.Source, seed: int
+        self, found: tuple[splits.Split, splits.Split], source: splits.Source, seed: int
     ) -> splits.Splits:
         """Make splits of what `read` gave, the validation rows chosen by the seed."""
         return splits.hold_out(*found, source, seed, self.validation_rows)
@@ -142,7 +142,7 @@ def _check_choice(data: str, data_dir: str | os.PathLike | None) -> None:
 
 def _find(
     published: Published, data_dir: str | os.PathLike | None
-) -> tuple[tuple[splits.Part, splits.Part], str]:
+) -> tuple[tuple[splits.Split, splits.Split], str]:
     """Return (rows, origin) from data_dir, or from the first place that has the set."""
     if data_dir is not None:
         return _read_data_dir(published, Path(data_dir).expanduser()), "--data-dir"
@@ -173,7 +173,7 @@ def _folders(published: Published) -> list[tuple[str, Path, str]]:
     return folders
 
 
-def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Part, splits.Part]:
+def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Split, splits.Split]:
     """Read the folder that was asked for: anything wrong there is an error."""
     if not os.path.isdir(folder):
         raise InputError(
@@ -189,7 +189,7 @@ def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Part, spl
         ) from error
 
 
-def _download(published: Published) -> tuple[splits.Part, splits.Part]:
+def _download(published: Published) -> tuple[splits.Split, splits.Split]:
     """Bring the files that Keras's cache lacks into it, then read it."""
     folder = keras_home() / published.cache_folder
     deadline = time.monotonic() + download.TOTAL_SECONDS

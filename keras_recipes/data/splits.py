@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """Rows of a data set; the same position in x and y is the same row.
 
     Args:
@@ -57,7 +57,7 @@ class Part:
             self._made[name] = make()
         return self._made[name]  # type: ignore[return-value]
 
-    def take(self, rows: np.ndarray) -> "Part":
+    def take(self, rows: np.ndarray) -> "Split":
         """Some of the rows, in the order asked for.
 
         Args:
@@ -67,7 +67,7 @@ class Part:
             A part that holds copies; a table keeps its row labels.
         """
         x = self.x.iloc[rows] if hasattr(self.x, "iloc") else self.x[rows]
-        return Part(x, self.y[rows])
+        return Split(x, self.y[rows])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Splits:
         in_time: whether the rows of the parts, one after the other, stand in the order of time.
     """
 
-    train: Part
-    validation: Part | None
-    test: Part
+    train: Split
+    validation: Split | None
+    test: Split
     source: Source
     in_time: bool = False
 
@@ -115,8 +115,8 @@ class Splits:
             Splits with the same x.
         """
 
-        def mapped(part: Part | None) -> Part | None:
-            return None if part is None else Part(part.x, function(part.y))
+        def mapped(split: Split | None) -> Split | None:
+            return None if split is None else Split(split.x, function(split.y))
 
         return dataclasses.replace(
             self,
@@ -215,12 +215,12 @@ def split(
     _check_fraction("validation_fraction", validation_fraction)
     _check_fraction("test_fraction", test_fraction)
     generator = np.random.default_rng(seed)
-    rest, test = _set_aside(Part(x, y), round(test_fraction * len(y)), generator)
+    rest, test = _set_aside(Split(x, y), round(test_fraction * len(y)), generator)
     train, validation = _set_aside(rest, round(validation_fraction * len(y)), generator)
     return Splits(train, validation, test, source)
 
 
-def hold_out(train: Part, test: Part, source: Source, seed: int, validation_rows: int) -> Splits:
+def hold_out(train: Split, test: Split, source: Source, seed: int, validation_rows: int) -> Splits:
     """Take validation rows out of train, for a set that comes with its own test part.
 
     Args:
@@ -240,41 +240,41 @@ def hold_out(train: Part, test: Part, source: Source, seed: int, validation_rows
     return Splits(rest, validation, test, source)
 
 
-def _set_aside(part: Part, num_rows: int, generator: np.random.Generator) -> tuple[Part, Part]:
+def _set_aside(split: Split, num_rows: int, generator: np.random.Generator) -> tuple[Split, Split]:
     """Shuffle the rows of a part and set num_rows of them aside."""
-    if not 0 < num_rows < len(part):
+    if not 0 < num_rows < len(split):
         raise InputError(
             f"a part to set aside needs at least 1 row and must leave at least 1: received "
-            f"{num_rows} of {len(part)} rows; change the fraction or bring more rows."
+            f"{num_rows} of {len(split)} rows; change the fraction or bring more rows."
         )
-    order = _spread(part.y, generator)
+    order = _spread(split.y, generator)
     # The middles of num_rows equal stretches: a class gets its share of them, give or take one.
-    chosen = ((np.arange(num_rows) + 0.5) * len(part) / num_rows).astype(int)
-    is_chosen = np.zeros(len(part), dtype=bool)
+    chosen = ((np.arange(num_rows) + 0.5) * len(split) / num_rows).astype(int)
+    is_chosen = np.zeros(len(split), dtype=bool)
     is_chosen[order[chosen]] = True
-    shuffled = generator.permutation(len(part))
-    return part.take(shuffled[~is_chosen[shuffled]]), part.take(shuffled[is_chosen[shuffled]])
+    shuffled = generator.permutation(len(split))
+    return split.take(shuffled[~is_chosen[shuffled]]), split.take(shuffled[is_chosen[shuffled]])
 
 
-def _held_out_folds(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
+def _held_out_folds(split: Split, num_folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
     """Check at once, then give (the rest, the fold) for each fold."""
-    _check_folds(num_folds, len(part))
+    _check_folds(num_folds, len(split))
     generator = np.random.default_rng(seed)
-    fold = np.empty(len(part), dtype=int)
-    fold[_spread(part.y, generator)] = np.arange(len(part)) % num_folds  # dealt out like cards
-    shuffled = generator.permutation(len(part))
+    fold = np.empty(len(split), dtype=int)
+    fold[_spread(split.y, generator)] = np.arange(len(split)) % num_folds  # dealt out like cards
+    shuffled = generator.permutation(len(split))
     fold = fold[shuffled]
     return (
-        (part.take(shuffled[fold != number]), part.take(shuffled[fold == number]))
+        (split.take(shuffled[fold != number]), split.take(shuffled[fold == number]))
         for number in range(num_folds)
     )
 
 
-def _folds_in_time(part: Part, num_folds: int, seed: int) -> Iterator[tuple[Part, Part]]:
+def _folds_in_time(split: Split, num_folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
     """Check at once, then give (what was before, the fold) for each fold; seed decides nothing."""
-    _check_folds(num_folds, len(part) - 1)
-    stretches = np.array_split(np.arange(len(part)), num_folds + 1)
-    return ((part.take(np.arange(stretch[0])), part.take(stretch)) for stretch in stretches[1:])
+    _check_folds(num_folds, len(split) - 1)
+    stretches = np.array_split(np.arange(len(split)), num_folds + 1)
+    return ((split.take(np.arange(stretch[0])), split.take(stretch)) for stretch in stretches[1:])
 
 
 def _check_folds(num_folds: int, most: int) -> None:
@@ -310,13 +310,13 @@ def _check_fraction(name: str, fraction: float) -> None:
         )
 
 
-def _join(*parts: Part | None) -> Part:
+def _join(*parts: Split | None) -> Split:
     """One part with the rows of all, in the order given; None counts as no rows."""
-    present = [part for part in parts if part is not None]
+    present = [split for split in parts if split is not None]
     if not hasattr(present[0].x, "iloc"):
-        x = np.concatenate([part.x for part in present])
+        x = np.concatenate([split.x for split in present])
     else:
         import pandas as pd
 
-        x = pd.concat([part.x for part in present])
-    return Part(x, np.concatenate([part.y for part in present]))
+        x = pd.concat([split.x for split in present])
+    return Split(x, np.concatenate([split.y for split in present]))

@@ -17,9 +17,9 @@ _logger = logging.getLogger(__name__)
 
 Kind = Literal["binary", "multiclass", "regression"]
 
-MOST_CLASSES = 100
-FEWEST_OF_CLASS = 3  # one for each part
-_FEW_NUMBERS = 10  # whole numbers with at most this many values are classes, by default
+MAX_CLASSES = 100
+MIN_OF_CLASS = 3  # one for each part
+_MAX_CLASS_NUMBERS = 10  # whole numbers with at most this many values are classes, by default
 _ROWS_OF_CLASS = 10
 _SURE = 0.95
 
@@ -99,17 +99,17 @@ def _decide(words: "pd.Series", numbers: "pd.Series", num_values: int) -> tuple[
         return "binary", f"{name} has two values"
     if numbers.notna().sum() >= _SURE * num_rows:
         whole = bool((numbers.dropna() % 1 == 0).all())
-        if whole and num_values <= _FEW_NUMBERS and num_rows >= _ROWS_OF_CLASS * num_values:
+        if whole and num_values <= _MAX_CLASS_NUMBERS and num_rows >= _ROWS_OF_CLASS * num_values:
             return "multiclass", f"{name} has {num_values} whole numbers"
         return "regression", f"{name} holds numbers"
     spellings = words.str.casefold().nunique()
     if spellings == 2:
         return "binary", f"{name} has two words"
-    if spellings <= MOST_CLASSES and spellings <= num_rows / 2:
+    if spellings <= MAX_CLASSES and spellings <= num_rows / 2:
         return "multiclass", f"{name} has {spellings} words"
     raise InputError(
         f"the target {name!r} has {num_values:,} different words in {num_rows:,} rows, such as "
-        f"{cells.short(words.dropna().iloc[0])}; expected numbers, or at most {MOST_CLASSES} "
+        f"{cells.short(words.dropna().iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
         "words that come again; choose another column."
     )
 
@@ -149,17 +149,17 @@ def _classes(words: "pd.Series", kind: Kind, reason: str) -> Target:
 
     counts = words.value_counts()
     names = in_order(counts.index)
-    wanted = f"2 for --problem binary, 2 to {MOST_CLASSES} for multiclass"
-    if len(names) > MOST_CLASSES or (kind == "binary" and len(names) != 2) or len(names) < 2:
+    wanted = f"2 for --problem binary, 2 to {MAX_CLASSES} for multiclass"
+    if len(names) > MAX_CLASSES or (kind == "binary" and len(names) != 2) or len(names) < 2:
         raise InputError(
             f"the target {words.name!r} has {len(names):,} values, expected {wanted}; choose "
             "another --problem."
         )
-    if (counts >= FEWEST_OF_CLASS).sum() < 2:
+    if (counts >= MIN_OF_CLASS).sum() < 2:
         rare = counts.index[-1]
         raise InputError(
             f"the target {words.name!r} is {rare!r} in {counts.iloc[-1]} of {counts.sum():,} rows, "
-            f"expected at least {FEWEST_OF_CLASS} rows, one to train, one to validate and one to "
+            f"expected at least {MIN_OF_CLASS} rows, one to train, one to validate and one to "
             "test; bring more of them."
         )
     y = pd.Categorical(words, names).codes.astype("float64")

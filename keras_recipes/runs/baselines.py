@@ -20,12 +20,12 @@ from keras_recipes.problems import Problem
 
 # Beyond this many numbers, logistic regression stops after few iterations: on Fashion-MNIST it is
 # then 1 point short of where it would end, in 5 s instead of minutes.
-MANY_NUMBERS = 5_000_000
-FEW_ITERATIONS = 50
+MAX_NUMBERS = 5_000_000
+MAX_ITERATIONS = 50
 ITERATIONS = 2000
-MANY_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
-MOST_WORDS = 100  # of a category that get a column each; the others share one
-MOST_NUMBERS = 100_000_000  # that a linear model learns a table by: 0.4 GB, and as much to prepare
+MAX_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
+MAX_CATEGORIES = 100  # of a category that get a column each; the others share one
+MAX_VALUES = 100_000_000  # that a linear model learns a table by: 0.4 GB, and as much to prepare
 ROWS_AT_ONCE = 20_000
 
 
@@ -50,20 +50,20 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
         linear = _linear(x, problem.labels(few.y), x_test)
         fitted = {"mean": _mean(y, num_rows), "linear_regression": linear}
     elif problem.rule.kind == "multilabel":
-        shares = (
+        probabilities = (
             _logistic(problems.binary(), x, column.astype(int), x_test)
             for column in problem.labels(few.y).T
         )
         fitted = {
             "label_share": _mean(y, num_rows),
-            "logistic_regression": np.column_stack(list(shares)),
+            "logistic_regression": np.column_stack(list(probabilities)),
         }
     else:
         fitted = {
             "majority_class": _majority(problem, problem.classes(train.y), num_rows),
             "logistic_regression": _logistic(problem, x, problem.classes(few.y), x_test),
         }
-    is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MANY_ROWS
+    is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MAX_ROWS
     if isinstance(splits.source, own_table.Source) or is_large:
         fitted["gradient_boosting"] = _boosted(problem, train, splits.test.x)
     return {
@@ -74,26 +74,26 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
 def describe_time(splits) -> str:
     """Describe that the baselines will take a while, where they will."""
     rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
-    if rows * math.prod(np.shape(splits.train.x)[1:]) <= MANY_NUMBERS:
+    if rows * math.prod(np.shape(splits.train.x)[1:]) <= MAX_NUMBERS:
         return ""
-    most = min(rows, _most_rows(splits.train.x))
+    most = min(rows, _max_rows(splits.train.x))
     of_all = f" of {rows:,}" if most < rows else ""
     return f" (a linear model on {most:,}{of_all} rows, which may take up to a minute)"
 
 
-def _most_rows(x) -> float:
+def _max_rows(x) -> float:
     """Return how many rows of a table a linear model can have at once; of arrays, all."""
     if not isinstance(x, pd.DataFrame):
         return math.inf
     words = tables.categories(x)
     num_columns = x.shape[1] - len(words)
-    num_columns += sum(min(x[name].nunique(), MOST_WORDS) for name in words)
-    return max(1, MOST_NUMBERS // num_columns)
+    num_columns += sum(min(x[name].nunique(), MAX_CATEGORIES) for name in words)
+    return max(1, MAX_VALUES // num_columns)
 
 
 def _even_share(train):
     """Return as many training rows as a linear model can have at once, spread over all."""
-    most = _most_rows(train.x)
+    most = _max_rows(train.x)
     if len(train) <= most:
         return train
     return train.take(np.linspace(0, len(train) - 1, int(most)).astype(int))
@@ -107,7 +107,7 @@ def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
     """
     if not isinstance(x, pd.DataFrame):
         x, x_test = (
-            np.asarray(part).reshape(len(part), -1).astype("float32") for part in (x, x_test)
+            np.asarray(split).reshape(len(split), -1).astype("float32") for split in (x, x_test)
         )
         return x, [x_test]
     from sklearn import compose, impute, preprocessing
@@ -116,7 +116,7 @@ def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
     one_hot = preprocessing.OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         sparse_output=False,
-        max_categories=MOST_WORDS,
+        max_categories=MAX_CATEGORIES,
         dtype="float32",
     )
     prepared = compose.make_column_transformer(
@@ -145,9 +145,9 @@ def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
         return model.fit(x, np.ravel(train.y)).predict(x_test).reshape(len(x_test), -1)
     classes = problem.classes(train.y)
     model = ensemble.HistGradientBoostingClassifier(**settings).fit(x, classes)
-    shares = np.zeros((len(x_test), len(problem.class_names)))
-    shares[:, model.classes_] = model.predict_proba(x_test)
-    return _as_outputs(problem, shares)
+    probabilities = np.zeros((len(x_test), len(problem.class_names)))
+    probabilities[:, model.classes_] = model.predict_proba(x_test)
+    return _as_outputs(problem, probabilities)
 
 
 def _mean(y: np.ndarray, rows: int) -> np.ndarray:
@@ -163,8 +163,8 @@ def _linear(x: np.ndarray, y: np.ndarray, x_test: Iterable[np.ndarray]) -> np.nd
 
 def _majority(problem: Problem, classes: np.ndarray, rows: int) -> np.ndarray:
     counts = np.bincount(classes, minlength=len(problem.class_names))
-    shares = np.tile(counts / counts.sum(), (rows, 1))
-    return _as_outputs(problem, shares)
+    probabilities = np.tile(counts / counts.sum(), (rows, 1))
+    return _as_outputs(problem, probabilities)
 
 
 def _logistic(
@@ -177,19 +177,19 @@ def _logistic(
 
     # Images are scaled as one, to 0..1; the columns of a table each to mean 0 and deviation 1.
     scaler = MaxAbsScaler() if x.shape[1] >= 64 else StandardScaler()
-    iterations = FEW_ITERATIONS if x.size > MANY_NUMBERS else ITERATIONS
+    iterations = MAX_ITERATIONS if x.size > MAX_NUMBERS else ITERATIONS
     model = make_pipeline(scaler, LogisticRegression(max_iter=iterations))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant
         model.fit(x, classes)
     found = np.concatenate([model.predict_proba(piece) for piece in x_test])
-    shares = np.zeros((len(found), len(problem.class_names)))
-    shares[:, model.classes_] = found
-    return _as_outputs(problem, shares)
+    probabilities = np.zeros((len(found), len(problem.class_names)))
+    probabilities[:, model.classes_] = found
+    return _as_outputs(problem, probabilities)
 
 
-def _as_outputs(problem: Problem, shares: np.ndarray) -> np.ndarray:
+def _as_outputs(problem: Problem, probabilities: np.ndarray) -> np.ndarray:
     """Write class probabilities (rows, classes) the way the problem's model writes its outputs."""
     if problem.rule.from_logits:
-        return np.log(np.maximum(shares, 1e-7))
-    return shares[:, 1:] if problem.rule.kind == "binary" else shares
+        return np.log(np.maximum(probabilities, 1e-7))
+    return probabilities[:, 1:] if problem.rule.kind == "binary" else probabilities

@@ -126,13 +126,13 @@ def _join(given: list[tuple[dict, tf.Tensor]]) -> dict[str, tf.Tensor]:
             words.append(tf.strings.strip(values))
         elif column["kind"] == "date":
             parts = _parts_of_dates(tf.strings.strip(values))
-            numbers += [parts[part] for part in column["parts"]]
+            numbers += [parts[split] for split in column["parts"]]
         elif column["kind"] == "boolean":
             numbers.append(_yes_or_no(tf.strings.lower(tf.strings.strip(values), "utf-8")))
         else:
             largest = columns.LARGEST
             numbers.append(tf.where(abs(values) <= largest, values, math.nan))
-    joined = {tables.NUMBERS: numbers, tables.WORDS: words}
+    joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: words}
     return {name: tf.stack(columns, axis=1) for name, columns in joined.items() if columns}
 
 
@@ -163,7 +163,8 @@ def _parts_of_dates(text: tf.Tensor) -> dict[str, tf.Tensor]:
     parts = {"year": year, "month": month, "day": day, "day_of_week": (days + 6) % 7}
     parts["hour"] = piece(11, 2)
     return {
-        name: tf.where(is_date, tf.cast(part, tf.float32), math.nan) for name, part in parts.items()
+        name: tf.where(is_date, tf.cast(split, tf.float32), math.nan)
+        for name, split in parts.items()
     }
 
 
@@ -173,17 +174,21 @@ def _answer(problem: Problem, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"prediction": outputs[:, 0] if problem.num_outputs == 1 else outputs}
     if problem.rule.kind == "multilabel":
         return {"probabilities": outputs}
-    shares = tf.nn.softmax(outputs) if problem.rule.from_logits else outputs
+    probabilities = tf.nn.softmax(outputs) if problem.rule.from_logits else outputs
     if problem.rule.kind == "binary":
-        decided = tf.cast(shares[:, 0] >= problem.threshold, tf.int32)
-        shares = tf.concat([1 - shares, shares], axis=1)
+        decided = tf.cast(probabilities[:, 0] >= problem.threshold, tf.int32)
+        probabilities = tf.concat([1 - probabilities, probabilities], axis=1)
     else:
-        decided = tf.argmax(shares, axis=1)
-    return {"prediction": tf.gather(problem.class_names, decided), "probabilities": shares}
+        decided = tf.argmax(probabilities, axis=1)
+    return {"prediction": tf.gather(problem.class_names, decided), "probabilities": probabilities}
 
 
 def _describe_outputs(problem: Problem) -> dict:
     if problem.is_regression:
         return {"prediction": f"numbers ({problem.unit})"}
-    shares = {"probabilities": {"of": list(problem.class_names)}}
-    return shares if problem.rule.kind == "multilabel" else {"prediction": "a class", **shares}
+    probabilities = {"probabilities": {"of": list(problem.class_names)}}
+    return (
+        probabilities
+        if problem.rule.kind == "multilabel"
+        else {"prediction": "a class", **probabilities}
+    )

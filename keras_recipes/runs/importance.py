@@ -12,9 +12,9 @@ import pandas as pd
 from keras_recipes import training
 from keras_recipes.problems import Problem, direction
 
-MOST_ROWS = 1000
-MOST_COLUMNS = 200
-MANY_COLUMNS = 20  # shuffled once each; fewer are shuffled several times
+MAX_ROWS = 1000
+MAX_COLUMNS = 200
+MAX_COLUMNS = 20  # shuffled once each; fewer are shuffled several times
 NUM_SHUFFLES = 3
 
 
@@ -34,10 +34,10 @@ def measure(
         For each column of the file, the most important first: mean and standard deviation of the
         loss of score, above 0 where the score got worse.
     """
-    x, y = x.iloc[:MOST_ROWS], y[:MOST_ROWS]
-    groups = dict(list(_columns_of(x, source).items())[:MOST_COLUMNS])
-    dice = np.random.default_rng(0)
-    num_shuffles = 1 if len(groups) > MANY_COLUMNS else NUM_SHUFFLES
+    x, y = x.iloc[:MAX_ROWS], y[:MAX_ROWS]
+    groups = dict(list(_columns_of(x, source).items())[:MAX_COLUMNS])
+    rng = np.random.default_rng(0)
+    num_shuffles = 1 if len(groups) > MAX_COLUMNS else NUM_SHUFFLES
     sign = 1 if direction(problem.headline) == "max" else -1
 
     def score(rows: pd.DataFrame) -> float:
@@ -46,7 +46,7 @@ def measure(
 
     whole = score(x)
     lost = {
-        name: [whole - score(_shuffled(x, names, dice)) for _ in range(num_shuffles)]
+        name: [whole - score(_shuffled(x, names, rng)) for _ in range(num_shuffles)]
         for name, names in groups.items()
     }
     return {
@@ -65,9 +65,9 @@ def _columns_of(x: pd.DataFrame, source) -> dict[str, list[str]]:
     return {name: [n for n in names if n in x.columns] for name, names in parts.items()}
 
 
-def _shuffled(x: pd.DataFrame, names: list[str], dice: np.random.Generator) -> pd.DataFrame:
+def _shuffled(x: pd.DataFrame, names: list[str], rng: np.random.Generator) -> pd.DataFrame:
     """Return the rows with the values of some columns shuffled, all in the same order."""
-    order = dice.permutation(len(x))
+    order = rng.permutation(len(x))
     shuffled = x.copy()
     for name in names:  # by assign(**...) none could be called self
         shuffled[name] = x[name].to_numpy()[order]

@@ -19,8 +19,8 @@ if typing.TYPE_CHECKING:  # it loads TensorFlow
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
-_MANY_CLASSES = 30
-_MANY_POINTS = 3000
+_MAX_CLASSES = 30
+_MAX_POINTS = 3000
 _NUM_SAMPLES = 15
 _NUM_COLUMNS = 20
 
@@ -77,19 +77,19 @@ def draw_confusion(
     num_classes = len(problem.class_names)
     counts = np.zeros((num_classes, num_classes), dtype=int)
     np.add.at(counts, (y, decided), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = 3.2 + 0.48 * min(num_classes, _MANY_CLASSES)
+    probabilities = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 3.2 + 0.48 * min(num_classes, _MAX_CLASSES)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(probabilities, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, label="share of the true class", shrink=0.8)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    if num_classes <= _MANY_CLASSES:
+    if num_classes <= _MAX_CLASSES:
         axes.set_xticks(range(num_classes), problem.class_names, rotation=45, ha="right")
         axes.set_yticks(range(num_classes), problem.class_names)
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if shares[row, column] > 0.5 else "black"
+            colour = "white" if probabilities[row, column] > 0.5 else "black"
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
     _save(figure, path, 120)
@@ -115,7 +115,7 @@ def draw_predicted_against_true(
         figure = Figure(figsize=(5.5, 5.5), layout="constrained")
         axes = figure.subplots()
     low, high = min(y.min(), predicted.min()), max(y.max(), predicted.max())
-    if several and y.size > _MANY_POINTS:  # they would hide one another
+    if several and y.size > _MAX_POINTS:  # they would hide one another
         how = {"bins": 40, "range": [(low, high)] * 2, "norm": "log", "cmap": "Blues"}
         counted = axes.hist2d(y.ravel(), predicted.ravel(), **how)
         figure.colorbar(counted[-1], label="test rows x outputs", shrink=0.8)
@@ -151,7 +151,7 @@ def draw_labels(path: pathlib.Path, problem: Problem, y: np.ndarray, outputs: np
         y: 0 or 1, shape (rows, labels).
         outputs: Probabilities, shape (rows, labels).
     """
-    shown = problem.class_names[:_MANY_CLASSES]
+    shown = problem.class_names[:_MAX_CLASSES]
     columns = zip(y.T, outputs.T, strict=True)
     reached = [thresholds.scores(*column, problem.threshold) for column in columns]
     figure = Figure(figsize=(8, 1.4 + 0.7 * len(shown)), layout="constrained")
@@ -172,7 +172,7 @@ def draw_labels(path: pathlib.Path, problem: Problem, y: np.ndarray, outputs: np
 
 
 def draw_probabilities(
-    path: pathlib.Path, problem: Problem, y: np.ndarray, shares: np.ndarray
+    path: pathlib.Path, problem: Problem, y: np.ndarray, probabilities: np.ndarray
 ) -> None:
     """Draw whether the probabilities of a binary problem hold, and what each threshold would give.
 
@@ -180,16 +180,18 @@ def draw_probabilities(
         path: PNG file to write.
         problem: Names the classes, gives the threshold.
         y: 0 or 1, shape (rows,).
-        shares: Probabilities of 1, shape (rows,).
+        probabilities: Probabilities of 1, shape (rows,).
     """
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    found, yes = thresholds.calibration(y, shares), problem.class_names[1]
+    found, yes = thresholds.calibration(y, probabilities), problem.class_names[1]
     left.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
-    left.plot(found["predicted"], found["came"], "o-", color=BLUE, label="test rows, in tenths")
+    left.plot(found["predicted"], found["observed"], "o-", color=BLUE, label="test rows, in tenths")
     left.set_xlabel(f"predicted probability of {yes}")
     left.set_ylabel(f"share that is {yes}")
-    reached = [thresholds.scores(y, shares, threshold) for threshold in thresholds.THRESHOLDS]
+    reached = [
+        thresholds.scores(y, probabilities, threshold) for threshold in thresholds.THRESHOLDS
+    ]
     lines = {"precision": BLUE, "recall": ORANGE, "f1": GREEN, "accuracy": VERMILION}
     for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
         values = [scores[name] for scores in reached]
@@ -245,14 +247,14 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
     heights = [-(-len(rows) // 5) for _, rows in groups]
     figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
     parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=heights))
-    for part, (title, rows), height in zip(parts, groups, heights, strict=True):
-        part.suptitle(title)
-        panels = part.subplots(height, 5, squeeze=False).flat
+    for split, (title, rows), height in zip(parts, groups, heights, strict=True):
+        split.suptitle(title)
+        panels = split.subplots(height, 5, squeeze=False).flat
         for axes, row in zip(panels, rows, strict=False):
-            share = probabilities[row, decided[row]]
+            fraction = probabilities[row, decided[row]]
             axes.imshow(np.squeeze(x[row]), cmap="gray")
-            _name_sample(axes, problem.class_names, decided[row], y[row], share)
-        for axes in part.axes:
+            _name_sample(axes, problem.class_names, decided[row], y[row], fraction)
+        for axes in split.axes:
             axes.set_axis_off()
     _save(figure, path, 100)
 
@@ -281,9 +283,11 @@ def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> No
     _save(figure, path, 120)
 
 
-def _name_sample(axes, class_names: tuple[str, ...], decided: int, true: int, share: float) -> None:
+def _name_sample(
+    axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
+) -> None:
     """Write what an image was taken for: two lines always, so that its row stands with the rest."""
-    said = f"{class_names[decided]} ({100 * share:.0f} %)"
+    said = f"{class_names[decided]} ({100 * fraction:.0f} %)"
     if decided == true:
         axes.set_title(f"\n{said}", color=BLUE, fontsize=9)
     else:

@@ -79,7 +79,7 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
 
 def _warn_of_unknown_words(model: keras.Model, x: pd.DataFrame) -> None:
     """Describe which categories hold words that the model has never seen, and in how many rows."""
-    for name, words in tables.unknown_words(model, x).items():
+    for name, words in tables.unknown_categories(model, x).items():
         _log.warning(
             "column %r: %d of %d rows hold words that were not there in training, such as %r; "
             "they count as none of the known ones",

@@ -56,7 +56,7 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         config = config.for_rows(len(splits.train))
         problem = contract.problem(recipe, config, splits)
         if splits.source.kind == "built-in":
-            print(stand_in_warning(splits.source), flush=True)
+            print(synthetic_warning(splits.source), flush=True)
         if not options.quiet:
             describe_table(problem, splits, config)
             rows = f"{len(splits.train):,} rows"
@@ -94,12 +94,12 @@ def describe_table(problem: Problem, splits, config: Config) -> None:
     summary.print_columns(splits.source)
     if problem.class_names:
         print(summary.describe_classes(problem, splits.train.y, config.class_weights), flush=True)
-    most = config.most_epochs(len(splits.train))
+    most = config.max_epochs_for(len(splits.train))
     if most < config.patience or most == config.epochs:
         once = "" if most >= config.patience else ", not again with the validation rows"
         print(
             f"{config.epochs:,} epochs over {len(splits.train):,} rows{once}: about "
-            f"{config.most_steps:,} steps at most (--most-steps; in a search, --epochs)",
+            f"{config.max_steps:,} steps at most (--max-steps; in a search, --epochs)",
             flush=True,
         )
 
@@ -131,20 +131,20 @@ def _warn_of_what_came_out(problem: Problem, splits, trained: training.Trained, 
     """Log signs that nothing was learned, or that the rows were learned by heart."""
     if check is None:
         return
-    part = splits.validation
+    split = splits.validation
     predicted = problem.decide(trained.validation_outputs)
     by_class = problem.rule.kind in ("binary", "multiclass")
     for finding in check.look_at_trained(
         trained.history,
         trained.best_epoch,
-        y=problem.classes(part.y) if by_class else problem.labels(part.y),
+        y=problem.classes(split.y) if by_class else problem.labels(split.y),
         predicted=predicted,
         are_classes=by_class,
     ):
         _log.warning("%s", finding)
 
 
-def stand_in_warning(source) -> str:
+def synthetic_warning(source) -> str:
     """Return the warning that the data are not the real ones."""
     return (
         f"NOTE: these are not the real data but {source.name}, built in. The scores say nothing "
@@ -170,7 +170,7 @@ def describe_data(splits) -> dict:
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         **dataclasses.asdict(splits.source),
-        "rows": {part: len(rows) for part, rows in parts.items() if rows is not None},
+        "rows": {split: len(rows) for split, rows in parts.items() if rows is not None},
     }
 
 
@@ -253,15 +253,15 @@ def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray)
     """Describe how far a binary problem's probabilities hold, and which threshold suits them."""
     if problem.rule.kind != "binary":
         return {}
-    y, shares = problem.classes(splits.test.y), outputs[:, 0]
+    y, probabilities = problem.classes(splits.test.y), outputs[:, 0]
     threshold = {
         "used": problem.threshold,
-        "test": thresholds.scores(y, shares, problem.threshold),
+        "test": thresholds.scores(y, probabilities, problem.threshold),
     }
     if trained.validation_outputs is not None:
         known = problem.classes(splits.validation.y), trained.validation_outputs[:, 0]
         threshold["best_f1_on_validation"] = thresholds.best(*known)
-    return {"calibration": thresholds.calibration(y, shares), "threshold": threshold}
+    return {"calibration": thresholds.calibration(y, probabilities), "threshold": threshold}
 
 
 def history(trained: training.Trained) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from rich.table import Table
 from keras_recipes.console import terminal
 from keras_recipes.problems import Problem, direction
 
-MOST_COLUMNS = 60
+MAX_COLUMNS = 60
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
@@ -31,7 +31,7 @@ def print_columns(source) -> None:
         is_number = name in ("values", "missing")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     # What is left out is said of every column; of the others, of as many as can be read.
-    shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MOST_COLUMNS]
+    shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MAX_COLUMNS]
     for column in (column for column in source.columns if column in shown):
         texts = (markup.escape(text) for text in (column.name, column.kind, column.reason))
         table.add_row(*texts, f"{column.num_values:,}", f"{column.num_missing:,}")
@@ -47,13 +47,13 @@ def print_columns(source) -> None:
 def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> str:
     """Describe how many training rows each class has, and the remedy for very unequal ones."""
     counts = np.bincount(problem.classes(y), minlength=len(problem.class_names))
-    shares = (
+    probabilities = (
         f"{name} {count:,} ({count / len(y):.1%})"
         for name, count in zip(problem.class_names, counts, strict=True)
     )
     rare = counts.max() > UNEQUAL * max(counts.min(), 1) and not class_weights
     advice = "; --class-weights makes the rare ones count as much" if rare else ""
-    return f"training rows of each class: {', '.join(shares)}{advice}"
+    return f"training rows of each class: {', '.join(probabilities)}{advice}"
 
 
 def print_run(problem: Problem, metrics: dict) -> None:
@@ -90,7 +90,7 @@ def print_run(problem: Problem, metrics: dict) -> None:
 def _describe_training(metrics: dict) -> str:
     """Describe in one line what was trained on what, and for how long."""
     counts, parts = metrics["data"]["rows"], {"train": "training"}
-    rows = ", ".join(f"{count:,} {parts.get(part, part)}" for part, count in counts.items())
+    rows = ", ".join(f"{count:,} {parts.get(split, split)}" for split, count in counts.items())
     anew = metrics["refitted"] and "validation" in counts  # else there was no other training
     return (
         f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "

@@ -15,7 +15,7 @@ import pandas as pd
 
 from keras_recipes import callbacks as shared_callbacks, recipe as contract
 from keras_recipes.configs import Config
-from keras_recipes.data.splits import Part, Splits
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.errors import InputError, NotFiniteError
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
@@ -76,7 +76,7 @@ class Check(typing.Protocol):
         """Look at the model with its preprocessing adapted, untrained."""
 
 
-def adapt(model: keras.Model, problem: Problem, train: Part) -> None:
+def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
     """Adapt the preprocessing layers to the training rows.
 
     Args:
@@ -246,7 +246,7 @@ def fit(
     epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
     # Of a model for tables only the part behind the encoder is trained, on encoded rows.
-    trained = tables.trained_part(model, problem) if tables.parts_of(model) else model
+    trained = tables.trained_network(model, problem) if tables.parts_of(model) else model
     fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
     try:
         data = _as_trained(model, problem, config, splits)
@@ -281,7 +281,7 @@ def _as_trained(model: keras.Model, problem: Problem, config: Config, splits) ->
     """Return training and validation rows as they are trained on, by their names in `fit`."""
     weights = _class_weights(problem, config, splits.train.y)
     train, validation = (
-        _arrays(model, problem, splits, part, weights) for part in ("train", "validation")
+        _arrays(model, problem, splits, split, weights) for split in ("train", "validation")
     )
     names = ("x", "y", "sample_weight")  # the last only where classes have weights
     return {**dict(zip(names, train, strict=False)), "validation_data": validation}
@@ -296,17 +296,19 @@ def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarra
     return (len(y) / (np.count_nonzero(counts) * present)).astype("float32")
 
 
-def _arrays(model, problem: Problem, splits, part: str, weights: np.ndarray | None) -> tuple | None:
+def _arrays(
+    model, problem: Problem, splits, split: str, weights: np.ndarray | None
+) -> tuple | None:
     """Return the rows of a part as they are trained on, or None where there is no part.
 
     Returns:
         (x, y), or (x, y, weight of each row) where classes have weights.
     """
-    rows = getattr(splits, part)
+    rows = getattr(splits, split)
     if rows is None:
         return None
     if not len(rows):
-        name = "training" if part == "train" else part
+        name = "training" if split == "train" else split
         raise InputError(f"0 {name} rows: training and validation part both need rows")
     if tables.parts_of(model):
         given = tables.encode(model, rows), tables.targets(model, problem, rows.y)

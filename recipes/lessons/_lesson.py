@@ -153,8 +153,8 @@ def train_to_the_end(
     )
     keep_best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     train, validation = (
-        (training.to_array(part.x), problem.labels(part.y))
-        for part in (splits.train, splits.validation)
+        (training.to_array(split.x), problem.labels(split.y))
+        for split in (splits.train, splits.validation)
     )
     callbacks = [keep_last, keep_best]
     fused.fit(model, *train, batch_size, epochs, 0, callbacks, validation_data=validation)

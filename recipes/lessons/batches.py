@@ -75,9 +75,9 @@ def draw(runs: pd.DataFrame):
     panels = sketches.panels(3, size=(13, 4.2), sharey=True)
     for axes, unit in zip(panels, ("epoch", "step", "seconds"), strict=True):
         lines, places = {}, {}
-        for size, part in runs.groupby("size"):
-            lines[f"batch size {size}"] = part.loss.to_numpy().reshape(NUM_SEEDS, -1)
-            places[f"batch size {size}"] = part.groupby("epoch")[unit].mean()
+        for size, split in runs.groupby("size"):
+            lines[f"batch size {size}"] = split.loss.to_numpy().reshape(NUM_SEEDS, -1)
+            places[f"batch size {size}"] = split.groupby("epoch")[unit].mean()
         axes.axhline(TARGET, color="0.7", linewidth=0.8)
         sketches.draw_lines(axes, lines, places, xlabel=unit, xscale="log")
     panels[0].set_ylabel("loss of all rows (cross-entropy)")

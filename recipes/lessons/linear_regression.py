@@ -17,7 +17,7 @@ from datasets import diabetes
 from keras_recipes.runs.plots import BLUE, VERMILION
 from recipes.lessons import _lesson as lesson, _sketches as sketches
 
-CLOSE, MANY_STEPS = 1e-6, 200_000
+CLOSE, MAX_STEPS = 1e-6, 200_000
 INPUTS = {"1 input": ["bmi"], "10 inputs": list(diabetes.FEATURE_NAMES)}
 
 
@@ -68,7 +68,7 @@ def study(seed: int = 0) -> lesson.Shown:
     for (name, columns), normalise in itertools.product(INPUTS.items(), (True, False)):
         x, y = load(columns, normalise)
         limit, target = largest_rate(x), exact(x, y)
-        w, losses = descend(x, y, 0.9 * limit, MANY_STEPS)
+        w, losses = descend(x, y, 0.9 * limit, MAX_STEPS)
         above = losses - np.mean((x @ target - y) ** 2)
         curves[f"{name}, {'normalised' if normalise else 'raw'}"] = np.maximum(above, 1e-6)
         rows.append({"data": name, "normalised": normalise, "2/λmax": limit,

@@ -49,14 +49,14 @@ def against_keras(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     numbers, guesses = rng.normal(size=(2, 50, 1))
     truth, chance = rng.integers(0, 2, (50, 1)), rng.uniform(size=(50, 1))
-    classes, shares = rng.integers(0, 4, 50), rng.dirichlet(np.ones(4), 50)
-    chance[:3], shares[:2] = truth[:3] == 0, np.eye(4)[(classes[:2] + 1) % 4]
+    classes, fractions = rng.integers(0, 4, 50), rng.dirichlet(np.ones(4), 50)
+    chance[:3], fractions[:2] = truth[:3] == 0, np.eye(4)[(classes[:2] + 1) % 4]
     cases = (
         (sse, lambda t, y: len(t) * k.mean_squared_error(t, y), numbers, guesses),
         (mse, k.mean_squared_error, numbers, guesses),
         (binary_crossentropy, k.binary_crossentropy, truth, chance),
-        (categorical_crossentropy, k.categorical_crossentropy, np.eye(4)[classes], shares),
-        (sparse_categorical_crossentropy, k.sparse_categorical_crossentropy, classes, shares),
+        (categorical_crossentropy, k.categorical_crossentropy, np.eye(4)[classes], fractions),
+        (sparse_categorical_crossentropy, k.sparse_categorical_crossentropy, classes, fractions),
     )
     rows = [(ours.__name__, ours(t, y), np.mean(theirs(t, y))) for ours, theirs, t, y in cases]
     table = pd.DataFrame(rows, columns=["loss", "ours", "Keras's"])

@@ -32,8 +32,8 @@ def run(data: splits.Splits, weight_decay: bool, dropout: bool, seed: int) -> tu
     """
     rng, parts = np.random.default_rng(seed), {}
     for name, num_rows in NUM_ROWS.items():
-        part = getattr(data, name)
-        parts[name] = part.take(rng.permutation(len(part))[:num_rows])
+        split = getattr(data, name)
+        parts[name] = split.take(rng.permutation(len(split))[:num_rows])
     data = dataclasses.replace(data, **parts)
     optimizer = keras.optimizers.AdamW(0.001, weight_decay=WEIGHT_DECAY if weight_decay else 0.0)
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, UNITS, optimizer, seed,

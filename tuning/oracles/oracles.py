@@ -22,8 +22,8 @@ from tuning.oracles import proposals, seeds, spaces
 
 COMPLETED, FAILED, RUNNING, STOPPED, IDLE = "COMPLETED", "FAILED", "RUNNING", "STOPPED", "IDLE"
 # A draw that hits a point which was run is repeated this often; then the points left are listed.
-MANY_COLLISIONS = 100
-MANY_LEFT = 10_000
+MAX_COLLISIONS = 100
+MAX_LEFT = 10_000
 
 
 @contextlib.contextmanager
@@ -191,13 +191,13 @@ class SteadyOracle(keras_tuner.Oracle):
         A space whose every draw collides is nearly used up: what is left of it is listed.
         """
         tried, generator = self._tried(), self._generator()
-        for _ in range(MANY_COLLISIONS):
+        for _ in range(MAX_COLLISIONS):
             values = spaces.draw(self.hyperparameters, generator)
             if spaces.key(values) not in tried:
                 return values
         everything = spaces.points(self.hyperparameters)
         untried = (values for values in everything if spaces.key(values) not in tried)
-        left = list(itertools.islice(untried, MANY_LEFT))
+        left = list(itertools.islice(untried, MAX_LEFT))
         return left[generator.integers(len(left))] if left else None
 
     def _run(self, values: dict | None) -> dict:

@@ -21,7 +21,7 @@ from tuning.oracles import spaces
 from tuning.trials import records
 
 # Below this many trials an importance would be read out of noise.
-FEW_TRIALS = 10
+MIN_TRIALS = 10
 COLUMNS = 3
 COLOURS = "viridis"
 UNUSED = -0.15
@@ -43,7 +43,7 @@ def draw(path: pathlib.Path, plan: plans.Plan, trials: list[records.Trial]) -> N
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=[3, 2.8 * rows + 0.4, 4])
     settings = plan.settings
     top.suptitle(f"{contract.name_of(plan.recipe)}: {settings.tuner} search, {len(trials)} trials")
-    _draw_course(top.subplots(), plan, trials)
+    _draw_progress(top.subplots(), plan, trials)
     weights = find_importance(free, ok)
     note = "" if weights is None else ", and its importance"
     middle.suptitle(f"score against each hyperparameter{note}")
@@ -59,7 +59,7 @@ def draw(path: pathlib.Path, plan: plans.Plan, trials: list[records.Trial]) -> N
     figure.savefig(path, dpi=110)
 
 
-def _draw_course(axes: Axes, plan: plans.Plan, trials: list[records.Trial]) -> None:
+def _draw_progress(axes: Axes, plan: plans.Plan, trials: list[records.Trial]) -> None:
     """Draw each score in order, and the best so far."""
     ok = [trial for trial in trials if trial.is_ok]
     numbers, scores = [t.number for t in ok], [t.score for t in ok]
@@ -199,7 +199,7 @@ def find_importance(free: list, ok: list[records.Trial]) -> np.ndarray | None:
     Returns:
         Shares that sum to 1; None for too few trials, or where the scores do not depend on any.
     """
-    if len(ok) < FEW_TRIALS:
+    if len(ok) < MIN_TRIALS:
         return None
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
@@ -208,5 +208,5 @@ def find_importance(free: list, ok: list[records.Trial]) -> np.ndarray | None:
     y = np.argsort(np.argsort([trial.score for trial in ok]))
     forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, random_state=0).fit(x, y)
     found = permutation_importance(forest, x, y, n_repeats=10, random_state=0).importances_mean
-    shares = np.maximum(found, 0)
-    return shares / shares.sum() if shares.sum() > 0 else None
+    fractions = np.maximum(found, 0)
+    return fractions / fractions.sum() if fractions.sum() > 0 else None

@@ -25,7 +25,7 @@ from tuning.trials.storage import Store, resume_command
 NUM_LEADERS = 5
 # The time left is judged by the last trials: the first one compiles more than those that follow.
 NUM_RECENT = 10
-MANY_NUMBERS = 8  # of trials that run; of more, only their count is shown
+MAX_NUMBERS = 8  # of trials that run; of more, only their count is shown
 
 
 class Progress:
@@ -135,7 +135,7 @@ class Progress:
             (trial,) = self.running.values()
             return f"trial {trial.number + 1} {of}: {describe_values(trial.values)}"
         numbers = sorted(number + 1 for number in self.running)
-        if len(numbers) > MANY_NUMBERS:
+        if len(numbers) > MAX_NUMBERS:
             return f"{len(numbers)} trials {of} at work"
         return f"trials {', '.join(map(str, numbers))} {of}"
 

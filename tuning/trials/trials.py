@@ -71,7 +71,7 @@ class ClosedTestError(Exception):
     """A search asked for the test part."""
 
 
-class ClosedPart:
+class ClosedTest:
     """Stands where the test part was: nothing in a search may look at it."""
 
     def __getattr__(self, name: str):
@@ -131,7 +131,7 @@ def make_config(recipe: Recipe, values: dict, fixed: dict, num_rows: int | None 
     return config
 
 
-_loaded: dict[str, tuple[dict, splits.Part, splits.Splits]] = {}
+_loaded: dict[str, tuple[dict, splits.Split, splits.Splits]] = {}
 
 
 def load_data(reference: str, config: Config, *, with_test: bool = False) -> splits.Splits:
@@ -148,7 +148,7 @@ def load_data(reference: str, config: Config, *, with_test: bool = False) -> spl
     if not (known and all(getattr(config, name) == value for name, value in known[0].items())):
         watched, names = _watch(config)
         loaded = contract.load_data(catalog.load(reference), watched)
-        closed = dataclasses.replace(loaded, test=ClosedPart())
+        closed = dataclasses.replace(loaded, test=ClosedTest())
         known = {name: getattr(config, name) for name in names}, loaded.test, closed
         _loaded[reference] = known
     _, test, closed = known
@@ -179,10 +179,10 @@ def _train_all(task: Task, done: list[dict]) -> keras.Model:
     data = load_data(task.recipe, config)
     config = make_config(recipe, task.values, task.fixed, len(data.train))
     best_score, best_model = None, None
-    for repeat, fold, part in _rounds(task, data):
+    for repeat, fold, split in _rounds(task, data):
         point = {k: v for k, v in task.values.items() if not k.startswith("tuner/")}
         seed = seeds.derive(task.seed, point, repeat, fold)
-        trained, result = _train(task, recipe, dataclasses.replace(config, seed=seed), part)
+        trained, result = _train(task, recipe, dataclasses.replace(config, seed=seed), split)
         done.append({**result, "repeat": repeat, "fold": fold, "seed": seed})
         score = result["metrics"][f"val_{task.monitor}"]
         if best_score is None or records.is_better(score, best_score, direction(task.monitor)):
@@ -192,8 +192,8 @@ def _train_all(task: Task, done: list[dict]) -> keras.Model:
 
 def _rounds(task: Task, data) -> Iterator[tuple[int, int, object]]:
     for repeat in range(task.repeats):
-        for fold, part in enumerate(_folds(task, data)):
-            yield repeat, fold, part
+        for fold, split in enumerate(_folds(task, data)):
+            yield repeat, fold, split
 
 
 _folded: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()

@@ -383,10 +383,10 @@ def gather(plan: plans.Plan, store: Store, options: Options) -> Iterator[Cluster
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(place)
         limits = {"isolate": options.isolate, "max_memory": options.max_memory}
-        team = Cluster(client, order, timeout=timeout, **limits)
-        stack.callback(team.close)
+        runner = Cluster(client, order, timeout=timeout, **limits)
+        stack.callback(runner.close)
         try:
-            yield team
+            yield runner
         finally:
             with interrupts.held_back("ending what runs; Ctrl-C again leaves it to itself"):
                 stack.close()

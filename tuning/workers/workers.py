@@ -20,7 +20,7 @@ from tuning.workers import processes
 Result = tuple[records.Trial, bytes | None]
 
 
-class Team(typing.Protocol):
+class Runner(typing.Protocol):
     """Where trials run, one or several at a time."""
 
     def count_places(self) -> int:

@@ -13,7 +13,7 @@ from keras_recipes.checks.inspect import columns, reading
 ROWS = 1000
 NEARLY_ALL = 0.9
 # A column with more kinds of text than this, and in half of its rows another, tells rows apart.
-MANY_KINDS = 20
+MAX_KINDS = 20
 
 _DATE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?|\d{1,2}[ -][A-Za-z]{3,9}[ ,-]+\d{2,4}"
@@ -172,7 +172,7 @@ def _kind_of_text(known: list) -> str:
     if _mostly(pd.to_numeric(plain, errors="coerce").notna() & text.str.match(r"[-+$€£]?\d")):
         return "numbers with signs"
     kinds = text.nunique()
-    return "many kinds" if kinds > max(MANY_KINDS, len(text) / 2) else "categories"
+    return "many kinds" if kinds > max(MAX_KINDS, len(text) / 2) else "categories"
 
 
 def _mostly(found: pd.Series) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from keras_recipes import errors
 from keras_recipes.checks.inspect import activations, losses, reading, running
 from keras_recipes.checks.inspect.heads import Head
-from keras_recipes.checks.inspect.reading import Part
+from keras_recipes.checks.inspect.reading import Split
 from keras_recipes.checks.inspect.targets import Targets
 from keras_recipes.errors import InputError
 
@@ -95,18 +95,18 @@ class Facts:
     """
 
     def __init__(
-        self, model, train: Part, validation: Part, test: Part, settings: Settings | None = None
+        self, model, train: Split, validation: Split, test: Split, settings: Settings | None = None
     ):
         self.model, self.settings = model, settings or Settings()
         self.train, self.validation, self.test = train, validation, test
         self.rows_given = train.rows
-        self.notes = [part.note for part in (train, validation, test) if part.note]
+        self.notes = [split.note for split in (train, validation, test) if split.note]
         if train.rows > reading.ROWS_OF_SAMPLE:
             sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
             self.notes.append(f"means and deviations of columns are those of {sample}")
         # Of training rows that cannot be read a finding tells.
-        for name, part in (("validation", validation), ("test", test)):
-            self.notes += [f"{name} data that are not judged: {part.fault}"] if part.fault else []
+        for name, split in (("validation", validation), ("test", test)):
+            self.notes += [f"{name} data that are not judged: {split.fault}"] if split.fault else []
         self.fault: str | None = None
         self.heads: list[Head] = []
         try:
@@ -122,13 +122,13 @@ class Facts:
     def gather(cls, model, x, y=None, validation_data=None, test_data=None, settings=None) -> Facts:
         """Read the facts off a compiled model, its data and its settings."""
         train, validation, test = (
-            Part() if data is None else reading.read(*data)
+            Split() if data is None else reading.read(*data)
             for data in ((x, y), _pair(validation_data), _pair(test_data))
         )
-        share, rows_given = settings.validation_split if settings else 0, train.rows
-        if share and validation.x is None and train.is_even and train.batches is None:
+        fraction, rows_given = settings.validation_split if settings else 0, train.rows
+        if fraction and validation.x is None and train.is_even and train.batches is None:
             rows = np.arange(train.rows)
-            kept = int(train.rows * (1 - share))  # the first ones, as `fit` does
+            kept = int(train.rows * (1 - fraction))  # the first ones, as `fit` does
             train, validation = train.take(rows[:kept]), train.take(rows[kept:])
         facts = cls(model, train, validation, test, settings)
         facts.rows_given = rows_given
@@ -143,10 +143,10 @@ class Facts:
         )
 
     @functools.cached_property
-    def parts(self) -> list[tuple[str, Part]]:
+    def splits(self) -> list[tuple[str, Split]]:
         """The parts that are there, each with the word that goes before "x" and "y"."""
         named = (("", self.train), ("validation ", self.validation), ("test ", self.test))
-        return [(name, part) for name, part in named if part.x is not None]
+        return [(name, split) for name, split in named if split.x is not None]
 
     @functools.cached_property
     def inputs(self) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
@@ -154,17 +154,17 @@ class Facts:
         return self.inputs_of(self.train)
 
     def inputs_of(
-        self, part: Part
+        self, split: Split
     ) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
         """Return each input of the model with its array; nothing for a model without a graph."""
-        if not getattr(self.model, "inputs", None) or not part.x_leaves:
+        if not getattr(self.model, "inputs", None) or not split.x_leaves:
             return []
         wanted = None if isinstance(self.model, keras.Sequential) else self.model.input
-        if isinstance(part.x, dict):
+        if isinstance(split.x, dict):
             if not isinstance(wanted, dict):
                 wanted = {tensor.name: tensor for tensor in self.model.inputs}
-            return [(f"x[{key!r}]", wanted[key], part.x.get(key)) for key in wanted]
-        pairs = itertools.zip_longest(self.model.inputs, part.x_leaves)
+            return [(f"x[{key!r}]", wanted[key], split.x.get(key)) for key in wanted]
+        pairs = itertools.zip_longest(self.model.inputs, split.x_leaves)
         return [
             (given[0] if given else repr(tensor.name), tensor, given[1] if given else None)
             for tensor, given in pairs
@@ -203,8 +203,8 @@ class Facts:
         others = with_loss == [place] and len(names) > 1
         y = Targets(
             *(
-                part.y if others and _is_single(part.y) else _pick(part.y, place, names)
-                for part in self._all_parts()
+                split.y if others and _is_single(split.y) else _pick(split.y, place, names)
+                for split in self._all_parts()
             ),
             are_whole=self.train.note is None,
         )
@@ -235,7 +235,7 @@ class Facts:
             if head.loss.function and not head.loss.name:
                 yield f"{head.label}no rule says what goes with this loss: it is not judged"
 
-    def _all_parts(self) -> tuple[Part, Part, Part]:
+    def _all_parts(self) -> tuple[Split, Split, Split]:
         return self.train, self.validation, self.test
 
 

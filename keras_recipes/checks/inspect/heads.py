@@ -14,7 +14,7 @@ _METRICS = {
     name.lower(): kind for name, kind in vars(keras.metrics).items() if isinstance(kind, type)
 }
 # Fewer rows than this do not show what their values stand for.
-FEW_ROWS = 10
+MIN_ROWS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Head:
     @property
     def are_classes(self) -> bool:
         """Whether the targets of a regression look like class numbers, one for each row."""
-        if not self.y.is_flat or self.y.rows < FEW_ROWS or not self.y.are_class_numbers:
+        if not self.y.is_flat or self.y.rows < MIN_ROWS or not self.y.are_class_numbers:
             return False
         # What came as integers, or is 0 and 1 under a sigmoid, is no measurement.
         under_sigmoid = self.activation == "sigmoid" and self.y.are_0_and_1

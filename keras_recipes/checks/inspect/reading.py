@@ -26,7 +26,7 @@ Leaf = np.ndarray | pd.DataFrame | pd.Series | scipy.sparse.spmatrix
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class Split:
     """Rows of one part of the data.
 
     Attributes:
@@ -71,13 +71,13 @@ class Part:
         """Whether there are rows, and equally many in all arrays."""
         return len({count(leaf) for _, leaf in [*self.x_leaves, *self.y_leaves]} - {0}) == 1
 
-    def take(self, index: np.ndarray) -> Part:
+    def take(self, index: np.ndarray) -> Split:
         """Return some of the rows."""
         x, y = (map_leaves(values, lambda leaf: take(leaf, index)) for values in (self.x, self.y))
         return dataclasses.replace(self, x=x, y=y)
 
 
-def read(x, y=None) -> Part:
+def read(x, y=None) -> Split:
     """Read one part of the data.
 
     Args:
@@ -86,18 +86,18 @@ def read(x, y=None) -> Part:
         y: Targets, in the same forms; None where x gives them too.
     """
     if isinstance(x, types.GeneratorType | Iterator):
-        return Part(fault="a generator can be read only once")
+        return Split(fault="a generator can be read only once")
     lists = tuple(label for label, values in (("x", x), ("y", y)) if _is_plain_list(values))
     try:
         if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset):
             return dataclasses.replace(_read_stream(x), y_beside=y is not None)
         odd_text = tuple(label for label, leaf in leaves(x, "x") if _is_odd_text(leaf))
-        part = Part(_convert(x), _convert(y), lists=lists, odd_text=odd_text)
-        if any(not leaf.ndim for _, leaf in [*part.x_leaves, *part.y_leaves]):
+        split = Split(_convert(x), _convert(y), lists=lists, odd_text=odd_text)
+        if any(not leaf.ndim for _, leaf in [*split.x_leaves, *split.y_leaves]):
             raise ValueError("a single value")
-        return part
+        return split
     except (ValueError, TypeError) as error:
-        return Part(fault=errors.first_line(error))
+        return Split(fault=errors.first_line(error))
 
 
 def leaves(values: object, label: str) -> Iterator[tuple[str, Leaf]]:
@@ -182,7 +182,7 @@ def _convert_leaf(value: object) -> Leaf:
     return np.asarray(value)
 
 
-def _read_stream(stream) -> Part:
+def _read_stream(stream) -> Split:
     """Read batches until there are rows enough, or the time for it is over."""
     batches, rows, start = [], 0, time.perf_counter()
     note = None
@@ -196,12 +196,12 @@ def _read_stream(stream) -> Part:
         rows += max((count(leaf) for _, leaf in leaves(batches[-1], "")), default=0)
     num_batches = _count_batches(stream)
     if not batches:
-        return Part(batches=num_batches, fault="a data set without a batch")
+        return Split(batches=num_batches, fault="a data set without a batch")
     unbatched = any(leaf.ndim == 0 for _, leaf in leaves(batches[0], ""))
     join = np.stack if unbatched else np.concatenate
     joined = [_join([batch[place] for batch in batches], join) for place in range(len(batches[0]))]
     y = joined[1] if len(joined) > 1 else None
-    return Part(joined[0], y, num_batches, note=note, unbatched=unbatched)
+    return Split(joined[0], y, num_batches, note=note, unbatched=unbatched)
 
 
 def _iterate(stream) -> Iterator:

@@ -11,11 +11,11 @@ from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
 
 # Whole numbers of more kinds than this are amounts rather than classes, unless they run from 0.
-FEW_CLASSES = 20
-MANY_CLASSES = 100
+MIN_CLASSES = 20
+MAX_CLASSES = 100
 # Pixels and other bytes.
 BYTE = 255
-MANY_COLUMNS = 64
+MAX_COLUMNS = 64
 
 _PAIRS = {
     "binary": ("sigmoid", "BinaryCrossentropy", "binary_crossentropy"),
@@ -81,7 +81,7 @@ def units(head: Head) -> int:
 def are_bytes(head: Head) -> bool:
     """Return whether the targets are pixels or other bytes, to be divided by 255."""
     low, high = head.y.range
-    wide = (not head.has_one_value and head.y.shape[-1] >= MANY_COLUMNS) or head.y.train.ndim > 2
+    wide = (not head.has_one_value and head.y.shape[-1] >= MAX_COLUMNS) or head.y.train.ndim > 2
     return wide and head.y.are_integers and low >= 0 and 1 < high <= BYTE
 
 
@@ -110,8 +110,8 @@ def _kind_of_single(head: Head) -> str:
 def _are_few(head: Head) -> bool:
     """Return whether whole numbers are of so few kinds, or in such order, that they are classes."""
     labels = head.labels
-    from_zero = len(labels) <= MANY_CLASSES and np.array_equal(labels, range(len(labels)))
-    return len(labels) <= FEW_CLASSES or from_zero or (head.uses(SPARSE) and (head.units or 1) > 1)
+    from_zero = len(labels) <= MAX_CLASSES and np.array_equal(labels, range(len(labels)))
+    return len(labels) <= MIN_CLASSES or from_zero or (head.uses(SPARSE) and (head.units or 1) > 1)
 
 
 def _kind_of_columns(head: Head) -> str:

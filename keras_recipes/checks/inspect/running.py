@@ -14,7 +14,7 @@ import pandas as pd
 
 from keras_recipes import errors
 from keras_recipes.checks.inspect import reading
-from keras_recipes.checks.inspect.reading import Part
+from keras_recipes.checks.inspect.reading import Split
 
 # Rows that the model is run on: one batch shows what there is to see.
 ROWS_OF_BATCH = 32
@@ -105,11 +105,11 @@ def operations(model: keras.Model) -> Iterator[object]:
             yield from getattr(operation, "_flatten_layers", lambda **_: ())(include_self=False)
 
 
-def first_batch(model: keras.Model, part: Part) -> Part:
+def first_batch(model: keras.Model, split: Split) -> Split:
     """Return the rows of one batch, as many as the model asks for where it does."""
     fixed = (getattr(model, "inputs", None) or [None])[0]
     wanted = ROWS_OF_BATCH if fixed is None or not fixed.shape[0] else fixed.shape[0]
-    return part.take(reading.spread(part.rows, wanted))
+    return split.take(reading.spread(split.rows, wanted))
 
 
 def call(model: keras.Model, x: object) -> list[np.ndarray]:

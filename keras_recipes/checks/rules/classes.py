@@ -16,7 +16,7 @@ RULES, rule = rule_list("classes")
 # One class this many times as frequent as another; below that many rows it may be chance.
 UNEQUAL = 10
 ENOUGH_ROWS = 50
-MANY_CLASSES = 100
+MAX_CLASSES = 100
 
 
 @rule("D9", "imbalanced-classes")
@@ -34,15 +34,15 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
         counts = _count_rows(head)
         present = counts[counts > 0]
         focal = (head.loss.name or "").endswith("focal_crossentropy")
-        if focal or not 2 <= len(present) <= MANY_CLASSES or present.max() < ENOUGH_ROWS:
+        if focal or not 2 <= len(present) <= MAX_CLASSES or present.max() < ENOUGH_ROWS:
             continue
         if present.max() > UNEQUAL * present.min():
             largest, smallest = int(counts.argmax()), int(np.argmin(np.where(counts, counts, 1e18)))
-            share = present.max() / present.sum()
+            fraction = present.max() / present.sum()
             yield say(
                 "warning",
                 f"{head.label}{counts[largest]} rows of class {largest} and {counts[smallest]} of "
-                f"class {smallest}: always saying {largest} is {share:.1%} right",
+                f"class {smallest}: always saying {largest} is {fraction:.1%} right",
                 "classes of like size, weights that make up for it, or a metric that shows it",
                 f"class_weight={_balanced(counts)} in fit",
             )
@@ -119,7 +119,7 @@ def _count_rows(head: Head) -> np.ndarray:
         return np.bincount(y.argmax(axis=1)) if head.y.is_one_hot else nothing
     whole = head.y.is_flat and head.y.are_integers and head.y.range[0] >= 0
     allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
-    if not whole or not allowed or head.y.range[1] >= 10 * MANY_CLASSES:
+    if not whole or not allowed or head.y.range[1] >= 10 * MAX_CLASSES:
         return nothing
     return np.bincount(y[np.isfinite(y)].astype("int64"))  # of NaN a finding tells
 

@@ -33,8 +33,8 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
     for axis, fix in (("x", _fill), ("y", _drop)):
         counts = [
             bad
-            for part, label, leaf in _leaves(facts, axis)
-            for bad in _count_bad(part + label, leaf, of_text=axis == "y")
+            for split, label, leaf in _leaves(facts, axis)
+            for bad in _count_bad(split + label, leaf, of_text=axis == "y")
         ]
         if not counts or (axis == "x" and _copes(facts)):
             continue
@@ -60,13 +60,13 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
     for axis in ("x", "y"):
         # By kind; a column that is so in several parts is named once.
         found: dict[str, dict[str, tuple]] = {}
-        for part, label, leaf in _leaves(facts, axis):
+        for split, label, leaf in _leaves(facts, axis):
             if (axis == "x" and facts.takes_text(label)) or not reading.count(leaf):
                 continue
             for name, cells in conversions.as_columns(leaf):
                 kind, example = conversions.kind(cells)
                 column = "" if name is None else f" column {name!r}"
-                received = f"{part}{label}{column} with {conversions.show(kind, example)}"
+                received = f"{split}{label}{column} with {conversions.show(kind, example)}"
                 found.setdefault(kind, {}).setdefault(label + column, (received, leaf, name))
         for kind, same in found.items():
             received, arrays, names = zip(*same.values(), strict=True)
@@ -87,13 +87,13 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
     """
     told = set()
     for axis in ("x", "y"):
-        for part, label, leaf in _leaves(facts, axis):
+        for split, label, leaf in _leaves(facts, axis):
             if label in told or not (names := columns.not_joined(leaf)):
                 continue
             told.add(label)
             yield say(
                 "error",
-                f"{part}{label} with {_some(names)}, which make objects of the table",
+                f"{split}{label} with {_some(names)}, which make objects of the table",
                 "one type of number in all columns, of NumPy's own types",
                 f"{label} = {label}.astype('float32')",
             )
@@ -132,8 +132,8 @@ RULES = (*NUMBERS, *LEAKS)
 
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:
     """Yield the arrays of x or y of all parts, with the words for the part and for the array."""
-    for name, part in facts.parts:
-        for label, leaf in part.x_leaves if axis == "x" else part.y_leaves:
+    for name, split in facts.splits:
+        for label, leaf in split.x_leaves if axis == "x" else split.y_leaves:
             yield name, label, leaf
 
 
@@ -207,9 +207,9 @@ def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
     if facts.settings.is_encoded:
         return  # its encoder is run over the text; `fit` is never given any
     told = set()
-    for name, part in facts.parts:
-        for label, leaf in part.x_leaves:
-            if label not in part.odd_text or not facts.takes_text(label) or label in told:
+    for name, split in facts.splits:
+        for label, leaf in split.x_leaves:
+            if label not in split.odd_text or not facts.takes_text(label) or label in told:
                 continue
             told.add(label)
             single = leaf.ndim == 1 or leaf.shape[1:] == (1,)

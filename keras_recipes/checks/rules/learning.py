@@ -54,13 +54,13 @@ class Step:
 # Below this share of its first value, a change of the loss is none.
 MOVED = 0.01
 NOTHING = 1e-3
-FEW_EPOCHS = 3
+MIN_EPOCHS = 3
 # Differences that no dropout and no chance explains.
 ACCURACY_GAP = 0.2
 LOSS_RATIO = 5.0
 SAME_CLASS = 0.99
 FLAT = 0.02
-FEW_ROWS = 20
+MIN_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +212,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
     """
     losses = [loss for loss in trained.history.get("loss", []) if math.isfinite(loss)]
     # A loss that began near 0 had nowhere to go.
-    if len(losses) < FEW_EPOCHS or abs(losses[0]) < NOTHING:
+    if len(losses) < MIN_EPOCHS or abs(losses[0]) < NOTHING:
         return
     if losses[0] - min(losses) < MOVED * abs(losses[0]):
         yield say(
@@ -226,7 +226,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
 
 
 @trained("A2", "overfitting")
-def learned_by_heart(trained: Trained, say) -> Iterator[Finding]:
+def memorised(trained: Trained, say) -> Iterator[Finding]:
     """Scores on the training rows that are far better than on the validation rows.
 
     Why: the model learned its rows by heart; new rows will score as the validation rows do.
@@ -260,14 +260,14 @@ def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
     Thread: keras-team/keras#2975, keras-team/keras#12701
     """
     y, predicted = trained.y, trained.predicted
-    if y is None or predicted is None or len(y) < FEW_ROWS:
+    if y is None or predicted is None or len(y) < MIN_ROWS:
         return
     received = None
     if trained.are_classes and len(np.unique(y)) > 1:
         classes, counts = np.unique(predicted, return_counts=True)
-        share = counts.max() / len(predicted)
-        if share >= SAME_CLASS and (y == classes[counts.argmax()]).mean() < SAME_CLASS:
-            received = f"class {classes[counts.argmax()]} for {share:.1%} of {len(y)} rows"
+        fraction = counts.max() / len(predicted)
+        if fraction >= SAME_CLASS and (y == classes[counts.argmax()]).mean() < SAME_CLASS:
+            received = f"class {classes[counts.argmax()]} for {fraction:.1%} of {len(y)} rows"
     elif not trained.are_classes and np.ptp(y) > 0:
         spread, wanted = (np.asarray(one, "float64").std(axis=0).max() for one in (predicted, y))
         if spread < FLAT * wanted:

@@ -22,7 +22,7 @@ LARGE_TARGET = 100.0
 BRIGHT_PIXEL = 50.0
 # Columns of one set of data differ less than this between its parts.
 OTHER_SCALE = 5.0
-FEW_ROWS = 10
+MIN_ROWS = 10
 # In wide arrays some columns are empty by nature: pixels at the edge, rare words.
 WIDE = 64
 
@@ -82,8 +82,8 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
         the scaling in the model.
     Thread: ageron/handson-ml2#132
     """
-    for name, part in facts.parts[1:]:
-        for (label, train), (_, other) in zip(facts.train.x_leaves, part.x_leaves, strict=False):
+    for name, split in facts.splits[1:]:
+        for (label, train), (_, other) in zip(facts.train.x_leaves, split.x_leaves, strict=False):
             ratio = _ratio_of_scales(train, other)
             if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
                 times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
@@ -266,7 +266,7 @@ def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
 
 def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
     """Return how many times larger some targets are, by whichever of two measures says less."""
-    if min(len(train), len(other)) < FEW_ROWS:
+    if min(len(train), len(other)) < MIN_ROWS:
         return None
     sizes = [np.abs(targets.finite_sample(y).astype("float64")) for y in (train, other)]
     if not all(size.any() for size in sizes):
@@ -330,7 +330,7 @@ def _are_raw_pixels(summary: columns.Summary) -> bool:
 def _constant_columns(leaf: reading.Leaf) -> list[str]:
     """Name the columns with a single value: a sample shows which to look at in full."""
     summary = columns.summarise(leaf)
-    if summary is None or leaf.ndim != 2 or len(leaf) < FEW_ROWS:
+    if summary is None or leaf.ndim != 2 or len(leaf) < MIN_ROWS:
         return []
     constant = np.ptp(summary.values, axis=0) == 0
     if not isinstance(leaf, pd.DataFrame):
@@ -345,7 +345,7 @@ def _constant_columns(leaf: reading.Leaf) -> list[str]:
 def _ratio_of_scales(train, other) -> float | None:
     """Return how many times larger the values of the second are, in the middle column."""
     first, second = columns.summarise(train), columns.summarise(other)
-    if first is None or second is None or min(len(train), len(other)) < FEW_ROWS:
+    if first is None or second is None or min(len(train), len(other)) < MIN_ROWS:
         return None
     if first.values.shape[1] != second.values.shape[1]:
         return None

@@ -16,7 +16,7 @@ from keras_recipes.checks.inspect.heads import Head
 RULES, rule = rule_list("shapes")
 
 # Of more inputs than this no order is looked for: they are given by name.
-MOST_INPUTS = 4
+MAX_INPUTS = 4
 
 
 @rule("D7", "wrong-input-shape")
@@ -42,8 +42,8 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
         )
     else:
         told = set()
-        for name, part in facts.parts:
-            for received, expected, fix in _misfits(facts, part):
+        for name, split in facts.splits:
+            for received, expected, fix in _misfits(facts, split):
                 if received not in told:  # of several parts the first is enough
                     yield say("error", name + received, expected, fix)
                 told.add(received)
@@ -58,22 +58,22 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
     Fix: make x and y from the same table, and drop rows from both.
     Thread: keras-team/keras#14368, tensorflow/tensorflow#47105
     """
-    for name, part in facts.parts:
-        arrays = [*part.x_leaves, *part.y_leaves]
+    for name, split in facts.splits:
+        arrays = [*split.x_leaves, *split.y_leaves]
         counts = {name + label: reading.count(leaf) for label, leaf in arrays}
-        nested = part.y is None or isinstance(part.y, dict | list | tuple)
+        nested = split.y is None or isinstance(split.y, dict | list | tuple)
         if sum(head.loss.function is not None for head in facts.heads) > 1 and not nested:
-            yield _one_array_for_several(facts, name, part, say)
+            yield _one_array_for_several(facts, name, split, say)
             continue
-        for output in _without_targets(facts, name, part):
-            fix = _name_fix(facts, part) or "give y as well as x"
+        for output in _without_targets(facts, name, split):
+            fix = _name_fix(facts, split) or "give y as well as x"
             yield say("error", f"no {name}y{output}", "targets for each loss", fix)
         if len(set(counts.values())) > 1:
             yield say(
                 "error",
                 ", ".join(f"{count} rows of {label}" for label, count in counts.items()),
                 "one row of y for each row of x",
-                _fix_of_rows(part),
+                _fix_of_rows(split),
             )
         elif 0 in counts.values():
             yield say(
@@ -94,8 +94,8 @@ def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
     Fix: `x_validation = x_validation[x.columns]`; `pd.get_dummies` before the split.
     Thread: pandas-dev/pandas#8918, mrdbourke/zero-to-mastery-ml#61
     """
-    for name, part in facts.parts[1:]:
-        for (label, train), (_, other) in zip(facts.train.x_leaves, part.x_leaves, strict=False):
+    for name, split in facts.splits[1:]:
+        for (label, train), (_, other) in zip(facts.train.x_leaves, split.x_leaves, strict=False):
             known, given = _names(train), _names(other)
             if known is None or given is None or known == given:
                 continue
@@ -147,11 +147,11 @@ def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
     Fix: `y = y.loc[x.index]`.
     Thread: IBM/AutoXAI4Omics#58, udacity/sdc-issue-reports#1326
     """
-    for name, part in facts.parts:
-        tables = [part.x, part.y]
+    for name, split in facts.splits:
+        tables = [split.x, split.y]
         if not all(isinstance(table, pd.DataFrame | pd.Series) for table in tables):
             continue
-        x, y = part.x.index, part.y.index
+        x, y = split.x.index, split.y.index
         # Of inputs that were made anew the labels say nothing.
         if len(x) != len(y) or isinstance(x, pd.RangeIndex) or x.equals(y) or not x.is_unique:
             continue
@@ -166,10 +166,10 @@ def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
         )
 
 
-def _fix_of_rows(part: reading.Part) -> str:
+def _fix_of_rows(split: reading.Split) -> str:
     """Write the change that gives inputs and targets equally many rows."""
-    (_, x), *more_x = part.x_leaves
-    (_, y), *more_y = part.y_leaves or [("", np.empty(0))]
+    (_, x), *more_x = split.x_leaves
+    (_, y), *more_y = split.y_leaves or [("", np.empty(0))]
     if not more_x and not more_y and x.shape[1:] == y.shape[1:] and np.prod(x.shape[1:]) > 1:
         return "x_train, x_test, y_train, y_test = train_test_split(x, y), in this order"
     if not more_y and len(y) == 1 and np.size(y) == reading.count(x):
@@ -177,23 +177,23 @@ def _fix_of_rows(part: reading.Part) -> str:
     return "drop rows from both: x, y = x[keep], y[keep]"
 
 
-def _without_targets(facts: Facts, name: str, part: reading.Part) -> list[str]:
+def _without_targets(facts: Facts, name: str, split: reading.Split) -> list[str]:
     """Name the outputs whose loss has no targets; "" for the only one."""
     lacking = [head for head in facts.heads if head.loss.name]
-    if part.y is not None:  # then it can only be that one of several is left out
+    if split.y is not None:  # then it can only be that one of several is left out
         lacking = [head for head in lacking if not head.alone]
         lacking = [one for one in lacking if not one.y.others.get(name, one.y.train).shape[0]]
     return [f" for the output {head.name!r}" if not head.alone else "" for head in lacking]
 
 
-def _name_fix(facts: Facts, part: reading.Part) -> str | None:
+def _name_fix(facts: Facts, split: reading.Split) -> str | None:
     """Write the change to targets by a name that is nearly that of an output."""
-    if not isinstance(part.y, dict):
+    if not isinstance(split.y, dict):
         return None
     names = [head.name for head in facts.heads]
     near = {
         key: name
-        for key in part.y
+        for key in split.y
         for name in names
         if key not in names and str(key).strip().casefold() == name.casefold()
     }
@@ -201,9 +201,9 @@ def _name_fix(facts: Facts, part: reading.Part) -> str | None:
     return "; ".join(changes) or f"y = {{{', '.join(f'{name!r}: ...' for name in names)}}}"
 
 
-def _one_array_for_several(facts: Facts, name: str, part: reading.Part, say) -> Finding:
+def _one_array_for_several(facts: Facts, name: str, split: reading.Split, say) -> Finding:
     names = [head.name for head in facts.heads]
-    by_name = isinstance(part.y, pd.DataFrame) and set(names) <= set(part.y.columns)
+    by_name = isinstance(split.y, pd.DataFrame) and set(names) <= set(split.y.columns)
     return say(
         "error",
         f"{name}y as one {'table' if by_name else 'array'} for {len(names)} outputs",
@@ -214,34 +214,36 @@ def _one_array_for_several(facts: Facts, name: str, part: reading.Part, say) -> 
     )
 
 
-def _will_change(facts: Facts, part: reading.Part) -> bool:
+def _will_change(facts: Facts, split: reading.Split) -> bool:
     """Return whether there are no rows, or text, of which another finding makes columns."""
-    return not part.rows or any(
+    return not split.rows or any(
         not facts.takes_text(label) and bool(conversions.as_columns(leaf))
-        for label, leaf in part.x_leaves
+        for label, leaf in split.x_leaves
     )
 
 
-def _change(facts: Facts, part: reading.Part, wanted, leaf) -> tuple[str, str]:
+def _change(facts: Facts, split: reading.Split, wanted, leaf) -> tuple[str, str]:
     """Describe what an input expects in the place of an array, and the change."""
-    pairs = facts.inputs_of(part)
+    pairs = facts.inputs_of(split)
     expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
     if wanted is None or leaf is None:
         return expected, "x = {name of an input: array, ...}"
-    if len(part.y_leaves) == len(pairs) == 1 and _accepts(wanted.shape, part.y_leaves[0][1].shape):
+    if len(split.y_leaves) == len(pairs) == 1 and _accepts(
+        wanted.shape, split.y_leaves[0][1].shape
+    ):
         return "inputs in the place of x", "x, y = y, x"
-    if len(part.x_leaves) < len(pairs):
+    if len(split.x_leaves) < len(pairs):
         return expected, _fix_of_inputs(leaf, pairs)
     shape = wanted.shape[1:]
     expected = f"(rows, {', '.join(map(str, shape))}), as the model takes it"
     return expected, _fix_of_shape(leaf, shape)
 
 
-def _misfits(facts: Facts, part: reading.Part) -> Iterator[tuple[str, str, str]]:
+def _misfits(facts: Facts, split: reading.Split) -> Iterator[tuple[str, str, str]]:
     """Describe, for each input that does not fit, what was received and what is expected."""
-    if _will_change(facts, part):
+    if _will_change(facts, split):
         return
-    pairs = facts.inputs_of(part)
+    pairs = facts.inputs_of(split)
     if order := _other_order(pairs):
         wanted = ", ".join(repr(tensor.name) for _, tensor, _ in pairs)
         fix = f"x = [{', '.join(f'x[{place}]' for place in order)}]"
@@ -249,12 +251,12 @@ def _misfits(facts: Facts, part: reading.Part) -> Iterator[tuple[str, str, str]]
         return
     for label, wanted, leaf in pairs:
         if received := _misfit(label, wanted, leaf):
-            yield received, *_change(facts, part, wanted, leaf)
-            if 0 < len(part.x_leaves) < len(pairs):
+            yield received, *_change(facts, split, wanted, leaf)
+            if 0 < len(split.x_leaves) < len(pairs):
                 return  # one change for all of them
-    without_graph = not pairs and part is not facts.train and not facts.fault
-    if without_graph and (fault := running.fault(facts.model, part.x)):
-        shown = ", ".join(str(leaf.shape) for _, leaf in part.x_leaves)
+    without_graph = not pairs and split is not facts.train and not facts.fault
+    if without_graph and (fault := running.fault(facts.model, split.x)):
+        shown = ", ".join(str(leaf.shape) for _, leaf in split.x_leaves)
         known = ", ".join(str(leaf.shape[1:]) for _, leaf in facts.train.x_leaves)
         received = f"x of shape {shown}, on which the model fails: {fault}"
         yield received, f"rows of shape {known}, as in training", "the columns of training"
@@ -305,7 +307,7 @@ def _other_order(pairs: list[tuple]) -> tuple[int, ...] | None:
     Args:
         pairs: For each input its label, tensor and array.
     """
-    if not 2 <= len(pairs) <= MOST_INPUTS or any(None in pair[1:2] for pair in pairs):
+    if not 2 <= len(pairs) <= MAX_INPUTS or any(None in pair[1:2] for pair in pairs):
         return None
     leaves = [leaf for _, _, leaf in pairs]
     if any(leaf is None for leaf in leaves) or not pairs[0][0].startswith("x[0]"):

@@ -19,13 +19,13 @@ RULES, rule = rule_list("splits")
 # Fewer rows of a class than this may all fall into one part by chance.
 NO_CHANCE = 10
 # Fewer equal rows, or a smaller share, are the repetitions that any data may hold.
-FEW_COPIES = 3
-SHARE_OF_COPIES = 0.01
-MANY_COLUMNS = 64
-FEW_ROWS = 10
+MIN_COPIES = 3
+COPIED_FRACTION = 0.01
+MAX_COLUMNS = 64
+MIN_ROWS = 10
 # A validation part of less than this is small where it is also a small share of all rows.
 SMALL_PART = 100
-SMALL_SHARE = 0.05
+MIN_FRACTION = 0.05
 
 # Larger data are compared by some of their words only; what then looks alike is compared whole.
 BYTES_TO_READ = 200_000_000
@@ -71,20 +71,20 @@ def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
     Fix: drop the copies before the split, and oversample after it: `table.drop_duplicates()`.
     Thread: abdoelsayed2016/TNCR_Dataset#3, mljar/mljar-supervised#627
     """
-    for name, part in facts.parts[1:]:
-        count, natural = count_equal_rows(facts.train, part)
-        share = count / max(part.rows, 1)
+    for name, split in facts.splits[1:]:
+        count, natural = count_equal_rows(facts.train, split)
+        fraction = count / max(split.rows, 1)
         # Rows of few small numbers repeat by nature, inside the training part as well; rows that
         # hold a measurement do so only where somebody copied them.
-        expected = natural * part.rows
+        expected = natural * split.rows
         by_chance = 2 * expected + 3 * max(expected, 1) ** 0.5
-        enough = count >= FEW_COPIES and share >= SHARE_OF_COPIES
+        enough = count >= MIN_COPIES and fraction >= COPIED_FRACTION
         if enough and (count > by_chance or _are_measured(facts)):
             yield say(
                 "error",
-                f"{count} of {part.rows} {name}rows that are training rows too",
+                f"{count} of {split.rows} {name}rows that are training rows too",
                 "rows that training has not seen",
-                _part_rows(facts, count == part.rows),
+                _part_rows(facts, count == split.rows),
             )
 
 
@@ -96,11 +96,11 @@ def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
     Fix: `scaler.fit(x_train)` after the split, then `transform` for each part.
     Thread: scikit-learn/scikit-learn#24695
     """
-    others = facts.parts[1:]
+    others = facts.splits[1:]
     if not others or facts.settings.validation_split:
         return
     for place, (label, leaf) in enumerate(facts.train.x_leaves):
-        given = [leaf, *(part.x_leaves[place][1] for _, part in others if part.x_leaves[place:])]
+        given = [leaf, *(split.x_leaves[place][1] for _, split in others if split.x_leaves[place:])]
         if _is_scaled_as_one(given) and not _is_scaled_as_one(given[:1]):
             yield say(
                 "warning",
@@ -123,8 +123,8 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
     if facts.test.x is None or facts.validation.x is None:
         return
     count, _ = count_equal_rows(facts.validation, facts.test)
-    share = count / max(facts.test.rows, 1)
-    if facts.test.x is facts.validation.x or (count >= FEW_COPIES and share >= SHARE_OF_COPIES):
+    fraction = count / max(facts.test.rows, 1)
+    if facts.test.x is facts.validation.x or (count >= MIN_COPIES and fraction >= COPIED_FRACTION):
         yield say(
             "error",
             f"{count} of {facts.test.rows} test rows that are validation rows too",
@@ -144,7 +144,7 @@ def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
     count, total = facts.validation.rows, facts.train.rows + facts.validation.rows
     if not count or facts.validation.note:
         return
-    if count < FEW_ROWS or (count < SMALL_PART and count < SMALL_SHARE * total):
+    if count < MIN_ROWS or (count < SMALL_PART and count < MIN_FRACTION * total):
         yield say(
             "warning",
             f"{count} validation rows of {total}: each is {1 / count:.1%} of the score",
@@ -172,12 +172,12 @@ def _are_measured(facts: Facts) -> bool:
         summary = columns.summarise(leaf)
         if summary is None:
             continue
-        if summary.are_images or summary.values.shape[1] >= MANY_COLUMNS:
+        if summary.are_images or summary.values.shape[1] >= MAX_COLUMNS:
             return True
         distinct = len(np.unique(summary.values, axis=0))
         fractions = summary.values.T[(summary.values % 1 != 0).any(axis=0)]
         most = max((len(np.unique(column)) for column in fractions), default=0)
-        if most > distinct / 2 and most > FEW_ROWS:
+        if most > distinct / 2 and most > MIN_ROWS:
             return True
     return False
 
@@ -187,14 +187,14 @@ def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
     train, validation = (_classes(head, y) for y in (head.y.train, head.y.validation))
     if train is None or validation is None or not len(train) or not len(validation):
         return
-    share = len(validation) / (len(train) + len(validation))
+    fraction = len(validation) / (len(train) + len(validation))
     (labels, counts), (others, other_counts) = (
         np.unique(y, return_counts=True) for y in (train, validation)
     )
     unknown = others[~np.isin(others, labels) & (other_counts >= NO_CHANCE)]
     if unknown.size:
         yield "training", unknown
-    missing = labels[~np.isin(labels, others) & (counts * share >= NO_CHANCE)]
+    missing = labels[~np.isin(labels, others) & (counts * fraction >= NO_CHANCE)]
     if missing.size:
         yield "validation", missing
 
@@ -213,22 +213,22 @@ def _classes(head: Head, y: np.ndarray) -> np.ndarray | None:
 def _is_sorted(head: Head) -> bool:
     """Whether the targets rise, or fall, from the first row to the last of both parts."""
     y = np.concatenate([head.y.train, head.y.validation])
-    if not head.y.is_flat or len(y) < FEW_ROWS or len(np.unique(y)) < FEW_ROWS:
+    if not head.y.is_flat or len(y) < MIN_ROWS or len(np.unique(y)) < MIN_ROWS:
         return False
     steps = np.diff(y.ravel().astype("float64"))
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _is_scaled_as_one(parts: list) -> bool:
+def _is_scaled_as_one(splits: list) -> bool:
     """Whether the columns have mean 0 and standard deviation 1 over all rows of some arrays."""
-    if not all(_is_float_table(part) for part in parts):
+    if not all(_is_float_table(split) for split in splits):
         return False
-    if len({part.shape[1] for part in parts}) > 1:
+    if len({split.shape[1] for split in splits}) > 1:
         return False
-    rows_in_all = sum(len(part) for part in parts)
-    if rows_in_all * parts[0].shape[1] > columns.NUMBERS_OF_SAMPLE * 20:
+    rows_in_all = sum(len(split) for split in splits)
+    if rows_in_all * splits[0].shape[1] > columns.NUMBERS_OF_SAMPLE * 20:
         return False  # a pass over so many numbers costs more than this is worth
-    whole = np.concatenate([np.asarray(part, dtype="float64") for part in parts])
+    whole = np.concatenate([np.asarray(split, dtype="float64") for split in splits])
     with np.errstate(invalid="ignore"):  # of infinite values, which have a rule of their own
         mean, deviation = whole.mean(axis=0), whole.std(axis=0)
     moved = deviation > 0
@@ -243,7 +243,7 @@ def _is_float_table(leaf: reading.Leaf) -> bool:
     return all(isinstance(dtype, np.dtype) and dtype.kind == "f" for dtype in dtypes)
 
 
-def count_equal_rows(train: reading.Part, other: reading.Part) -> tuple[int, float]:
+def count_equal_rows(train: reading.Split, other: reading.Split) -> tuple[int, float]:
     """Count rows of one part that stand in the training part too.
 
     Args:
@@ -275,10 +275,10 @@ def count_equal_rows(train: reading.Part, other: reading.Part) -> tuple[int, flo
     return int(found.sum()), float((same[1:] | same[:-1]).mean())
 
 
-def _words(part: reading.Part) -> np.ndarray | None:
+def _words(split: reading.Split) -> np.ndarray | None:
     """Return each row's inputs as unsigned 64-bit words, equal where the rows are equal."""
-    flat = [_bytes(leaf) for _, leaf in part.x_leaves]
-    if not flat or any(one is None for one in flat) or not part.rows:
+    flat = [_bytes(leaf) for _, leaf in split.x_leaves]
+    if not flat or any(one is None for one in flat) or not split.rows:
         return None
     if len({len(one) for one in flat}) > 1:
         return None

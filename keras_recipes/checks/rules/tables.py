@@ -16,7 +16,7 @@ RULES, rule = rule_list("tables")
 
 ROWS_OF_SAMPLE = 20_000
 # Values of which each has rows enough to show by itself which class goes with it.
-FEW_VALUES = 50
+MIN_VALUES = 50
 ROWS_OF_VALUE = 5
 # What a column leaves open of the target, as a share of what is open without it.
 OPEN = 0.01
@@ -51,8 +51,8 @@ class Table:
         if columns is None or not isinstance(splits.train.x, pd.DataFrame):
             return None
         parts = [splits.train, splits.validation, splits.test if with_test else None]
-        present = [part for part in parts if part is not None]
-        x, y = [part.x for part in present], [np.ravel(part.y) for part in present]
+        present = [split for split in parts if split is not None]
+        x, y = [split.x for split in present], [np.ravel(split.y) for split in present]
         return cls(x, y, columns, splits.source.class_names)
 
 
@@ -109,10 +109,10 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
     """
     for name in [column.name for column in table.columns if column.kind == "date"]:
         days = [_days(x, name) for x in table.x]
-        known = [part[~np.isnan(part)] for part in days]
-        if len(known) < 2 or not all(part.size for part in known):
+        known = [split[~np.isnan(split)] for split in days]
+        if len(known) < 2 or not all(split.size for split in known):
             continue
-        apart = known[0].max() <= min(part.min() for part in known[1:])
+        apart = known[0].max() <= min(split.min() for split in known[1:])
         if not apart and (sign := _follows_time(table, np.concatenate(days))):
             yield say(
                 "warning",
@@ -172,7 +172,7 @@ def _named(names: list[str]) -> str:
 def _groups(values: pd.Series) -> np.ndarray | None:
     """Number the values of a column, one number for the missing; None where there are many."""
     codes, distinct = pd.factorize(values)
-    many = len(distinct) > FEW_VALUES or len(distinct) * ROWS_OF_VALUE > len(codes)
+    many = len(distinct) > MIN_VALUES or len(distinct) * ROWS_OF_VALUE > len(codes)
     if not many:
         return codes + 1
     # Of many numbers it may still be the gaps that tell.
@@ -246,5 +246,7 @@ def _numbers_rows(values: pd.Series) -> bool:
 def _days(x: pd.DataFrame, name: str) -> np.ndarray:
     """Put the parts of a date together again, as a number that grows with time."""
     sizes = {"year": 372, "month": 31, "day": 1, "hour": 1 / 24}
-    parts = [x[f"{name}_{part}"] * size for part, size in sizes.items() if f"{name}_{part}" in x]
-    return np.sum(parts, axis=0) if parts else np.empty(0)
+    splits = [
+        x[f"{name}_{split}"] * size for split, size in sizes.items() if f"{name}_{split}" in x
+    ]
+    return np.sum(splits, axis=0) if splits else np.empty(0)

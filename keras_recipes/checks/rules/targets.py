@@ -16,7 +16,7 @@ RULES, rule = rule_list("targets", lambda facts: facts.heads)
 # A class that is never seen is worth a word where it should have been seen: if all classes were
 # equally frequent, this many times the logarithm of the chance that none of its rows turned up.
 SURELY_ABSENT = 14.0
-MANY_CLASSES = 100
+MAX_CLASSES = 100
 
 
 @rule("H2", "units-differ-from-classes")
@@ -226,11 +226,11 @@ def regression_with_activation(head: Head, say) -> Iterator[Finding]:
         sample = head.y.sample[np.isfinite(head.y.sample)]
         unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
         outside = head.y.range[0] < low or head.y.range[1] > high
-        share = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
+        fraction = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
         yield say(
             "error" if outside else "warning",
             f"a {head.activation} output"
-            + (f", which cannot reach {share} of the targets" if outside else ""),
+            + (f", which cannot reach {fraction} of the targets" if outside else ""),
             "a linear output for a regression",
             _number_fix(head),
         )
@@ -326,7 +326,7 @@ def _is_surely_absent(head: Head) -> bool:
     if (
         not head.y.are_whole
         or seen == head.units
-        or head.units > MANY_CLASSES
+        or head.units > MAX_CLASSES
         or len(head.shape) > 1
     ):
         return False

@@ -86,7 +86,7 @@ class LiftedNumbers:
         saved = [attributes[name] for attributes, name, _ in self._places]
         try:
             for i, (attributes, name, dtype) in enumerate(self._places):
-                attributes[name] = _stand_in(saved[i], values[i] if values else None, dtype)
+                attributes[name] = _synthetic(saved[i], values[i] if values else None, dtype)
             yield
         finally:
             for (attributes, name, _), value in zip(self._places, saved, strict=True):
@@ -120,7 +120,7 @@ def _places(owner: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
             yield vars(owner), name, getattr(owner, "compute_dtype", "float32")
 
 
-def _stand_in(value: Any, tensor: tf.Tensor | None, dtype: str) -> Any:
+def _synthetic(value: Any, tensor: tf.Tensor | None, dtype: str) -> Any:
     if tf.is_tensor(value) and value.shape.rank:
         return value if tensor is None else tf.cast(tensor, value.dtype)
     return 0.5 if tensor is None else Number(float(value), tf.cast(tensor, dtype))
