@@ -14,7 +14,7 @@ from keras_recipes.problems import Problem, direction
 
 MAX_ROWS = 1000
 MAX_COLUMNS = 200
-MAX_COLUMNS = 20  # shuffled once each; fewer are shuffled several times
+MAX_REPEATED_COLUMNS = 20  # more are shuffled once each
 NUM_SHUFFLES = 3
 
 
@@ -37,7 +37,7 @@ def measure(
     x, y = x.iloc[:MAX_ROWS], y[:MAX_ROWS]
     groups = dict(list(_columns_of(x, source).items())[:MAX_COLUMNS])
     rng = np.random.default_rng(0)
-    num_shuffles = 1 if len(groups) > MAX_COLUMNS else NUM_SHUFFLES
+    num_shuffles = 1 if len(groups) > MAX_REPEATED_COLUMNS else NUM_SHUFFLES
     sign = 1 if direction(problem.headline) == "max" else -1
 
     def score(rows: pd.DataFrame) -> float:
