@@ -117,6 +117,7 @@ TWINS = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_its_twin_passes(rule):
     found = check(TWINS[rule]())

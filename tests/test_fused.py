@@ -667,6 +667,7 @@ def test_a_step_is_traced_into_new_programs_after_its_model_is_gone(by_xla):
         del history
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "change",
     [

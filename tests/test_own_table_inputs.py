@@ -407,6 +407,7 @@ NEW = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", NEW)
 def test_new_cells_are_read_one_by_one_as_all_together(case):
     cells, new, expected = NEW[case]

@@ -25,6 +25,7 @@ from keras_recipes.errors import InputError, RunError
 from keras_recipes.runs import plots, run as runs, summary
 from recipes import breast_cancer, diabetes, digit_halves, digit_traits, digits, fmnist, iris
 
+later = functools.partial(pytest.param, marks=pytest.mark.second_tier)
 SHORT = {"epochs": 2, "seed": 3, "refit": False}
 FILES = {"model.keras", "config.json", "schema.json", "history.csv", "metrics.json", "curves.png"}
 
@@ -68,9 +69,9 @@ def finished(tmp_path_factory):
     [
         (breast_cancer, {"confusion.png", "probabilities.png"}),
         (diabetes, {"predicted_against_true.png"}),
-        (digit_halves, {"predicted_against_true.png", "samples.png"}),
-        (digit_traits, {"labels.png"}),
-        (digits, {"confusion.png", "samples.png"}),
+        later(digit_halves, {"predicted_against_true.png", "samples.png"}),
+        later(digit_traits, {"labels.png"}),
+        later(digits, {"confusion.png", "samples.png"}),
     ],
 )
 def test_run_folder_is_complete(finished, recipe, drawn):

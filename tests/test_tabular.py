@@ -128,6 +128,7 @@ def test_what_is_served_equals_what_was_trained(csv_of, kind):
     np.testing.assert_allclose(np.asarray(loaded(raw)), trained, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_may_come_in_any_order_and_with_others(finished, kind, caplog):
     frame = flats(kind).head(20)
@@ -222,6 +223,7 @@ def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
     assert len(said[0]) == len(frame)
 
 
+@pytest.mark.second_tier
 def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(csv_of, monkeypatch):
     config = configured(csv_of("regression"), "rent")
     data = tabular.load_data(config)
