@@ -53,11 +53,9 @@ def build_model():
         layers += [keras.layers.BatchNormalization(), keras.layers.Activation("relu")]
         layers += [keras.layers.Dropout(DROPOUT)]
     # Rule table, logits: no activation, sparse categorical cross-entropy of logits, accuracy.
-    layers += [keras.layers.Dense(10)]
-    model = keras.Sequential(layers)
-    optimizer = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss=loss, metrics=["accuracy"])
+    model = keras.Sequential([*layers, keras.layers.Dense(10)])
+    adamw = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    model.compile(adamw, keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     return model
 
 
@@ -72,15 +70,17 @@ def main(seed=SEED, folder=None):
     schedule = keras.callbacks.LearningRateScheduler(  # cosine: from LEARNING_RATE to almost 0
         lambda epoch, _: LEARNING_RATE * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
     )
-    settings = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "callbacks": [schedule, stopping]}
-    model.fit(*training, validation_data=validation, verbose=2, **settings)
-    scores = model.evaluate(x_test, y_test, verbose=0, return_dict=True)
-    print(f"Test set: accuracy {scores['accuracy']:.4f}")
-    logits = model.predict(x_test[:1], verbose=0)  # any numbers; softmax makes probabilities
-    probabilities = np.array(keras.ops.softmax(logits))[0]
-    best = CLASS_NAMES.split(", ")[probabilities.argmax()]
-    print(f"First test sample: {best}, with probability {probabilities.max():.4f}")
-    return scores["accuracy"]
+    log = keras.callbacks.LambdaCallback(  # one for each epoch
+        on_epoch_end=lambda n, s: print("Epoch", n + 1, {k: round(v, 4) for k, v in s.items()})
+    )
+    callbacks = [log, schedule, stopping]
+    settings = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "callbacks": callbacks, "verbose": 0}
+    model.fit(*training, validation_data=validation, **settings)
+    _, accuracy = model.evaluate(x_test, y_test, verbose=0)
+    print(f"Test set: accuracy {accuracy:.4f}")
+    p = np.array(keras.ops.softmax(model.predict(x_test[:1], verbose=0)))[0]  # probabilities
+    print("First test sample:", CLASS_NAMES.split(", ")[p.argmax()], f"(probability {p.max():.4f})")
+    return accuracy
 
 
 if __name__ == "__main__":

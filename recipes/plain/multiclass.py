@@ -55,11 +55,12 @@ def train(seed, epochs, training, validation=None):
     """Train a new network. Return it, and the number of epochs that gave its weights."""
     keras.utils.set_random_seed(seed)
     model = build_model(training[0])
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=PATIENCE, restore_best_weights=True
+    stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
+    log = keras.callbacks.LambdaCallback(  # one for each epoch
+        on_epoch_end=lambda n, s: print("Epoch", n + 1, {k: round(v, 4) for k, v in s.items()})
     )
-    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 2}
-    settings["callbacks"] = [stopping] if validation else []
+    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
+    settings["callbacks"] = [log, stopping] if validation else [log]
     model.fit(*training, validation_data=validation, **settings)
     return model, stopping.best_epoch + 1 if validation else epochs  # Keras counts from 0
 

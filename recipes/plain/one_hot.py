@@ -55,14 +55,15 @@ def train(seed, epochs, training, validation=None):
     """Train a new network. Return it, and the number of epochs that gave its weights."""
     keras.utils.set_random_seed(seed)
     model = build_model()
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=PATIENCE, restore_best_weights=True
-    )
+    stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     schedule = keras.callbacks.LearningRateScheduler(  # cosine: from LEARNING_RATE to almost 0
         lambda epoch, _: LEARNING_RATE * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
     )
-    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 2}
-    settings["callbacks"] = [schedule, stopping] if validation else [schedule]
+    log = keras.callbacks.LambdaCallback(  # one for each epoch
+        on_epoch_end=lambda n, s: print("Epoch", n + 1, {k: round(v, 4) for k, v in s.items()})
+    )
+    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
+    settings["callbacks"] = [log, schedule, stopping] if validation else [log, schedule]
     model.fit(*training, validation_data=validation, **settings)
     return model, stopping.best_epoch + 1 if validation else epochs  # Keras counts from 0
 

@@ -46,8 +46,7 @@ def build_model(x_train, y_train):
         normalization,
         keras.layers.Dense(HIDDEN_UNITS, "relu", kernel_initializer="he_normal"),
         keras.layers.Dropout(DROPOUT),
-        # Rule table, regression: 1 linear unit, mean squared error, RMSE, MAE and R².
-        keras.layers.Dense(1),
+        keras.layers.Dense(1),  # Rule table, regression: 1 linear unit, MSE; RMSE, MAE and R²
         to_unit,
     ]
     model = keras.Sequential(layers)
@@ -61,11 +60,12 @@ def train(seed, epochs, training, validation=None):
     """Train a new network. Return it, and the number of epochs that gave its weights."""
     keras.utils.set_random_seed(seed)
     model = build_model(*training)
-    stopping = keras.callbacks.EarlyStopping(
-        monitor="val_loss", mode="min", patience=PATIENCE, restore_best_weights=True
+    stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
+    log = keras.callbacks.LambdaCallback(  # one for each epoch
+        on_epoch_end=lambda n, s: print("Epoch", n + 1, {k: round(v, 4) for k, v in s.items()})
     )
-    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 2}
-    settings["callbacks"] = [stopping] if validation else []
+    settings = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
+    settings["callbacks"] = [log, stopping] if validation else [log]
     model.fit(*training, validation_data=validation, **settings)
     return model, stopping.best_epoch + 1 if validation else epochs  # Keras counts from 0
 
