@@ -46,8 +46,8 @@ def load_data(seed, folder=None):
 
 def build_model():
     """Build and compile the network. The pixels, 0 to 255, are scaled to 0..1."""
-    layers = [keras.Input((28, 28)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
-    layers += [keras.layers.Dropout(INPUT_DROPOUT)]
+    layers = [keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)]
+    layers += [keras.layers.Flatten(), keras.layers.Dropout(INPUT_DROPOUT)]
     for units in HIDDEN_UNITS:
         layers += [keras.layers.Dense(units, kernel_initializer="he_normal")]
         layers += [keras.layers.BatchNormalization(), keras.layers.Activation("relu")]
@@ -55,7 +55,8 @@ def build_model():
     # Rule table, logits: no activation, sparse categorical cross-entropy of logits, accuracy.
     model = keras.Sequential([*layers, keras.layers.Dense(10)])
     adamw = keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    model.compile(adamw, keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(adamw, of_logits, metrics=["accuracy"])
     return model
 
 
@@ -73,9 +74,8 @@ def main(seed=SEED, folder=None):
     log = keras.callbacks.LambdaCallback(  # one for each epoch
         on_epoch_end=lambda n, s: print("Epoch", n + 1, {k: round(v, 4) for k, v in s.items()})
     )
-    callbacks = [log, schedule, stopping]
-    settings = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "callbacks": callbacks, "verbose": 0}
-    model.fit(*training, validation_data=validation, **settings)
+    settings = {"batch_size": BATCH_SIZE, "epochs": EPOCHS, "callbacks": [log, schedule, stopping]}
+    model.fit(*training, validation_data=validation, verbose=0, **settings)
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"Test set: accuracy {accuracy:.4f}")
     p = np.array(keras.ops.softmax(model.predict(x_test[:1], verbose=0)))[0]  # probabilities

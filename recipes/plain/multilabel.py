@@ -47,7 +47,7 @@ def build_model():
     layers += [keras.layers.Dense(len(TRAITS), "sigmoid")]
     model = keras.Sequential(layers)
     metrics = ["binary_accuracy", keras.metrics.AUC(name="auc")]
-    model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", metrics)
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), "binary_crossentropy", metrics=metrics)
     return model
 
 
