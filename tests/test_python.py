@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import nbclient
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +41,22 @@ def test_the_page_runs_line_by_line(capsys):
         keras_recipes.predict(run.folder, rows)["probability"],
         rtol=1e-5,
     )
+
+
+@pytest.mark.second_tier
+def test_the_page_runs_in_a_kernel(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cells = [nbformat.v4.new_code_cell(block.rstrip()) for block in BLOCKS]
+    cells.append(nbformat.v4.new_code_cell("run"))
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    (shown,) = notebook.cells[-1].outputs
+    assert "<table" in shown.data["text/html"]
+    assert "data:image/png;base64," in shown.data["text/html"]
+    printed = [out.get("text", "") for cell in notebook.cells for out in cell.outputs]
+    assert max(len(text.splitlines()) for text in printed) < 40
 
 
 @pytest.mark.parametrize(
