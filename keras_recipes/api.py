@@ -69,6 +69,8 @@ def _settings(recipe: types.ModuleType, config: Config | None, fields: dict) -> 
         )
     known = [field.name for field in dataclasses.fields(kind)]
     if unknown := [name for name in fields if name not in known]:
+        if (now := configs.RENAMED.get(unknown[0])) in known:
+            raise InputError(f"{unknown[0]}: is called {now} now")
         raise InputError(
             f"{unknown[0]}: {contract.name_of(recipe)} has no such setting; expected one of "
             f"{', '.join(known)}"

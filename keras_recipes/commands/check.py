@@ -7,8 +7,6 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import tyro
-
 from keras_recipes import catalog, configs
 from keras_recipes.commands import scripts
 from keras_recipes.console import command_line
@@ -25,32 +23,29 @@ if TYPE_CHECKING:  # TensorFlow loads with it
 class Check:
     """Name every classic mistake of a model and its data before training, each with its fix."""
 
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[str, command_line.takes("MODEL", positional=True)]
     """FILE.py:FUNCTION that returns a compiled model, build_model where none is named (the file is
     run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
-    data: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    data: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Training rows: a .csv table, or an .npz file with the arrays x and y."""
     target: Annotated[tuple[str, ...], command_line.takes("COLUMN", "none")] = ()
     """Column or columns of the table to predict."""
     features: Annotated[tuple[str, ...], command_line.takes("COLUMN", "all others")] = ()
     """Columns to learn from, in the order that the model takes."""
-    validation: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    validation: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Validation rows, in the same form."""
-    test: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    test: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Test rows, in the same form."""
     validation_split: configs.Fraction = 0.0
-    """Share of the training rows that fit will set aside."""
+    """Fraction of the training rows that fit uses for validation."""
     epochs: configs.Count | None = None
-    """Epochs that it will be trained for."""
+    """Number of epochs of the training."""
     batch_size: configs.Count | None = None
-    """Rows of one update."""
+    """Rows per gradient update (batch size)."""
     ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
     """Rules to leave out, by id or name, such as D3 or scaling/inputs-not-scaled."""
     strict: bool = False
     """Count warnings as errors."""
-
-    def __post_init__(self) -> None:
-        configs.check_fields(self)
 
 
 _OF_FIT = ("epochs", "batch_size", "validation_split")

@@ -11,11 +11,9 @@ import sys
 import tempfile
 from typing import Annotated
 
-import tyro
-
 import keras_recipes
 from keras_recipes import catalog, configs
-from keras_recipes.console import files
+from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError, RunError
 
 PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
@@ -90,19 +88,17 @@ class Copy(configs.TableOptions):
     """Make a recipe a project of your own, which needs this repository no longer."""
 
     _: dataclasses.KW_ONLY
-    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
+    recipe: Annotated[str, command_line.takes("RECIPE", positional=True)] = ""
     """Name of a recipe; `python -m recipes` lists them."""
-    folder: Annotated[
-        pathlib.Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")
-    ] = None
+    folder: Annotated[pathlib.Path | None, command_line.takes("FOLDER", positional=True)] = None
     """New or empty folder for the project; with --minimal, a new .py file."""
-    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    name: Annotated[str | None, command_line.takes("NAME")] = None
     """Name of the recipe in the project; by default the name of the folder."""
     minimal: bool = False
     """Write one file of plain Keras instead: the hand-written program for this kind of problem."""
-    update: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="PROJECT")] = None
+    update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
     """Replace the library in a copied project by this version, and change nothing else."""
-    csv: Annotated[pathlib.Path | None, tyro.conf.arg(name="data", metavar="FILE")] = None
+    csv: Annotated[pathlib.Path | None, command_line.takes("FILE", flags=("--data",))] = None
     """Your table, for tabular: it is copied beside the recipe, and Config reads it by default. The
     flags below describe its columns."""
 

@@ -19,7 +19,7 @@ import types
 from collections.abc import Iterator
 
 # All that a run needs: better missed now than after a training.
-_NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich", "tyro")
+_NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich")
 _log = logging.getLogger(__name__)
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 
 import rich.console
 from rich.measure import Measurement
 from rich.table import Table
 
-MAX_COLUMNS = 10_000
 # What the programs print beyond ASCII, for an output that cannot take it.
 _SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
 
@@ -38,19 +35,6 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
         raise error
     text = error.object[error.start : error.end]
     return "".join(_SPELLED.get(character, "?") for character in text), error.end
-
-
-@contextlib.contextmanager
-def unwrapped() -> Iterator[None]:
-    """Keep words and lines whole in text that a library fits to the terminal's width."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(MAX_COLUMNS)
-    try:
-        yield
-    finally:
-        del os.environ["COLUMNS"]
-        if before is not None:
-            os.environ["COLUMNS"] = before
 
 
 def is_watched() -> bool:
