@@ -131,10 +131,11 @@ def copy(arguments: Copy) -> None:
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
         contents[f"recipes/{arguments.csv.name}"] = _read_table(arguments.csv)
-    with files.filled_folder(folder) as partial:
+    with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             (partial / path).write_bytes(content)
+        (partial / VENDOR).mkdir()
         _write_library(partial / VENDOR)
     print(f"{len(contents) + 2} files in {folder}. Next:\n  cd {folder}")
     if arguments.csv is not None:
@@ -169,21 +170,18 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
         vendor=VENDOR,
     )
-    licence = root / "LICENSE"
+    paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
+    paths += [f"datasets/{path.name}" for path in _data_sets(root / f"recipes/{recipe}.py")]
     texts = {
         "README.md": readme,
         ".gitignore": ignored,
         "requirements.txt": REQUIREMENTS,
         ".github/workflows/tests.yml": WORKFLOW,
-        "recipes/__init__.py": (root / "recipes/__init__.py").read_text(encoding="utf-8"),
-        "recipes/__main__.py": (root / "recipes/__main__.py").read_text(encoding="utf-8"),
         f"recipes/{name}.py": source,
         "tests/test_recipe.py": TEST.format(name=name),
-        **({"LICENSE": licence.read_text(encoding="utf-8")} if licence.is_file() else {}),
     }
-    for path in _data_sets(root / "recipes" / f"{recipe}.py"):
-        texts[f"datasets/{path.name}"] = path.read_text(encoding="utf-8")
-    return {path: text.encode() for path, text in texts.items()}
+    copied = {path: (root / path).read_bytes() for path in paths if (root / path).is_file()}
+    return copied | {path: text.encode() for path, text in texts.items()}
 
 
 def _data_sets(path: pathlib.Path) -> set[pathlib.Path]:
@@ -265,7 +263,8 @@ def copy_plain(recipe: str, path: pathlib.Path) -> str:
     path = path / f"{kinds[problem].stem}.py" if path.suffix != ".py" else path
     path.parent.mkdir(parents=True, exist_ok=True)
     files.check_new_file("FOLDER", path)
-    files.write_text(path, kinds[problem].read_text(encoding="utf-8"))
+    with files.faults_named(path, "FOLDER"):
+        files.write_bytes(path, kinds[problem].read_bytes())
     return (
         f"wrote {path}, which needs Keras, scikit-learn and nothing of ours. Next:\n  python {path}"
     )
@@ -287,11 +286,13 @@ def update(project_folder: pathlib.Path) -> str:
             f"--update {project_folder}: no {VENDOR}/keras_recipes-*.whl; expected a project that "
             "`python -m recipes copy` wrote"
         )
-    with tempfile.TemporaryDirectory(dir=project_folder) as folder:
-        partial = pathlib.Path(folder) / VENDOR
-        wheel = _write_library(partial)
-        for path in partial.iterdir():
-            shutil.move(path, vendor / path.name)
+    with (
+        files.faults_named(vendor, None),
+        tempfile.TemporaryDirectory(dir=project_folder) as partial,
+    ):
+        wheel = _write_library(pathlib.Path(partial))
+        for path in pathlib.Path(partial).iterdir():
+            path.replace(vendor / path.name)
     for name in before:
         if name != wheel:
             (vendor / name).unlink()
@@ -303,13 +304,12 @@ def update(project_folder: pathlib.Path) -> str:
 def _write_library(vendor: pathlib.Path) -> str:
     """Write the library's wheel and its requirements into a folder; return the wheel's name."""
     root = pathlib.Path(keras_recipes.__file__).resolve().parents[1]
-    vendor.mkdir(parents=True, exist_ok=True)
     if (root / "pyproject.toml").is_file():
         pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins = [pin for pin in pins if pin and not pin.startswith(("#", "-", *NOT_FOR_COPIES))]
         wheel = _build_wheel(root, vendor)
         text = "\n".join([f"{VENDOR}/{wheel}", *pins])
-        files.write_text(vendor / "requirements.txt", text + "\n")
+        (vendor / "requirements.txt").write_text(text + "\n", encoding="utf-8")
         return wheel
     there = catalog.folder().parent / VENDOR  # this is a copy itself
     for path in (*there.glob("keras_recipes-*.whl"), there / "requirements.txt"):

@@ -32,7 +32,8 @@ def predict(arguments: Predict) -> None:
     if arguments.out is None:
         print(table.to_csv(index=False, float_format=_figure), end="")
         return
-    files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
+    with files.faults_named(arguments.out, "-o"):
+        files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
     print(f"{len(table)} predictions in {arguments.out}")
 
 

@@ -50,7 +50,7 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
         return _answer(run.problem, run.model(x, training=False))
 
     description = {"inputs": described, "outputs": _describe_outputs(run.problem)}
-    with files.whole_folder(folder) as partial, files.faults_named(folder):
+    with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         archive = keras.export.ExportArchive()
         archive.track(run.model)
         archive.add_endpoint("serve", serve, input_signature=[specs])
