@@ -314,4 +314,5 @@ def of_kind(kind: str, class_names: tuple[str, ...], unit: str, threshold: float
         return regression(unit)
     if kind == "multiclass":
         return multiclass(class_names)
-    return dataclasses.replace(binary(class_names), threshold=threshold)
+    no, yes = class_names
+    return dataclasses.replace(binary((no, yes)), threshold=threshold)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from keras_recipes import catalog, configs
 from keras_recipes.commands import scripts
@@ -68,7 +68,7 @@ def check(arguments: Check) -> None:
 
 
 def _check_recipe(arguments: Check) -> Findings:
-    """Check a recipe with its own data and default settings; its test part stays closed."""
+    """Check a recipe with its own data and default settings; its test split stays closed."""
     if arguments.data:
         raise InputError("--data: a recipe is checked with its own data; leave it out")
     _refuse_without_data(arguments, "a recipe is checked with its own data; leave it out")
@@ -80,14 +80,12 @@ def _check_recipe(arguments: Check) -> Findings:
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
-    (x, y), validation = (
-        (tables.as_inputs(model, split.x), split.y) for split in (splits.train, splits.validation)
-    )
+    held_out = splits.validation
     return checks.check(
         model,
-        x,
-        y,
-        validation,
+        tables.as_inputs(model, splits.train.x),
+        splits.train.y,
+        None if held_out is None else (tables.as_inputs(model, held_out.x), held_out.y),
         ignore=(*arguments.ignore, *contract.ignored_checks(recipe)),
         strict=arguments.strict,
         epochs=arguments.epochs or config.epochs,
@@ -103,10 +101,14 @@ def _check_script(arguments: Check) -> Findings:
     from keras_recipes import checks
 
     program = path.read_text(encoding="utf-8")
-    wanted = {"ignore": arguments.ignore, "strict": arguments.strict, "program": program}
+    wanted: dict[str, Any] = {
+        "ignore": arguments.ignore,
+        "strict": arguments.strict,
+        "program": program,
+    }
     settings = {name: getattr(arguments, name) for name in _OF_FIT if getattr(arguments, name)}
-    given = fit
-    if not fit or function or arguments.data:
+    given = fit or {}
+    if not given or function or arguments.data:
         given = scripts.find(module, function, path, fit)
     if arguments.data:
         model = given["model"]

@@ -156,7 +156,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
     source = _renamed((root / "recipes" / f"{recipe}.py").read_text(encoding="utf-8"), recipe, name)
     ignored = GITIGNORE
     if table.csv is not None:
-        source = _with_table(source, recipe, table)
+        source = _with_table(source, recipe, table.csv.name, table.told())
         ignored += f"recipes/{table.csv.name}\n"
     entry = catalog.read(recipe)
     readme = README.format(
@@ -204,18 +204,15 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     )
 
 
-def _with_table(source: str, recipe: str, table: configs.TableOptions) -> str:
+def _with_table(source: str, recipe: str, csv: str, told: dict[str, object]) -> str:
     """Make the user's table and the flags for its columns the defaults of a recipe's Config."""
     head = re.search(
         r'^class Config\(configs\.TableConfig\):\n    """.*"""\n\n', source, re.MULTILINE
     )
     if head is None:
         raise InputError(f"--data: {recipe} has data of its own; tabular takes a table of yours")
-    told = {name: value for name, value in table.told().items() if name != "csv"}
-    lines = [
-        f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({table.csv.name!r})\n"
-    ]
-    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items()]
+    lines = [f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({csv!r})\n"]
+    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items() if name != "csv"]
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
     return re.sub(r" (?:--csv )?data\.csv --target price", "", source)

@@ -8,6 +8,7 @@ import inspect
 import pathlib
 import sys
 import types
+import typing
 import unittest.mock
 from collections.abc import Callable, Iterator
 
@@ -47,7 +48,7 @@ class _Fit(BaseException):
 
 def run(
     path: pathlib.Path, as_main: bool = False
-) -> tuple[types.ModuleType, dict[str, object] | None]:
+) -> tuple[types.ModuleType, dict[str, typing.Any] | None]:
     """Run a file up to its first fit.
 
     Args:
@@ -116,8 +117,8 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
     def stop(*arguments, **named):
         given = signature.bind(*arguments, **named).arguments
-        known = ("x", "y", "epochs", "batch_size", "steps_per_epoch", "validation_split")
-        known += ("validation_data", "callbacks", "class_weight", "sample_weight")
+        known = ["x", "y", "epochs", "batch_size", "steps_per_epoch", "validation_split"]
+        known += ["validation_data", "callbacks", "class_weight", "sample_weight"]
         given = {"model": given["self"]} | {name: given[name] for name in known if name in given}
         begun.append({name: value for name, value in given.items() if value is not None})
         raise _Fit(begun[0])
@@ -135,7 +136,7 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
 def find(
     module: types.ModuleType, function: str, path: pathlib.Path, fit: dict | None
-) -> dict[str, object]:
+) -> dict[str, typing.Any]:
     """Return the model that a function of a file returns, or that has its name.
 
     A function that begins to train gives what that fit is given, as in `run`.

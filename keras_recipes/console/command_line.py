@@ -119,13 +119,14 @@ def _add(
     if isinstance(default, bool):
         flags = note.flags or (flag(f"no_{field.name}" if default else field.name),)
         sentence += " (on; this flag turns it off)" * default
-        how = {"action": "store_const", "const": not default, "help": sentence}
-        return parser.add_argument(*flags, dest=field.name, **how)
+        return parser.add_argument(
+            *flags, dest=field.name, action="store_const", const=not default, help=sentence
+        )
     kind = hint  # of one value: without notes, None, and the tuple around it
     while typing.get_origin(kind) is not typing.Literal and typing.get_args(kind):
         kind = typing.get_args(kind)[0]
     choices = ",".join(map(str, typing.get_args(kind)))
-    settings = {
+    settings: dict[str, typing.Any] = {
         "metavar": note.metavar or (f"{{{choices}}}" if choices else kind.__name__.upper()),
         "type": functools.partial(_read, kind),
         "nargs": "*" if isinstance(default, tuple) else None,

@@ -64,7 +64,7 @@ def print_table(table: Table) -> None:
     console = Console()
     for column in table.columns:
         if column.justify == "right":
-            column.min_width = max(map(len, column.cells), default=0)
+            column.min_width = max((len(str(cell)) for cell in column.cells), default=0)
     wide = console.options.update(max_width=1000)
     console.width = max(console.width, Measurement.get(console, wide, table).minimum)
     console.print(table)

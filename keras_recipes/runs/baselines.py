@@ -7,6 +7,7 @@ of 0.9 to a model that has learned nothing.
 from __future__ import annotations
 
 import math
+import typing
 import warnings
 from collections.abc import Iterable
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from keras_recipes import problems, training
 from keras_recipes.data import own_table
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 
@@ -29,7 +31,7 @@ MAX_VALUES = 100_000_000  # that a linear model learns a table by: 0.4 GB, and a
 ROWS_AT_ONCE = 20_000
 
 
-def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
+def score(problem: Problem, splits: Splits) -> dict[str, dict[str, float]]:
     """Fit the baselines on training and validation rows and score them on the test part.
 
     They need no validation part, so that they get its rows too: the harder comparison.
@@ -71,7 +73,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
     }
 
 
-def describe_time(splits) -> str:
+def describe_time(splits: Splits) -> str:
     """Describe that the baselines will take a while, where they will."""
     rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
     if rows * math.prod(np.shape(splits.train.x)[1:]) <= MAX_NUMBERS:
@@ -81,7 +83,7 @@ def describe_time(splits) -> str:
     return f" (a linear model on {most:,}{of_all} rows, which may take up to a minute)"
 
 
-def _max_rows(x) -> float:
+def _max_rows(x: np.ndarray | pd.DataFrame) -> float:
     """Return how many rows of a table a linear model can have at once; of arrays, all."""
     if not isinstance(x, pd.DataFrame):
         return math.inf
@@ -91,7 +93,7 @@ def _max_rows(x) -> float:
     return max(1, MAX_VALUES // num_columns)
 
 
-def _even_share(train):
+def _even_share(train: Split) -> Split:
     """Return as many training rows as a linear model can have at once, spread over all."""
     most = _max_rows(train.x)
     if len(train) <= most:
@@ -99,7 +101,7 @@ def _even_share(train):
     return train.take(np.linspace(0, len(train) - 1, int(most)).astype(int))
 
 
-def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
+def _flat(x: typing.Any, x_test: typing.Any) -> tuple[np.ndarray, Iterable[np.ndarray]]:
     """Return rows of numbers; a table's missing ones by the median, its words one-hot.
 
     Returns:
@@ -129,7 +131,7 @@ def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
     return x, map(prepared.transform, pieces)
 
 
-def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
+def _boosted(problem: Problem, train: Split, x_test: pd.DataFrame) -> np.ndarray:
     """Fit scikit-learn's gradient boosting at its defaults; it takes missing numbers and words."""
     from sklearn import compose, ensemble, preprocessing
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes import training
+from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, direction
 
 MAX_ROWS = 1000
@@ -19,7 +20,7 @@ NUM_SHUFFLES = 3
 
 
 def measure(
-    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source
+    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source: own_table.Source
 ) -> dict[str, dict[str, float]]:
     """Shuffle the values of each column among the rows, and score what is predicted then.
 
@@ -28,7 +29,7 @@ def measure(
         model: Trained.
         x: Rows that were not learned from; the first 1,000 count.
         y: Their targets.
-        source: A `datasets.own_table.Source`; its first 200 columns that are used count.
+        source: Of the table; its first 200 columns that are used count.
 
     Returns:
         For each column of the file, the most important first: mean and standard deviation of the
@@ -50,12 +51,15 @@ def measure(
         for name, names in groups.items()
     }
     return {
-        name: {"mean": round(float(np.mean(lost[name])), 6), "std": round(np.std(lost[name]), 6)}
+        name: {
+            "mean": round(float(np.mean(lost[name])), 6),
+            "std": round(float(np.std(lost[name])), 6),
+        }
         for name in sorted(lost, key=lambda name: -np.mean(lost[name]))
     }
 
 
-def _columns_of(x: pd.DataFrame, source) -> dict[str, list[str]]:
+def _columns_of(x: pd.DataFrame, source: own_table.Source) -> dict[str, list[str]]:
     """Return for each column of the file what became of it: itself, or the parts of a date."""
     parts = {
         column.name: [column.name, *(f"{column.name}_{part}" for part in column.parts)]

@@ -1,4 +1,4 @@
-"""The pictures of a run. Colours tell apart for the colour-blind; axes carry their units."""
+"""The plots of a run. Colours tell apart for the colour-blind; axes carry their units."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import typing
 import warnings
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from sklearn import metrics
 
 from keras_recipes.problems import Problem, direction
 from keras_recipes.runs import thresholds
@@ -26,7 +28,7 @@ _NUM_COLUMNS = 20
 
 
 def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
-    """Write a picture; letters that no font here has become boxes."""
+    """Write a plot; letters that no font here has become boxes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(path, dpi=dots_per_inch)
@@ -75,21 +77,20 @@ def draw_confusion(
         decided: Predicted class numbers, shape (rows,).
     """
     num_classes = len(problem.class_names)
-    counts = np.zeros((num_classes, num_classes), dtype=int)
-    np.add.at(counts, (y, decided), 1)
-    probabilities = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts = metrics.confusion_matrix(y, decided, labels=range(num_classes))
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 3.2 + 0.48 * min(num_classes, _MAX_CLASSES)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(probabilities, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="fraction of the true class", shrink=0.8)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     if num_classes <= _MAX_CLASSES:
         axes.set_xticks(range(num_classes), problem.class_names, rotation=45, ha="right")
         axes.set_yticks(range(num_classes), problem.class_names)
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if probabilities[row, column] > 0.5 else "black"
+            colour = "white" if fractions[row, column] > 0.5 else "black"
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
     _save(figure, path, 120)
@@ -129,7 +130,7 @@ def draw_predicted_against_true(
     _save(figure, path, 120)
 
 
-def _draw_errors(axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
+def _draw_errors(axes: Axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
     """Draw how far each output of several is off, beside what its mean would be."""
     numbers = np.arange(y.shape[1])
     errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0))
@@ -188,7 +189,7 @@ def draw_probabilities(
     left.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
     left.plot(found["predicted"], found["observed"], "o-", color=BLUE, label="test rows, in tenths")
     left.set_xlabel(f"predicted probability of {yes}")
-    left.set_ylabel(f"share that is {yes}")
+    left.set_ylabel(f"observed fraction of {yes}")
     reached = [
         thresholds.scores(y, probabilities, threshold) for threshold in thresholds.THRESHOLDS
     ]
@@ -196,8 +197,8 @@ def draw_probabilities(
     for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
         values = [scores[name] for scores in reached]
         right.plot(thresholds.THRESHOLDS, values, style, color=colour, label=_NAMES.get(name, name))
-    right.axvline(problem.threshold, color="0.6", linewidth=1, label="the threshold in use")
-    right.set_xlabel(f"probability from which on {yes} is said")
+    right.axvline(problem.threshold, color="0.6", linewidth=1, label="threshold in use")
+    right.set_xlabel(f"threshold: {yes} is predicted from this probability on")
     right.set_ylabel("score on the test rows")
     for axes in (left, right):
         axes.legend()
@@ -227,7 +228,9 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
     _save(figure, path, 120)
 
 
-def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray) -> None:
+def draw_samples(
+    path: pathlib.Path, problem: Problem, x: np.ndarray, y: np.ndarray, outputs: np.ndarray
+) -> None:
     """Draw test images with their predictions: the first ones, and the surest mistakes.
 
     Args:
@@ -246,7 +249,7 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
     )
     heights = [-(-len(rows) // 5) for _, rows in groups]
     figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=heights))
+    parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights).flat
     for split, (title, rows), height in zip(parts, groups, heights, strict=True):
         split.suptitle(title)
         panels = split.subplots(height, 5, squeeze=False).flat
@@ -259,7 +262,7 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
     _save(figure, path, 100)
 
 
-def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> None:
+def draw_images(path: pathlib.Path, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
     """Draw images that were made of images: the first test rows, given, true and predicted.
 
     Args:
@@ -284,7 +287,7 @@ def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> No
 
 
 def _name_sample(
-    axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
+    axes: Axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
 ) -> None:
     """Write what an image was taken for: two lines always, so that its row stands with the rest."""
     said = f"{class_names[decided]} ({100 * fraction:.0f} %)"

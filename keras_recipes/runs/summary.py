@@ -11,6 +11,7 @@ from rich import markup
 from rich.table import Table
 
 from keras_recipes.console import terminal
+from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, direction
 
 MAX_COLUMNS = 60
@@ -19,11 +20,11 @@ UNEQUAL = 10  # one class so many times as frequent as another
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
 
 
-def print_columns(source) -> None:
+def print_columns(source: own_table.Source) -> None:
     """Print what was made of the columns of a user's table, and how to have it otherwise.
 
     Args:
-        source: A `datasets.own_table.Source`.
+        source: Of the table.
     """
     kinds = collections.Counter(column.kind for column in source.columns)
     table = Table(title=f"{source.name}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}")
@@ -64,7 +65,11 @@ def print_run(problem: Problem, metrics: dict) -> None:
         metrics: What `runs.run` returned.
     """
     data = metrics["data"]
-    kind = "" if data["kind"] == "real" else " [bold](BUILT-IN STAND-IN, not the real data)[/bold]"
+    kind = (
+        ""
+        if data["kind"] == "real"
+        else " [bold](BUILT-IN SYNTHETIC DATA, not the real data)[/bold]"
+    )
     title = f"{metrics['recipe']}: test scores on {data['name']}{kind}"
     unit = markup.escape(problem.unit)
     if is_long := len(unit) > LONG_UNIT:
