@@ -123,7 +123,7 @@ def load(reference: str) -> types.ModuleType:
     if not reference.endswith(".py"):
         return importlib.import_module(f"{PACKAGE}.{reference}")
     path = pathlib.Path(reference)
-    read_source(path)  # which has the words for a file that has gone
+    read_source(path)  # raises for a file that has gone
     module = source_files.import_file(path)
     missing = [part for part in PARTS if not hasattr(module, part)]
     if not (hasattr(module, "PROBLEM") or hasattr(module, "problem")):

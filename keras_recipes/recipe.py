@@ -104,7 +104,9 @@ def build_model(recipe: Recipe, config: Config, data: Splits) -> keras.Model:
         raise InputError(
             f"{_file(recipe).name}: build_model does not compile its model; {compiled}"
         )
-    known, wanted = ("loss", *_metric_names(model)), problem(recipe, config, data)
+    given = (model.get_compile_config() or {}).get("metrics") or []
+    known = ["loss", *(one if isinstance(one, str) else one["config"]["name"] for one in given)]
+    wanted = problem(recipe, config, data)
     for needed in (wanted.headline, wanted.monitor):
         if needed not in known:
             raise InputError(
@@ -112,11 +114,6 @@ def build_model(recipe: Recipe, config: Config, data: Splits) -> keras.Model:
                 f"{needed!r}; {compiled}"
             )
     return model
-
-
-def _metric_names(model: keras.Model) -> list[str]:
-    given = (model.get_compile_config() or {}).get("metrics") or []
-    return [one if isinstance(one, str) else one["config"]["name"] for one in given]
 
 
 def search_space(recipe: Recipe, hp: keras_tuner.HyperParameters) -> Config:

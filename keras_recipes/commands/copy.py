@@ -130,7 +130,11 @@ def copy(arguments: Copy) -> None:
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
-        contents[f"recipes/{arguments.csv.name}"] = _read_table(arguments.csv)
+        try:
+            contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror})"
+            raise InputError(f"--data {arguments.csv}: {reason}") from error
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
@@ -216,13 +220,6 @@ def _with_table(source: str, recipe: str, csv: str, told: dict[str, object]) -> 
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
     return re.sub(r" (?:--csv )?data\.csv --target price", "", source)
-
-
-def _read_table(path: pathlib.Path) -> bytes:
-    try:
-        return path.expanduser().read_bytes()
-    except OSError as error:
-        raise InputError(f"--data {path}: cannot be read ({error.strerror})") from error
 
 
 def _check_name(name: str, is_given: bool) -> str:

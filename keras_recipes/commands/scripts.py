@@ -129,7 +129,7 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
     patch = unittest.mock.patch
     fits = patch.multiple(keras.Model, fit=stop, train_on_batch=stop_at_batch)
-    # What notebooks ask of IPython when they are saved as programs: pictures, installs, timings.
+    # What notebooks ask of IPython when they are saved as programs: plots, installs, timings.
     with fits, patch("builtins.get_ipython", unittest.mock.MagicMock(), create=True):
         yield begun
 
@@ -162,7 +162,10 @@ def find(
     function = function or "build_model"
     if found is None:
         raise InputError(f"{path}: no {function!r} in it; {_advise(module, fit)}")
-    if wanted := _wanted_arguments(found):
+    parameters = inspect.signature(found).parameters if inspect.isfunction(found) else {}
+    some = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    given = [one for one in parameters.values() if one.kind not in some]
+    if wanted := [one.name for one in given if one.default is one.empty]:
         raise InputError(
             f"{path}: {function}() wants {', '.join(wanted)}; give each a default, or name a "
             f"function that takes nothing, such as def check(): return {function}(...)"
@@ -200,15 +203,6 @@ def _call(function: Callable[[], object], name: str, path: pathlib.Path) -> obje
     except Exception as error:  # whatever the user's function raises
         text = source_files.describe(error, path.resolve())
         raise InputError(f"{path}: {name}() raised {text}") from error
-
-
-def _wanted_arguments(found: object) -> list[str]:
-    """Name the arguments without which something cannot be called."""
-    if not isinstance(found, types.FunctionType):
-        return []
-    named = inspect.signature(found).parameters.values()
-    some = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [one.name for one in named if one.default is one.empty and one.kind not in some]
 
 
 def _advise(module: types.ModuleType, fit: dict | None) -> str:

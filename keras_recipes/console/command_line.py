@@ -44,11 +44,7 @@ class takes:  # noqa: N801 (reads as a word in a type: Annotated[int, takes("N",
 
 
 def parse(
-    prog: str,
-    title: str | None,
-    arguments: list[str] | None = None,
-    /,
-    **kinds: type[typing.Any],
+    prog: str, title: str | None, arguments: list[str] | None = None, /, **kinds: type[typing.Any]
 ) -> tuple[typing.Any, ...]:
     """Make an instance of each dataclass from the command line.
 
@@ -94,7 +90,7 @@ def _add_fields(
 ) -> dict[str, argparse.Action]:
     """Add the fields of a dataclass to a parser, each with the docstring below it."""
     sentences = {}
-    for base in reversed(kind.__mro__[:-1]):
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         for statements in itertools.pairwise(typing.cast(ast.ClassDef, definition).body):
             match statements:
@@ -124,7 +120,7 @@ def _add(
         )
     kind = hint  # of one value: without notes, None, and the tuple around it
     while typing.get_origin(kind) is not typing.Literal and typing.get_args(kind):
-        kind = typing.get_args(kind)[0]
+        kind = next(one for one in typing.get_args(kind) if one is not type(None))
     choices = ",".join(map(str, typing.get_args(kind)))
     settings: dict[str, typing.Any] = {
         "metavar": note.metavar or (f"{{{choices}}}" if choices else kind.__name__.upper()),
@@ -135,8 +131,9 @@ def _add(
         settings["default"] = None if default is dataclasses.MISSING else default
         settings["nargs"] = settings["nargs"] or "?"  # a missing one is named in `_make`
         return parser.add_argument(field.name, help=sentence, **settings)
-    shown = " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
-    sentence += f" (default: {note.default or shown.replace('None', '') or 'none'})"
+    shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+    shown = "none" if shown in (None, "", dataclasses.MISSING) else shown
+    sentence += f" (default: {note.default or shown})"
     flags = note.flags or (flag(field.name),)
     return parser.add_argument(*flags, dest=field.name, help=sentence, **settings)
 
@@ -147,13 +144,10 @@ def _read(kind: typing.Any, text: str) -> typing.Any:
         if kind is pathlib.Path:
             return pathlib.Path(text).expanduser()  # the shell leaves ~ in `--out=~/x`
         return kind(text) if kind in (int, float) else text
-    except ValueError as error:
-        expected = "a whole number" if kind is int else "a number"
-        raise argparse.ArgumentTypeError(f"received {text!r}, expected {expected}") from error
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(
-            f"received {text}, there is no such user's home; write the path out"
-        ) from error
+    except (ValueError, RuntimeError) as error:
+        expected = {int: "a whole number", float: "a number"}
+        what = expected.get(kind, "a path written out: there is no such user's home")
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected {what}") from error
 
 
 def _make(
@@ -193,13 +187,16 @@ def _describe_unknown(others: list[str], known: dict[str, argparse.Action]) -> s
 
 @contextlib.contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """End the program with one line on stderr where an error is meant for the user.
+    """Print the project's warnings in lines, and end with one line where an error is the user's.
 
     Such an error carries an `exit_code`. Any other is a bug, in the recipe or here, and keeps its
     traceback.
     """
     terminal.write_what_it_can()
-    _show_warnings()
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for package in ("keras_recipes", "recipes", "datasets", "tuning"):
+        logging.getLogger(package).handlers = [handler]
     try:
         with interrupts.sigterm_as_ctrl_c():
             try:
@@ -225,14 +222,6 @@ def errors_as_lines() -> Iterator[None]:
         if code is None:
             raise
         sys.exit(_say(f"error: {error}", code))
-
-
-def _show_warnings() -> None:
-    """Print what the project's own loggers warn of, one line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    for package in ("keras_recipes", "recipes", "datasets", "tuning"):
-        logging.getLogger(package).handlers = [handler]
 
 
 def _say(line: str, code: int) -> int:

@@ -37,11 +37,6 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
     return "".join(_SPELLED.get(character, "?") for character in text), error.end
 
 
-def is_watched() -> bool:
-    """Return whether a person looks at the output: only then can a progress bar be drawn."""
-    return sys.stdout.isatty()
-
-
 def forget_output() -> None:
     """Write to nowhere from now on: the reader has gone, and Python would complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

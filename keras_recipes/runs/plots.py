@@ -13,14 +13,13 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from keras_recipes.problems import Problem, direction
-from keras_recipes.runs import thresholds
+from keras_recipes.runs import summary, thresholds
 
 if typing.TYPE_CHECKING:  # it loads TensorFlow
     from keras_recipes import training
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 _MAX_CLASSES = 30
 _MAX_POINTS = 3000
 _NUM_SAMPLES = 15
@@ -59,7 +58,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
         axes.set_xlabel("epoch")
         axes.set_xlim(0.5, 0.5 + 1.02 * len(epochs))  # there is no epoch 0 to have a tick
         unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
-        axes.set_ylabel(_NAMES.get(name, name) + unit)
+        axes.set_ylabel(summary.NAMES.get(name, name) + unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
     _save(figure, path, 120)
@@ -196,7 +195,9 @@ def draw_probabilities(
     lines = {"precision": BLUE, "recall": ORANGE, "f1": GREEN, "accuracy": VERMILION}
     for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
         values = [scores[name] for scores in reached]
-        right.plot(thresholds.THRESHOLDS, values, style, color=colour, label=_NAMES.get(name, name))
+        right.plot(
+            thresholds.THRESHOLDS, values, style, color=colour, label=summary.NAMES.get(name, name)
+        )
     right.axvline(problem.threshold, color="0.6", linewidth=1, label="threshold in use")
     right.set_xlabel(f"threshold: {yes} is predicted from this probability on")
     right.set_ylabel("score on the test rows")
@@ -216,14 +217,16 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
     shown = list(found)[:_NUM_COLUMNS][::-1]
     figure = Figure(figsize=(8, 1.4 + 0.3 * max(len(shown), 4)), layout="constrained")
     axes = figure.subplots()
-    means, deviations = ([found[name][key] for name in shown] for key in ("mean", "std"))
+    means, stds = ([found[name][key] for name in shown] for key in ("mean", "std"))
     names = [name if len(name) <= 30 else f"{name[:29]}…" for name in shown]
-    axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor="0.4")
+    axes.barh(range(len(shown)), means, xerr=stds, color=BLUE, ecolor="0.4")
     axes.set_yticks(range(len(shown)), names)
     axes.axvline(0, color="0.6", linewidth=1)
     metric, unit = problem.headline, f" ({problem.unit})" if problem.is_regression else ""
     change = "rise" if direction(metric) == "min" else "fall"
-    axes.set_xlabel(f"{change} of the test {_NAMES.get(metric, metric)}{unit}, column shuffled")
+    axes.set_xlabel(
+        f"{change} of the test {summary.NAMES.get(metric, metric)}{unit}, column shuffled"
+    )
     axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
     _save(figure, path, 120)
 
@@ -249,15 +252,15 @@ def draw_samples(
     )
     heights = [-(-len(rows) // 5) for _, rows in groups]
     figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
-    parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights).flat
-    for split, (title, rows), height in zip(parts, groups, heights, strict=True):
-        split.suptitle(title)
-        panels = split.subplots(height, 5, squeeze=False).flat
+    panels_of = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights).flat
+    for panel, (title, rows), height in zip(panels_of, groups, heights, strict=True):
+        panel.suptitle(title)
+        panels = panel.subplots(height, 5, squeeze=False).flat
         for axes, row in zip(panels, rows, strict=False):
             fraction = probabilities[row, decided[row]]
             axes.imshow(np.squeeze(x[row]), cmap="gray")
             _name_sample(axes, problem.class_names, decided[row], y[row], fraction)
-        for axes in split.axes:
+        for axes in panel.axes:
             axes.set_axis_off()
     _save(figure, path, 100)
 
@@ -290,8 +293,8 @@ def _name_sample(
     axes: Axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
 ) -> None:
     """Write what an image was taken for: two lines always, so that its row stands with the rest."""
-    said = f"{class_names[decided]} ({100 * fraction:.0f} %)"
+    text = f"{class_names[decided]} ({100 * fraction:.0f} %)"
     if decided == true:
-        axes.set_title(f"\n{said}", color=BLUE, fontsize=9)
+        axes.set_title(f"\n{text}", color=BLUE, fontsize=9)
     else:
-        axes.set_title(f"{said}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)
+        axes.set_title(f"{text}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)

@@ -141,17 +141,14 @@ def _check_model(
     """Refuse a folder whose files come from different runs."""
     try:
         shape = training.predict(model, taken.example()).shape
-    except Exception as error:
-        raise _mixed(run_dir, f"takes no inputs of shape {taken.shape}") from error
+        what = f"gives {shape[-1]} outputs, not {problem.num_outputs}"
+    except Exception:
+        shape, what = (), f"takes no inputs of shape {taken.shape}"
     if shape != (1, problem.num_outputs):
-        raise _mixed(run_dir, f"gives {shape[-1]} outputs, not {problem.num_outputs}")
-
-
-def _mixed(run_dir: pathlib.Path, what: str) -> InputError:
-    return InputError(
-        f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "
-        "runs; train the recipe again"
-    )
+        raise InputError(
+            f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "
+            "runs; train the recipe again"
+        )
 
 
 def _first_sentence(error: Exception) -> str:

@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import re
+import sys
 
 import keras
 import numpy as np
@@ -120,7 +121,7 @@ def _train(
         checkpoint=partial / "model.keras",
         tensorboard=partial / "tensorboard" if options.tensorboard else None,
     )
-    bar = terminal.is_watched() and not options.quiet
+    bar = sys.stdout.isatty() and not options.quiet
     if not bar and not options.quiet:
         called.append(callbacks.EpochLines(NUM_LINES))
     settings = {"engine": options.engine, "verbose": int(bar)}
@@ -181,11 +182,11 @@ def describe_machine() -> dict[str, str | int]:
 
 
 def describe_data(splits: Splits) -> dict:
-    """Return where the data came from and how many rows each part has."""
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    """Return where the data came from and how many rows each split has."""
+    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         **dataclasses.asdict(splits.source),
-        "rows": {split: len(rows) for split, rows in parts.items() if rows is not None},
+        "rows": {name: len(split) for name, split in rows.items() if split is not None},
     }
 
 
@@ -206,7 +207,7 @@ def write(
         name: Of the recipe.
         problem: Of the recipe.
         config: That the model was trained by.
-        splits: That it was trained on; without a validation part there are no scores on one.
+        splits: That it was trained on; without a validation split there are no scores on one.
         trained: What `training.fit` returned.
         engine: That it was trained by.
         **more: Further entries of metrics.json.

@@ -16,9 +16,9 @@ def calibration(y: np.ndarray, probabilities: np.ndarray) -> dict[str, list[floa
         probabilities: Probabilities of 1, shape (rows,).
 
     Returns:
-        For each group its mean probability ("predicted") and its fraction of 1 ("observed"); and the
-        "error", the mean distance of the two (Naeini, Cooper and Hauskrecht 2015, with groups of
-        equal size).
+        For each group its mean probability ("predicted") and its fraction of 1 ("observed"); and
+        the "error", the mean distance of the two (Naeini, Cooper and Hauskrecht 2015, with groups
+        of equal size).
     """
     order = np.argsort(probabilities, kind="stable")
     groups = [rows for rows in np.array_split(order, NUM_GROUPS) if len(rows)]

@@ -70,7 +70,7 @@ class Check(typing.Protocol):
     def look_at_data(
         self, model: keras.Model, splits: Splits, as_inputs: Callable | None, config: Config
     ) -> None:
-        """Look at a model that was built, its preprocessing not adapted yet, and all parts."""
+        """Look at a model that was built, its preprocessing not adapted yet, and all splits."""
 
     def look_at_model(self, model: keras.Model, splits: Splits, as_inputs: Callable | None) -> None:
         """Look at the model with its preprocessing adapted, untrained."""
@@ -101,11 +101,7 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
 
 
 def prepare(
-    recipe: Recipe,
-    config: Config,
-    splits: Splits,
-    *,
-    check: Check | None = None,
+    recipe: Recipe, config: Config, splits: Splits, *, check: Check | None = None
 ) -> keras.Model:
     """Build a recipe's model for the given data, checked and ready to be fitted.
 
@@ -150,7 +146,7 @@ def train(
     Args:
         recipe: A recipe module.
         config: The recipe's Config.
-        splits: With the parts train and validation.
+        splits: Train and validation.
         check: Looks for mistakes before training.
         **settings: As in `fit`.
 
@@ -206,7 +202,7 @@ def fit_all(
     Args:
         recipe: A recipe module, checked before.
         config: The recipe's Config.
-        everything: Splits with the validation part merged into train.
+        everything: Splits with the validation split merged into train.
         epochs: To run, along the schedule of config.epochs.
         engine: As in `fit`.
 
@@ -232,12 +228,12 @@ def fit(
 ) -> Trained:
     """Train until the best epoch is found, and keep that epoch's weights.
 
-    Without a validation part every epoch is run and the last one counts.
+    Without a validation split every epoch is run and the last one counts.
 
     Args:
         model: From `prepare`.
         problem: Of the recipe.
-        splits: With the parts train and validation, which may be None; test is not touched.
+        splits: Train and validation, which may be None; test is not touched.
         config: Gives epochs, batch_size, patience, learning rate.
         callbacks: From `callbacks.make`; made here where none are given.
         verbose: As in `keras.Model.fit`.

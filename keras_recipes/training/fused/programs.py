@@ -188,13 +188,7 @@ class Job:
             raise eligibility.Unsupported(reason) from error
 
     def run(
-        self,
-        kind: _Kind,
-        data: tuple,
-        order: tf.Tensor,
-        first: int,
-        end: int,
-        batch_size: int,
+        self, kind: _Kind, data: tuple, order: tf.Tensor, first: int, end: int, batch_size: int
     ) -> dict[str, tf.Tensor]:
         """Run the steps from `first` to before `end` of an epoch.
 

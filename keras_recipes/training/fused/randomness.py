@@ -121,7 +121,7 @@ def dropout(
     noise_shape: Sequence[int | None] | None = None,
     seed: Any = None,
 ) -> tf.Tensor:
-    """Zero a share `rate` of the inputs and scale up the rest; as `keras.random.dropout`.
+    """Zero a fraction `rate` of the inputs and scale up the rest; as `keras.random.dropout`.
 
     Args:
         inputs: Float tensor.
