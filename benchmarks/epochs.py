@@ -17,7 +17,6 @@ from typing import Annotated
 
 import keras
 import numpy as np
-import tyro
 
 from benchmarks import peers, records
 from datasets import fashion_mnist
@@ -34,7 +33,7 @@ SEED = 0
 class Measure:
     """What to time, and how often."""
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    names: Annotated[tuple[str, ...], command_line.takes(positional=True)] = ()
     """Networks to time (dense, dropout, normalised, convolutional); none named: all of them."""
     rounds: configs.Count = 5
     """Rounds that count; in each, every contestant trains once."""

@@ -14,8 +14,6 @@ import dataclasses
 import json
 from typing import Annotated, Literal
 
-import tyro
-
 from benchmarks import fresh, records
 from keras_recipes import configs
 from keras_recipes.console import command_line
@@ -75,7 +73,7 @@ Split = Literal["test", "validation"]
 class Measure:
     """Who runs, how often, and on which rows the accuracy is measured."""
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(CONTESTANTS)
+    names: Annotated[tuple[str, ...], command_line.takes(positional=True)] = tuple(CONTESTANTS)
     """Contestants."""
     seeds: configs.Count = 5
     """Seeds 0, 1, … to run each with."""

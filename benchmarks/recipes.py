@@ -18,8 +18,6 @@ import statistics
 import types
 from typing import Annotated
 
-import tyro
-
 from benchmarks import classics, publish, records
 from keras_recipes import catalog, checks, configs, problems, recipe as contract, training
 from keras_recipes.console import command_line, files
@@ -36,7 +34,7 @@ MIN_ROWS = 5000
 class Measure:
     """Which recipes to measure, and how often."""
 
-    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    names: Annotated[tuple[str, ...], command_line.takes(positional=True)] = ()
     """Recipes to measure; none named: all of them."""
     seeds: configs.Count = 5
     """Seeds 0, 1, … to measure each with."""

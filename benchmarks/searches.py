@@ -27,7 +27,6 @@ from typing import Annotated, Literal, get_args
 import keras
 import keras_tuner
 import numpy as np
-import tyro
 
 import tuning
 from benchmarks import records
@@ -50,7 +49,7 @@ SETTLED = 15
 class Measure:
     """What to compare, and how often."""
 
-    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = get_args(Part)
+    parts: Annotated[tuple[Part, ...], command_line.takes(positional=True)] = get_args(Part)
     """Comparisons to make."""
     seeds: configs.Count = 20
     """Searches of each function."""

@@ -30,7 +30,6 @@ import dask
 import distributed
 import numpy as np
 import psutil
-import tyro
 
 from benchmarks import interruptions, records
 from keras_recipes import catalog, configs
@@ -52,7 +51,7 @@ Split = Literal["speed", "kills", "scale"]
 class Measure:
     """What to measure, and how much of it."""
 
-    parts: Annotated[tuple[Split, ...], tyro.conf.Positional] = get_args(Split)
+    parts: Annotated[tuple[Split, ...], command_line.takes(positional=True)] = get_args(Split)
     """Measurements to make."""
     recipes: tuple[str, ...] = ("breast_cancer", "fmnist")
     """Recipes for speed."""

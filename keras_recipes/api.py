@@ -48,7 +48,26 @@ def train(
         RunError: If training or writing fails.
     """
     module = catalog.load(catalog.refer(recipe))
-    settings = _settings(module, config, fields)
+    kind = module.Config
+    if config is not None and not isinstance(config, kind):
+        raise InputError(
+            f"config: received a {type(config).__name__}, expected the Config of "
+            f"{contract.name_of(module)}"
+        )
+    known = [field.name for field in dataclasses.fields(kind)]
+    if unknown := [name for name in fields if name not in known]:
+        if (now := configs.RENAMED.get(unknown[0])) in known:
+            raise InputError(f"{unknown[0]}: is called {now} now")
+        raise InputError(
+            f"{unknown[0]}: {contract.name_of(module)} has no such setting; expected one of "
+            f"{', '.join(known)}"
+        )
+    paths = {
+        name: pathlib.Path(fields[name])
+        for name in ("csv", "data_dir")
+        if isinstance(fields.get(name), str)
+    }
+    settings = dataclasses.replace(config or kind(), **{**fields, **paths})
     options = configs.RunOptions(
         out=None if out is None else pathlib.Path(out),
         engine=engine,
@@ -57,25 +76,3 @@ def train(
     )
     check = checks.PreFlight(contract.ignored_checks(module), strict, with_test=True)
     return execution.run(module, settings, options, check)
-
-
-def _settings(recipe: types.ModuleType, config: Config | None, fields: dict) -> Config:
-    """Return a recipe's Config with some fields replaced."""
-    kind = recipe.Config
-    if config is not None and not isinstance(config, kind):
-        raise InputError(
-            f"config: received a {type(config).__name__}, expected the Config of "
-            f"{contract.name_of(recipe)}"
-        )
-    known = [field.name for field in dataclasses.fields(kind)]
-    if unknown := [name for name in fields if name not in known]:
-        raise InputError(
-            f"{unknown[0]}: {contract.name_of(recipe)} has no such setting; expected one of "
-            f"{', '.join(known)}"
-        )
-    paths = {
-        name: pathlib.Path(fields[name])
-        for name in ("csv", "data_dir")
-        if isinstance(fields.get(name), str)
-    }
-    return dataclasses.replace(config or kind(), **{**fields, **paths})

@@ -70,7 +70,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Ends training at a loss that is no number, without a word: `training.fit` has the words.
+    """Ends training at a loss that is no number; `training.fit` raises the error.
 
     Keras's own `TerminateOnNaN` prints a line that names a batch and no cause.
     """
@@ -131,7 +131,7 @@ def make(
     Args:
         problem: Says which score makes an epoch the best, and in which direction.
         config: Gives patience, epochs, learning rate and its schedule.
-        validated: Whether there is a validation part. Without one no epoch is known to be the
+        validated: Whether there is a validation split. Without one no epoch is known to be the
             best: there is no early stopping, and the last epoch counts.
         checkpoint: File that keeps the best model so far, ending in .keras; None writes none.
         tensorboard: Folder for TensorBoard's logs; None writes none.

@@ -8,13 +8,18 @@ import difflib
 import functools
 import importlib
 import importlib.util
+import os
 import pathlib
 import types
+import typing
 
 from rich.table import Table
 
 from keras_recipes.console import source_files, terminal
 from keras_recipes.errors import InputError
+
+if typing.TYPE_CHECKING:  # Keras loads with it
+    from keras_recipes.recipe import Recipe
 
 PACKAGE = "recipes"
 PARTS = ("Config", "load_data", "build_model", "search_space")
@@ -66,7 +71,7 @@ def read(name: str) -> Entry:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError) as error:  # somebody is at work on it
-        place = f" (line {error.lineno})" if getattr(error, "lineno", None) else ""
+        place = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
         reason = getattr(error, "msg", None) or error
         return Entry(name, "", f"cannot be read: {reason}{place}", "", "")
     return parse(name, tree)
@@ -80,7 +85,7 @@ def parse(name: str, tree: ast.Module) -> Entry:
     return Entry(name, title, *(lines.get(word, "") for word in words))
 
 
-def refer(recipe: str | pathlib.Path | types.ModuleType) -> str:
+def refer(recipe: Recipe | types.ModuleType | str | os.PathLike[str]) -> str:
     """Describe which recipe is meant, in a way that another process can load it by.
 
     Args:
@@ -92,7 +97,7 @@ def refer(recipe: str | pathlib.Path | types.ModuleType) -> str:
     Raises:
         InputError: If there is no such recipe.
     """
-    text = recipe.__file__ if isinstance(recipe, types.ModuleType) else str(recipe)
+    text = str(getattr(recipe, "__file__", recipe))
     if text in recipe_names():
         return text
     path = pathlib.Path(text)
@@ -118,7 +123,7 @@ def load(reference: str) -> types.ModuleType:
     if not reference.endswith(".py"):
         return importlib.import_module(f"{PACKAGE}.{reference}")
     path = pathlib.Path(reference)
-    read_source(path)  # which has the words for a file that has gone
+    read_source(path)  # raises for a file that has gone
     module = source_files.import_file(path)
     missing = [part for part in PARTS if not hasattr(module, part)]
     if not (hasattr(module, "PROBLEM") or hasattr(module, "problem")):

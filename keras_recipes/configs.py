@@ -1,4 +1,4 @@
-"""What every recipe can be told: one flat frozen dataclass, from which the command line is made.
+"""Settings of every recipe: one flat frozen dataclass, from which the command line is made.
 
 A recipe's own Config inherits from `Config` (or `DownloadedConfig`) and adds its fields. A field's
 type carries its range, so that `--epochs -3` is refused before anything is loaded.
@@ -47,6 +47,15 @@ Units = tuple[Count, ...]
 Optimizer = Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
 
+# What settings were called before, for messages and for the config.json of old runs.
+RENAMED = {
+    "members": "ensemble_size",
+    "embedding_units": "embedding_size",
+    "bins": "num_bins",
+    "most_words": "max_categories",
+    "most_steps": "max_steps",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -59,21 +68,21 @@ class Config:
     POSITIONAL: typing.ClassVar[str | None] = None
 
     epochs: Count = 100
-    """Passes over the training rows, at most."""
+    """Maximum number of epochs: passes over the training rows."""
     batch_size: Count = 32
-    """Rows of one update of the weights."""
+    """Rows per gradient update (batch size)."""
     optimizer: Optimizer = "adam"
-    """Rule of the update."""
+    """Optimizer of the training."""
     learning_rate: Positive = 0.001
-    """Step size of the update."""
+    """Learning rate of the optimizer, at the start of its schedule."""
     schedule: Schedule = "constant"
-    """Course of the learning rate over the epochs: as it is, or falling to 0 along a cosine."""
+    """Learning rate schedule over the epochs: constant, or cosine decay to 0."""
     patience: Count = 10
-    """Epochs without a better validation score after which training stops."""
+    """Early-stopping patience in epochs."""
     refit: bool = False
-    """Whether the best model is trained anew, for as many epochs, on the validation rows too."""
+    """Train a new model for the best number of epochs on training and validation rows together."""
     seed: Seed = 0
-    """Decides the split, the initial weights and the order of the rows."""
+    """Random seed of the split, the initial weights and the order of the rows."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -88,53 +97,53 @@ class DownloadedConfig(Config):
     """Settings of a recipe whose data are downloaded, not installed with a package."""
 
     data: Literal["auto", "real", "builtin"] = "auto"
-    """The real data, the built-in stand-in, or whichever can be had in this order."""
+    """The real data, the built-in synthetic data, or auto: real if available, else built-in."""
     data_dir: pathlib.Path | None = None
     """Folder that holds the data files."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """Where a run writes, what it shows, which engine trains, and what is let pass."""
+    """Output folder, progress, training engine and strictness of a run."""
 
     out: pathlib.Path | None = None
     """Folder to write the run into; by default the next free one in runs/."""
     tensorboard: bool = False
-    """Write TensorBoard's logs into the run folder as well."""
+    """Also write TensorBoard logs into the run folder."""
     engine: Literal["fused", "keras"] = "fused"
-    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    """Training engine: whole epochs as one program (fused), or `keras.Model.fit`."""
     strategy: Literal["none", "mirrored"] = "none"
-    """Divide each batch among all GPUs (mirrored), by Keras's own fit."""
+    """Distribution strategy: mirrored divides each batch among all GPUs, by `keras.Model.fit`."""
     strict: bool = False
-    """Take what the check before training warns of as an error."""
+    """Treat warnings of the check before training as errors."""
     quiet: bool = False
     """Print the result only, no progress."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TableOptions:
-    """What can be told about a table of the user's."""
+    """Settings of a table of your own: its file, target and columns."""
 
     csv: pathlib.Path | None = None
     """The table: a delimited text file, the target among its columns."""
     target: str | None = None
     """Column to predict."""
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    """Kind of problem; auto decides by the target."""
+    """Problem type; auto decides by the target."""
     header: bool = True
     """The first row names the columns; with --no-header they become column_1, column_2, …"""
     categorical: tuple[str, ...] = ()
-    """Columns to take as categories, whatever they look like."""
+    """Columns to treat as categorical."""
     numeric: tuple[str, ...] = ()
-    """Columns to take as numbers."""
+    """Columns to treat as numeric."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
     time: str | None = None
-    """Column of dates or numbers to split by: test on the last rows, instead of any."""
+    """Column of dates or numbers to split by in time: the last rows become the test split."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
-        """How to read the table, beside its file and its target: keywords of `own_table.read`."""
+        """Keywords of `own_table.read`: how to read the table."""
         names = ("problem", "header", "categorical", "numeric", "drop", "time")
         return {name: getattr(self, name) for name in names}
 
@@ -154,13 +163,13 @@ class TableConfig(TableOptions, Config):
     POSITIONAL = "csv"
 
     max_steps: Count = 10_000
-    """Steps of a training, about: a table of many rows is gone through in fewer epochs, and not
-    again with the validation rows."""
+    """Maximum number of training steps, about: a table of many rows gets fewer epochs, and no
+    refit."""
     class_weights: bool = False
-    """Let the rows of a rare class count more, so that all classes count the same; probabilities
-    are then too high for the rare ones."""
+    """Weight the rows by class, so that all classes count the same in the loss; the predicted
+    probabilities of rare classes are then too high."""
     threshold: Annotated[float, Range(0, 1, includes_low=False, includes_high=False)] = 0.5
-    """Of two classes, the second is predicted from this probability on."""
+    """Decision threshold: the second of two classes is predicted from this probability on."""
 
     def max_epochs_for(self, rows: int) -> int:
         """Return the epochs that max_steps allow for so many training rows."""
@@ -176,7 +185,7 @@ class TableConfig(TableOptions, Config):
         return dataclasses.replace(self, epochs=min(self.epochs, most), refit=refit)
 
 
-def check_fields(settings: object) -> None:
+def check_fields(settings: typing.Any) -> None:
     """Hold every field of a dataclass against the range or the choices of its type.
 
     Raises:
@@ -184,17 +193,17 @@ def check_fields(settings: object) -> None:
     """
     hints = typing.get_type_hints(type(settings), include_extras=True)
     for field in dataclasses.fields(settings):
-        _check(field.name, getattr(settings, field.name), hints[field.name])
+        check_value(field.name, getattr(settings, field.name), hints[field.name])
 
 
-def _check(name: str, value: object, hint: object) -> None:
-    """Hold one field against its type's range or choices, each member of a tuple by itself."""
+def check_value(name: str, value: typing.Any, hint: typing.Any) -> None:
+    """Raise InputError for a value outside its type's range or choices, with the given name."""
     if typing.get_origin(hint) is tuple:
         for member in value:
-            _check(name, member, typing.get_args(hint)[0])
+            check_value(name, member, typing.get_args(hint)[0])
     elif type(None) in typing.get_args(hint):
         if value is not None:
-            _check(name, value, typing.get_args(hint)[0])
+            check_value(name, value, typing.get_args(hint)[0])
     elif typing.get_origin(hint) is Literal:
         if value not in typing.get_args(hint):
             choices = ", ".join(map(str, typing.get_args(hint)))
@@ -203,7 +212,7 @@ def _check(name: str, value: object, hint: object) -> None:
         kind, *notes = typing.get_args(hint)
         limits = [note for note in notes if isinstance(note, Range)]
         if not limits:  # a note for the command line only
-            _check(name, value, kind)
+            check_value(name, value, kind)
             return
         if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
             raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")

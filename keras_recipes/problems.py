@@ -71,8 +71,8 @@ def _accuracy(problem: Problem) -> keras.metrics.Metric:
 
 
 def _r2(problem: Problem) -> keras.metrics.Metric:
-    # Of several columns the share of their variance together: in a mean of each one's R², columns
-    # that hardly vary would count as much as the others.
+    # Of several columns the explained fraction of their total variance: in a mean of each one's R²,
+    # columns that hardly vary would count as much as the others.
     how = "uniform_average" if problem.num_outputs == 1 else "variance_weighted_average"
     return keras.metrics.R2Score(how, name="r2")
 
@@ -105,7 +105,7 @@ class Problem:
         unit: Of the target, for regression.
         num_outputs: Units of the output layer.
         threshold: A probability of at least this much is a yes (binary, multilabel).
-        monitor: What early stopping watches on the validation part: "loss" or a metric.
+        monitor: What early stopping monitors on the validation split: "loss" or a metric.
     """
 
     rule: Rule
@@ -150,19 +150,19 @@ class Problem:
         return self._in_unit(outputs)
 
     def ensemble_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
-        """Add an output layer for each member of an ensemble in one network.
+        """Add an output layer for each network of an ensemble in one network.
 
         Args:
-            hidden: Output of the last hidden layer, shape (batch, members, units).
+            hidden: Output of the last hidden layer, shape (batch, ensemble_size, units).
 
         Returns:
-            Shape (batch, members) where there is one output, (batch, members, classes) else; as
-            `outputs` gives them.
+            Shape (batch, ensemble_size) where there is one output, else (batch, ensemble_size,
+            classes); as `outputs` returns them.
         """
-        _, members, _ = hidden.shape
+        _, ensemble_size, _ = hidden.shape
         outputs = keras.layers.EinsumDense(
             "bkd,kdo->bko",
-            (members, self.num_outputs),
+            (ensemble_size, self.num_outputs),
             bias_axes="ko",
             activation=self.rule.activation,
             dtype="float32",
@@ -314,4 +314,5 @@ def of_kind(kind: str, class_names: tuple[str, ...], unit: str, threshold: float
         return regression(unit)
     if kind == "multiclass":
         return multiclass(class_names)
-    return dataclasses.replace(binary(class_names), threshold=threshold)
+    no, yes = class_names
+    return dataclasses.replace(binary((no, yes)), threshold=threshold)

@@ -7,6 +7,7 @@ import typing
 
 import keras
 
+from keras_recipes import configs
 from keras_recipes.configs import Config
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError
@@ -28,7 +29,7 @@ class Recipe(typing.Protocol):
     __doc__: str | None
 
     @property
-    def Config(self) -> type[Config]:  # noqa: N802
+    def Config(self) -> type[configs.Config]:  # noqa: N802
         """The settings: a frozen dataclass that inherits from `configs.Config`."""
         ...
 
@@ -40,7 +41,7 @@ class Recipe(typing.Protocol):
         """Build the model for these data and compile it by `PROBLEM.compile`."""
         ...
 
-    def search_space(self, hp: keras_tuner.HyperParameters, /) -> Config:
+    def search_space(self, hp: keras_tuner.HyperParameters, /) -> configs.Config:
         """Return a Config with values drawn from hp; the defaults are those of `Config()`."""
         ...
 
@@ -103,7 +104,9 @@ def build_model(recipe: Recipe, config: Config, data: Splits) -> keras.Model:
         raise InputError(
             f"{_file(recipe).name}: build_model does not compile its model; {compiled}"
         )
-    known, wanted = ("loss", *_metric_names(model)), problem(recipe, config, data)
+    given = (model.get_compile_config() or {}).get("metrics") or []
+    known = ["loss", *(one if isinstance(one, str) else one["config"]["name"] for one in given)]
+    wanted = problem(recipe, config, data)
     for needed in (wanted.headline, wanted.monitor):
         if needed not in known:
             raise InputError(
@@ -111,11 +114,6 @@ def build_model(recipe: Recipe, config: Config, data: Splits) -> keras.Model:
                 f"{needed!r}; {compiled}"
             )
     return model
-
-
-def _metric_names(model: keras.Model) -> list[str]:
-    given = (model.get_compile_config() or {}).get("metrics") or []
-    return [one if isinstance(one, str) else one["config"]["name"] for one in given]
 
 
 def search_space(recipe: Recipe, hp: keras_tuner.HyperParameters) -> Config:
@@ -142,6 +140,6 @@ def _file(recipe: Recipe) -> pathlib.Path:
     return pathlib.Path(str(getattr(recipe, "__file__", recipe.__name__)))
 
 
-def _wrong(recipe: Recipe, split: str, given: object, expected: str) -> InputError:
+def _wrong(recipe: Recipe, part: str, given: object, expected: str) -> InputError:
     received = "nothing (is a `return` missing?)" if given is None else f"a {type(given).__name__}"
-    return InputError(f"{_file(recipe).name}: {split} returned {received}, expected {expected}")
+    return InputError(f"{_file(recipe).name}: {part} returned {received}, expected {expected}")

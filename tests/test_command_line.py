@@ -12,9 +12,10 @@ import pytest
 from rich.table import Table
 
 from keras_recipes import catalog, configs
+from keras_recipes.commands import predict
 from keras_recipes.console import command_line, startup, terminal
 from keras_recipes.errors import InputError
-from recipes import fmnist
+from recipes import fmnist, tabular
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -66,7 +67,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, part):
 
 
 class Screen(io.TextIOWrapper):
-    """A terminal, for which tyro draws boxes in colours."""
+    """A terminal, for which libraries draw boxes and colours."""
 
     def isatty(self):
         return True
@@ -83,19 +84,19 @@ def output(request, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--wings 3", "Unrecognized options: --wings, 3; --help lists the flags"),
-        ("--epoch 3", "Unrecognized options: --epoch, 3; did you mean --epochs?"),
+        ("--wings 3", "--wings: no such flag; --help lists the flags"),
+        ("--epoch 3", "--epoch: no such flag; did you mean --epochs?"),
         ("--epochs 0", "--epochs: received 0, expected at least 1 and at most 1,000,000,000; "),
         ("--batch-size 1000000000000", "--batch-size: received 1000000000000, expected at least"),
         ("--epochs many", "--epochs: received 'many', expected a whole number; "),
-        ("--epochs", "--epochs: the value is missing; "),
+        ("--epochs", "--epochs: received none, expected one argument; "),
         ("--dropout 1", "--dropout: received 1.0, expected at least 0 and below 1; "),
         ("--dropout x", "--dropout: received 'x', expected a number; "),
         ("--learning-rate nan", "--learning-rate: received nan, expected above 0 and finite; "),
         ("--seed 4294967296", "--seed: received 4294967296, expected at least 0 and at most 4,29"),
-        ("--optimizer magic", "--optimizer: received 'magic', expected one of 'sgd', 'momentum'"),
+        ("--optimizer magic", "--optimizer: received 'magic', expected one of sgd, momentum"),
         ("--hidden-units 64 0", "--hidden-units: received 0, expected at least 1"),
-        ("--hidden-units x", "--hidden-units: received 'x', which cannot be read; "),
+        ("--hidden-units x", "--hidden-units: received 'x', expected a whole number; "),
     ],
 )
 def test_wrong_flag_is_named_the_same_on_any_output(output, arguments, message):
@@ -103,6 +104,16 @@ def test_wrong_flag_is_named_the_same_on_any_output(output, arguments, message):
         command_line.parse("p", "title", arguments.split(), recipe=fmnist.Config)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_a_renamed_flag_says_its_new_name():
+    with pytest.raises(InputError, match=r"^--members: is called --ensemble-size now$"):
+        command_line.parse("p", "title", ["--members", "4"], recipe=tabular.Config)
+
+
+def test_values_without_a_flag_and_flags_come_in_any_order():
+    (given,) = command_line.parse("p", "", ["run", "-o", "x.csv", "new.csv"], a=predict.Predict)
+    assert list(map(str, (given.run_dir, given.input, given.out))) == ["run", "new.csv", "x.csv"]
 
 
 def test_home_is_read_in_a_path(monkeypatch, tmp_path):
@@ -176,10 +187,10 @@ BLOCKED = "import os, sys; sys.modules.update(dict.fromkeys(os.environ['BLOCKED'
 def test_missing_packages_are_one_line(tmp_path, module):
     (tmp_path / "sitecustomize.py").write_text(BLOCKED)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    done = run(module, PYTHONPATH=path, BLOCKED="tyro tensorflow")
+    done = run(module, PYTHONPATH=path, BLOCKED="rich tensorflow")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: missing packages: tensorflow, tyro; ")
+    assert line.startswith("error: missing packages: tensorflow, rich; ")
     assert line.endswith("pip install -r requirements.txt")
 
 

@@ -119,7 +119,10 @@ def test_update_exchanges_the_library_and_nothing_else(monkeypatch, tmp_path):
     [
         (["irs", "new"], "did you mean iris?"),
         (["iris"], "expected RECIPE and FOLDER"),
-        (["iris", "taken"], "taken: the folder holds file.txt; expected a new or an empty one"),
+        (
+            ["iris", "taken"],
+            "FOLDER taken: already there and not empty (file.txt); give",
+        ),
         (["iris", "2nd"], "received '2nd', expected at most 30 characters"),
         (["iris", "new", "--name", "json"], "name no module of Python"),
         (["iris", "new", "--data", "rows.csv"], "--data: iris has data of its own"),
@@ -139,3 +142,23 @@ def test_what_cannot_be_copied_is_one_line(monkeypatch, tmp_path, capsys, argume
     assert said in line
     assert not pathlib.Path("new").exists()
     assert [path.name for path in pathlib.Path("taken").iterdir()] == ["file.txt"]
+
+
+def test_an_empty_repository_is_filled_where_it_stands(monkeypatch, tmp_path):
+    pathlib.Path("mine/.git").mkdir(parents=True)
+    monkeypatch.chdir("mine")
+    copy(monkeypatch, "iris", ".")
+    assert {"recipes", "vendor", ".git"} <= {path.name for path in pathlib.Path().iterdir()}
+    assert not pathlib.Path(".partial").exists()
+
+
+def test_full_disk_names_the_argument_of_the_copy(monkeypatch, tmp_path, capsys):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(program.copy, "_write_library", fail)
+    with pytest.raises(SystemExit, match="1"):
+        copy(monkeypatch, "iris", "mine")
+    said = "could not write mine (No space left on device); nothing was left there: free some space"
+    assert capsys.readouterr().err == f"error: {said} or give another place by FOLDER\n"
+    assert not list(pathlib.Path().iterdir())

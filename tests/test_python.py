@@ -63,6 +63,7 @@ def test_the_page_runs_in_a_kernel(tmp_path, monkeypatch):
     ("recipe", "fields", "said"),
     [
         (iris, {"epoch": 3}, "epoch: iris has no such setting; expected one of epochs,"),
+        (tabular, {"members": 4}, "members: is called ensemble_size now"),
         (iris, {"epochs": 0}, "epochs: received 0, expected at least 1"),
         (iris, {"config": tabular.Config()}, "config: received a Config, expected the Config of"),
         ("irs", {}, "unknown recipe irs: did you mean iris?"),

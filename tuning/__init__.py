@@ -152,7 +152,8 @@ def _keep_table(table: pd.DataFrame, folder: pathlib.Path) -> pathlib.Path:
     path = folder / f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
     folder.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        files.write_text(path, text)
+        with files.faults_named(path):
+            files.write_text(path, text)
     return path
 
 

@@ -9,8 +9,6 @@ import pathlib
 import re
 from typing import Annotated, Literal, get_args
 
-import tyro
-
 from keras_recipes import configs
 from keras_recipes.console.command_line import takes
 from keras_recipes.errors import InputError
@@ -30,9 +28,7 @@ class Options(configs.TableOptions):
     """
 
     # None stands for "not said": a new search takes its default, a resumed one what it has.
-    recipe: Annotated[
-        str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE", help_behavior_hint="")
-    ] = None
+    recipe: Annotated[str | None, takes("RECIPE", positional=True)] = None
     """Name of a recipe, or the path of a recipe's .py file."""
     tuner: Annotated[TunerName | None, takes("{grid,random,bayesian,hyperband}", "random")] = None
     """Order in which points are tried."""
@@ -89,7 +85,7 @@ class Options(configs.TableOptions):
     """Folder of a search to continue; in the place of RECIPE."""
     tensorboard: bool = False
     """Write TensorBoard's HParams logs into the folder as well."""
-    verbose: Annotated[bool, tyro.conf.arg(aliases=("-v",))] = False
+    verbose: Annotated[bool, takes(flags=("-v", "--verbose"))] = False
     """Print a line for each epoch as well."""
     quiet: bool = False
     """Print the result only, no line for each trial."""
@@ -191,15 +187,13 @@ def seconds(duration: str | None, flag: str = "--max-time") -> float:
 class Comparison(configs.TableOptions):
     """Give several tuners the same budget of epochs, and random search twice as much."""
 
-    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = (
-        dataclasses.field(kw_only=True)
-    )
+    recipe: Annotated[str, takes("RECIPE", positional=True)] = dataclasses.field(kw_only=True)
     """Name of a recipe, or the path of a recipe's .py file."""
-    tuners: Annotated[str, tyro.conf.arg(metavar="NAMES")] = "grid,random,bayesian,hyperband"
+    tuners: Annotated[str, takes("NAMES")] = "grid,random,bayesian,hyperband"
     """Which to compare, with commas between them."""
-    trials: Annotated[configs.Count, tyro.conf.arg(metavar="N")] = 20
+    trials: Annotated[configs.Count, takes("N")] = 20
     """The budget: so many trainings of all epochs. Trials that stop early leave room for more."""
-    seeds: Annotated[configs.Count, tyro.conf.arg(metavar="N")] = 5
+    seeds: Annotated[configs.Count, takes("N")] = 5
     """Seeds 0, 1, … to repeat everything with."""
     epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
     """Epochs of a training at most."""

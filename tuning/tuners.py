@@ -160,7 +160,8 @@ class Tuner(keras_tuner.Tuner):
                         f"{before.get(name)}, now it is {value}; give another project_name, or "
                         "overwrite=True"
                     )
-        files.write_json(path, now)
+        with files.faults_named(path, None):
+            files.write_json(path, now)
 
     def _populate_initial_space(self):
         if isinstance(self.hypermodel, RecipeModel):

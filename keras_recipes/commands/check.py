@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import tyro
+from typing import TYPE_CHECKING, Annotated, Any
 
 from keras_recipes import catalog, configs
 from keras_recipes.commands import scripts
@@ -25,32 +23,29 @@ if TYPE_CHECKING:  # TensorFlow loads with it
 class Check:
     """Name every classic mistake of a model and its data before training, each with its fix."""
 
-    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[str, command_line.takes("MODEL", positional=True)]
     """FILE.py:FUNCTION that returns a compiled model, build_model where none is named (the file is
     run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
-    data: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    data: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Training rows: a .csv table, or an .npz file with the arrays x and y."""
     target: Annotated[tuple[str, ...], command_line.takes("COLUMN", "none")] = ()
     """Column or columns of the table to predict."""
     features: Annotated[tuple[str, ...], command_line.takes("COLUMN", "all others")] = ()
     """Columns to learn from, in the order that the model takes."""
-    validation: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    validation: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Validation rows, in the same form."""
-    test: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="FILE")] = None
+    test: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Test rows, in the same form."""
     validation_split: configs.Fraction = 0.0
-    """Share of the training rows that fit will set aside."""
+    """Fraction of the training rows that fit uses for validation."""
     epochs: configs.Count | None = None
-    """Epochs that it will be trained for."""
+    """Number of epochs of the training."""
     batch_size: configs.Count | None = None
-    """Rows of one update."""
+    """Rows per gradient update (batch size)."""
     ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
     """Rules to leave out, by id or name, such as D3 or scaling/inputs-not-scaled."""
     strict: bool = False
     """Count warnings as errors."""
-
-    def __post_init__(self) -> None:
-        configs.check_fields(self)
 
 
 _OF_FIT = ("epochs", "batch_size", "validation_split")
@@ -73,7 +68,7 @@ def check(arguments: Check) -> None:
 
 
 def _check_recipe(arguments: Check) -> Findings:
-    """Check a recipe with its own data and default settings; its test part stays closed."""
+    """Check a recipe with its own data and default settings; its test split stays closed."""
     if arguments.data:
         raise InputError("--data: a recipe is checked with its own data; leave it out")
     _refuse_without_data(arguments, "a recipe is checked with its own data; leave it out")
@@ -85,14 +80,12 @@ def _check_recipe(arguments: Check) -> Findings:
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
-    (x, y), validation = (
-        (tables.as_inputs(model, split.x), split.y) for split in (splits.train, splits.validation)
-    )
+    held_out = splits.validation
     return checks.check(
         model,
-        x,
-        y,
-        validation,
+        tables.as_inputs(model, splits.train.x),
+        splits.train.y,
+        None if held_out is None else (tables.as_inputs(model, held_out.x), held_out.y),
         ignore=(*arguments.ignore, *contract.ignored_checks(recipe)),
         strict=arguments.strict,
         epochs=arguments.epochs or config.epochs,
@@ -108,10 +101,14 @@ def _check_script(arguments: Check) -> Findings:
     from keras_recipes import checks
 
     program = path.read_text(encoding="utf-8")
-    wanted = {"ignore": arguments.ignore, "strict": arguments.strict, "program": program}
+    wanted: dict[str, Any] = {
+        "ignore": arguments.ignore,
+        "strict": arguments.strict,
+        "program": program,
+    }
     settings = {name: getattr(arguments, name) for name in _OF_FIT if getattr(arguments, name)}
-    given = fit
-    if not fit or function or arguments.data:
+    given = fit or {}
+    if not given or function or arguments.data:
         given = scripts.find(module, function, path, fit)
     if arguments.data:
         model = given["model"]

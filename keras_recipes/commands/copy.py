@@ -11,11 +11,9 @@ import sys
 import tempfile
 from typing import Annotated
 
-import tyro
-
 import keras_recipes
 from keras_recipes import catalog, configs
-from keras_recipes.console import files
+from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError, RunError
 
 PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
@@ -90,19 +88,17 @@ class Copy(configs.TableOptions):
     """Make a recipe a project of your own, which needs this repository no longer."""
 
     _: dataclasses.KW_ONLY
-    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
+    recipe: Annotated[str, command_line.takes("RECIPE", positional=True)] = ""
     """Name of a recipe; `python -m recipes` lists them."""
-    folder: Annotated[
-        pathlib.Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")
-    ] = None
+    folder: Annotated[pathlib.Path | None, command_line.takes("FOLDER", positional=True)] = None
     """New or empty folder for the project; with --minimal, a new .py file."""
-    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    name: Annotated[str | None, command_line.takes("NAME")] = None
     """Name of the recipe in the project; by default the name of the folder."""
     minimal: bool = False
     """Write one file of plain Keras instead: the hand-written program for this kind of problem."""
-    update: Annotated[pathlib.Path | None, tyro.conf.arg(metavar="PROJECT")] = None
+    update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
     """Replace the library in a copied project by this version, and change nothing else."""
-    csv: Annotated[pathlib.Path | None, tyro.conf.arg(name="data", metavar="FILE")] = None
+    csv: Annotated[pathlib.Path | None, command_line.takes("FILE", flags=("--data",))] = None
     """Your table, for tabular: it is copied beside the recipe, and Config reads it by default. The
     flags below describe its columns."""
 
@@ -134,11 +130,16 @@ def copy(arguments: Copy) -> None:
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
-        contents[f"recipes/{arguments.csv.name}"] = _read_table(arguments.csv)
-    with files.filled_folder(folder) as partial:
+        try:
+            contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror})"
+            raise InputError(f"--data {arguments.csv}: {reason}") from error
+    with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             (partial / path).write_bytes(content)
+        (partial / VENDOR).mkdir()
         _write_library(partial / VENDOR)
     print(f"{len(contents) + 2} files in {folder}. Next:\n  cd {folder}")
     if arguments.csv is not None:
@@ -159,7 +160,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
     source = _renamed((root / "recipes" / f"{recipe}.py").read_text(encoding="utf-8"), recipe, name)
     ignored = GITIGNORE
     if table.csv is not None:
-        source = _with_table(source, recipe, table)
+        source = _with_table(source, recipe, table.csv.name, table.told())
         ignored += f"recipes/{table.csv.name}\n"
     entry = catalog.read(recipe)
     readme = README.format(
@@ -173,21 +174,18 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
         vendor=VENDOR,
     )
-    licence = root / "LICENSE"
+    paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
+    paths += [f"datasets/{path.name}" for path in _data_sets(root / f"recipes/{recipe}.py")]
     texts = {
         "README.md": readme,
         ".gitignore": ignored,
         "requirements.txt": REQUIREMENTS,
         ".github/workflows/tests.yml": WORKFLOW,
-        "recipes/__init__.py": (root / "recipes/__init__.py").read_text(encoding="utf-8"),
-        "recipes/__main__.py": (root / "recipes/__main__.py").read_text(encoding="utf-8"),
         f"recipes/{name}.py": source,
         "tests/test_recipe.py": TEST.format(name=name),
-        **({"LICENSE": licence.read_text(encoding="utf-8")} if licence.is_file() else {}),
     }
-    for path in _data_sets(root / "recipes" / f"{recipe}.py"):
-        texts[f"datasets/{path.name}"] = path.read_text(encoding="utf-8")
-    return {path: text.encode() for path, text in texts.items()}
+    copied = {path: (root / path).read_bytes() for path in paths if (root / path).is_file()}
+    return copied | {path: text.encode() for path, text in texts.items()}
 
 
 def _data_sets(path: pathlib.Path) -> set[pathlib.Path]:
@@ -210,28 +208,18 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     )
 
 
-def _with_table(source: str, recipe: str, table: configs.TableOptions) -> str:
+def _with_table(source: str, recipe: str, csv: str, told: dict[str, object]) -> str:
     """Make the user's table and the flags for its columns the defaults of a recipe's Config."""
     head = re.search(
         r'^class Config\(configs\.TableConfig\):\n    """.*"""\n\n', source, re.MULTILINE
     )
     if head is None:
         raise InputError(f"--data: {recipe} has data of its own; tabular takes a table of yours")
-    told = {name: value for name, value in table.told().items() if name != "csv"}
-    lines = [
-        f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({table.csv.name!r})\n"
-    ]
-    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items()]
+    lines = [f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({csv!r})\n"]
+    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items() if name != "csv"]
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
     return re.sub(r" (?:--csv )?data\.csv --target price", "", source)
-
-
-def _read_table(path: pathlib.Path) -> bytes:
-    try:
-        return path.expanduser().read_bytes()
-    except OSError as error:
-        raise InputError(f"--data {path}: cannot be read ({error.strerror})") from error
 
 
 def _check_name(name: str, is_given: bool) -> str:
@@ -269,7 +257,8 @@ def copy_plain(recipe: str, path: pathlib.Path) -> str:
     path = path / f"{kinds[problem].stem}.py" if path.suffix != ".py" else path
     path.parent.mkdir(parents=True, exist_ok=True)
     files.check_new_file("FOLDER", path)
-    files.write_text(path, kinds[problem].read_text(encoding="utf-8"))
+    with files.faults_named(path, "FOLDER"):
+        files.write_bytes(path, kinds[problem].read_bytes())
     return (
         f"wrote {path}, which needs Keras, scikit-learn and nothing of ours. Next:\n  python {path}"
     )
@@ -291,11 +280,13 @@ def update(project_folder: pathlib.Path) -> str:
             f"--update {project_folder}: no {VENDOR}/keras_recipes-*.whl; expected a project that "
             "`python -m recipes copy` wrote"
         )
-    with tempfile.TemporaryDirectory(dir=project_folder) as folder:
-        partial = pathlib.Path(folder) / VENDOR
-        wheel = _write_library(partial)
-        for path in partial.iterdir():
-            shutil.move(path, vendor / path.name)
+    with (
+        files.faults_named(vendor, None),
+        tempfile.TemporaryDirectory(dir=project_folder) as partial,
+    ):
+        wheel = _write_library(pathlib.Path(partial))
+        for path in pathlib.Path(partial).iterdir():
+            path.replace(vendor / path.name)
     for name in before:
         if name != wheel:
             (vendor / name).unlink()
@@ -307,13 +298,12 @@ def update(project_folder: pathlib.Path) -> str:
 def _write_library(vendor: pathlib.Path) -> str:
     """Write the library's wheel and its requirements into a folder; return the wheel's name."""
     root = pathlib.Path(keras_recipes.__file__).resolve().parents[1]
-    vendor.mkdir(parents=True, exist_ok=True)
     if (root / "pyproject.toml").is_file():
         pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins = [pin for pin in pins if pin and not pin.startswith(("#", "-", *NOT_FOR_COPIES))]
         wheel = _build_wheel(root, vendor)
         text = "\n".join([f"{VENDOR}/{wheel}", *pins])
-        files.write_text(vendor / "requirements.txt", text + "\n")
+        (vendor / "requirements.txt").write_text(text + "\n", encoding="utf-8")
         return wheel
     there = catalog.folder().parent / VENDOR  # this is a copy itself
     for path in (*there.glob("keras_recipes-*.whl"), there / "requirements.txt"):

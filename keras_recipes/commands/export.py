@@ -6,9 +6,7 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
-import tyro
-
-from keras_recipes.console import startup
+from keras_recipes.console import command_line, startup
 from keras_recipes.errors import InputError
 
 
@@ -16,9 +14,9 @@ from keras_recipes.errors import InputError
 class Export:
     """Write a saved run's model as a SavedModel, which plain TensorFlow loads and serves."""
 
-    run_dir: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    run_dir: Annotated[pathlib.Path, command_line.takes("RUN_DIR", positional=True)]
     """Folder that a recipe wrote."""
-    folder: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)]
     """New folder; TensorFlow Serving wants it named by a number, such as models/price/1."""
 
 

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import difflib
 import sys
+import typing
+from collections.abc import Callable
 
 from keras_recipes import catalog
 from keras_recipes.commands import check, copy, export, predict, run
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[type[typing.Any], Callable[[typing.Any], None]]] = {
     "check": (check.Check, check.check),
     "predict": (predict.Predict, predict.predict),
     "export": (export.Export, export.export),

@@ -6,20 +6,18 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
-import tyro
-
-from keras_recipes.console import files, startup
+from keras_recipes.console import command_line, files, startup
 
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
     """Predict new inputs with a saved run: class names and probabilities, or values."""
 
-    run_dir: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
+    run_dir: Annotated[pathlib.Path, command_line.takes("RUN_DIR", positional=True)]
     """Folder that a recipe wrote."""
-    input: Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")]
+    input: Annotated[pathlib.Path, command_line.takes("INPUT", positional=True)]
     """A .csv table, a .npy array, a .png image or a folder of .png images."""
-    out: Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar="OUT")] = None
+    out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
     """CSV file to write, a new one; printed where not given."""
 
 
@@ -34,7 +32,8 @@ def predict(arguments: Predict) -> None:
     if arguments.out is None:
         print(table.to_csv(index=False, float_format=_figure), end="")
         return
-    files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
+    with files.faults_named(arguments.out, "-o"):
+        files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
     print(f"{len(table)} predictions in {arguments.out}")
 
 

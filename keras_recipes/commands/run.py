@@ -18,7 +18,7 @@ def main(recipe: types.ModuleType) -> None:
         recipe: The recipe's module, `sys.modules[__name__]` where it calls this.
     """
     with command_line.errors_as_lines():
-        _train(recipe, f"python -m recipes.{pathlib.Path(recipe.__file__).stem}", sys.argv[1:])
+        _train(recipe, f"python -m recipes.{pathlib.Path(str(recipe.__file__)).stem}", sys.argv[1:])
 
 
 def run_named(arguments: list[str]) -> None:
@@ -54,7 +54,7 @@ def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
         prog, title, arguments, recipe=recipe.Config, run=configs.RunOptions
     )
     if not options.quiet:
-        name = pathlib.Path(recipe.__file__).stem
+        name = pathlib.Path(str(recipe.__file__)).stem
         print(f"{name}: loading TensorFlow and the data", flush=True)
     startup.load_tensorflow()  # only after the flags
     from keras_recipes import checks, recipe as contract

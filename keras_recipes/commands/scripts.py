@@ -8,6 +8,7 @@ import inspect
 import pathlib
 import sys
 import types
+import typing
 import unittest.mock
 from collections.abc import Callable, Iterator
 
@@ -47,7 +48,7 @@ class _Fit(BaseException):
 
 def run(
     path: pathlib.Path, as_main: bool = False
-) -> tuple[types.ModuleType, dict[str, object] | None]:
+) -> tuple[types.ModuleType, dict[str, typing.Any] | None]:
     """Run a file up to its first fit.
 
     Args:
@@ -116,8 +117,8 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
     def stop(*arguments, **named):
         given = signature.bind(*arguments, **named).arguments
-        known = ("x", "y", "epochs", "batch_size", "steps_per_epoch", "validation_split")
-        known += ("validation_data", "callbacks", "class_weight", "sample_weight")
+        known = ["x", "y", "epochs", "batch_size", "steps_per_epoch", "validation_split"]
+        known += ["validation_data", "callbacks", "class_weight", "sample_weight"]
         given = {"model": given["self"]} | {name: given[name] for name in known if name in given}
         begun.append({name: value for name, value in given.items() if value is not None})
         raise _Fit(begun[0])
@@ -128,14 +129,14 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
     patch = unittest.mock.patch
     fits = patch.multiple(keras.Model, fit=stop, train_on_batch=stop_at_batch)
-    # What notebooks ask of IPython when they are saved as programs: pictures, installs, timings.
+    # What notebooks ask of IPython when they are saved as programs: plots, installs, timings.
     with fits, patch("builtins.get_ipython", unittest.mock.MagicMock(), create=True):
         yield begun
 
 
 def find(
     module: types.ModuleType, function: str, path: pathlib.Path, fit: dict | None
-) -> dict[str, object]:
+) -> dict[str, typing.Any]:
     """Return the model that a function of a file returns, or that has its name.
 
     A function that begins to train gives what that fit is given, as in `run`.
@@ -161,7 +162,10 @@ def find(
     function = function or "build_model"
     if found is None:
         raise InputError(f"{path}: no {function!r} in it; {_advise(module, fit)}")
-    if wanted := _wanted_arguments(found):
+    parameters = inspect.signature(found).parameters if inspect.isfunction(found) else {}
+    some = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    given = [one for one in parameters.values() if one.kind not in some]
+    if wanted := [one.name for one in given if one.default is one.empty]:
         raise InputError(
             f"{path}: {function}() wants {', '.join(wanted)}; give each a default, or name a "
             f"function that takes nothing, such as def check(): return {function}(...)"
@@ -199,15 +203,6 @@ def _call(function: Callable[[], object], name: str, path: pathlib.Path) -> obje
     except Exception as error:  # whatever the user's function raises
         text = source_files.describe(error, path.resolve())
         raise InputError(f"{path}: {name}() raised {text}") from error
-
-
-def _wanted_arguments(found: object) -> list[str]:
-    """Name the arguments without which something cannot be called."""
-    if not isinstance(found, types.FunctionType):
-        return []
-    named = inspect.signature(found).parameters.values()
-    some = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [one.name for one in named if one.default is one.empty and one.kind not in some]
 
 
 def _advise(module: types.ModuleType, fit: dict | None) -> str:

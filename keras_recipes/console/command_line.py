@@ -6,69 +6,46 @@ SIGTERM or a closed terminal, 141 where the reader of the output has gone.
 
 from __future__ import annotations
 
+import argparse
+import ast
 import contextlib
 import dataclasses
+import difflib
+import functools
 import inspect
-import io
+import itertools
 import logging
 import pathlib
-import re
 import sys
+import textwrap
 import typing
 from collections.abc import Iterator
 
-import tyro
-
+from keras_recipes import configs
 from keras_recipes.console import interrupts, terminal
 from keras_recipes.errors import InputError
 
-# tyro's messages, as patterns, in the words of this collection.
-_WORDINGS = {
-    r"^Error parsing \w+: (\w+)(?=: received)": lambda found: flag(found[1]),
-    r"^Error parsing \w+: ": "",
-    r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": (
-        r"\1: received \2, expected a whole number"
-    ),
-    r"^Error parsing (\S+): could not convert string to float: (.*)": (
-        r"\1: received \2, expected a number"
-    ),
-    r"^Error parsing (\S+): Could not find valid parse for arguments: \[(.*)\]": (
-        r"\1: received \2, which cannot be read"
-    ),
-    r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*)\)": (
-        r"\2: received \1, expected one of \3"
-    ),
-    r"^Missing value for argument '(.*)'\. Expected 1 values": r"\1: the value is missing",
-    r"^Missing from .*?: (.*)\(required\)$": lambda found: _missing(found[1]),
-}
 
+@dataclasses.dataclass(frozen=True)
+class takes:  # noqa: N801 (reads as a word in a type: Annotated[int, takes("N", "30")])
+    """How the command line takes a field of a dataclass, as a note in the field's type.
 
-_registry = tyro.constructors.ConstructorRegistry()
+    Attributes:
+        metavar: What --help shows for the value; by default the type.
+        default: What --help shows for the default; by default the default itself.
+        flags: By default one, such as --batch-size for batch_size.
+        positional: Whether the value stands without a flag.
+    """
 
-
-@_registry.primitive_rule
-def _read_optional(info: tyro.constructors.PrimitiveTypeInfo):
-    """Read a flag of type `X | None` as one of type X: None says that it was not given."""
-    kinds = set(typing.get_args(info.type)) - {type(None)}
-    if len(kinds) != 1 or type(None) not in typing.get_args(info.type):
-        return None
-    inner = tyro.constructors.PrimitiveTypeInfo.make(kinds.pop(), info.markers)
-    spec = tyro.constructors.ConstructorRegistry.get_primitive_spec(inner)
-    return dataclasses.replace(
-        spec,
-        is_instance=lambda value: value is None or spec.is_instance(value),
-        str_from_instance=lambda v: ["none"] if v is None else spec.str_from_instance(v),
-    )
-
-
-def takes(metavar: str, default: str) -> object:
-    """Return the note that makes --help show what a flag takes, and its default."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+    metavar: str | None = None
+    default: str | None = None
+    flags: tuple[str, ...] = ()
+    positional: bool = False
 
 
 def parse(
-    prog: str, title: str | None, arguments: list[str] | None = None, /, **kinds: type
-) -> tuple:
+    prog: str, title: str | None, arguments: list[str] | None = None, /, **kinds: type[typing.Any]
+) -> tuple[typing.Any, ...]:
     """Make an instance of each dataclass from the command line.
 
     Args:
@@ -83,60 +60,143 @@ def parse(
     Raises:
         InputError: If a flag or a value is wrong; the message is one line.
     """
-
-    def collect(**made: object) -> tuple:
-        return tuple(made.values())
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    collect.__annotations__ = kinds
-    collect.__signature__ = inspect.Signature(
-        [inspect.Parameter(name, keyword, annotation=kind) for name, kind in kinds.items()]
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=title,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        exit_on_error=False,
     )
-    markers = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    said = io.StringIO()
-    # The box around a message would break long words; the help is to be read as it is.
-    is_help = {"-h", "--help"} & set(sys.argv[1:] if arguments is None else arguments)
-    width = contextlib.nullcontext() if is_help else terminal.unwrapped()
+    known: dict[str, argparse.Action] = {}
+    for name, kind in kinds.items():
+        is_one = len(kinds) == 1
+        group = parser if is_one else parser.add_argument_group(f"{name} options", kind.__doc__)
+        known |= _add_fields(group, kind)
+    positional = [str(one.metavar) for one in known.values() if not one.option_strings]
+    parser.usage = " ".join(["%(prog)s [OPTIONS]", *positional])
     try:
-        with contextlib.redirect_stderr(said), width:
-            made = tyro.cli(
-                collect,
-                prog=prog,
-                description=title,
-                args=arguments,
-                config=markers,
-                registry=_registry,
-            )
-        return tuple(_expand_home(settings) for settings in made)
-    except SystemExit as end:
-        if end.code:
-            raise InputError(_in_one_line(said.getvalue())) from None
-        raise
+        given, others = parser.parse_known_intermixed_args(arguments)
+    except argparse.ArgumentError as error:
+        what = error.message.replace("expected one", "received none, expected one")
+        raise InputError(f"{error.argument_name}: {what}; --help lists the flags") from error
+    if others:
+        raise InputError(_describe_unknown(others, known))
+    values = {name: value for name, value in vars(given).items() if value is not None}
+    return tuple(_make(kind, values, known) for kind in kinds.values())
 
 
-def _expand_home(settings: object) -> object:
-    """Read ~ in a path as the user's home, where the shell has not done it (`--out=~/x`)."""
-    paths = {
-        field.name: value
-        for field in dataclasses.fields(settings)
-        if isinstance(value := getattr(settings, field.name), pathlib.Path)
+def _add_fields(
+    parser: argparse._ActionsContainer, kind: type[typing.Any]
+) -> dict[str, argparse.Action]:
+    """Add the fields of a dataclass to a parser, each with the docstring below it."""
+    sentences = {}
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        for statements in itertools.pairwise(typing.cast(ast.ClassDef, definition).body):
+            match statements:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(text))):
+                    sentences[name] = " ".join(text.split()).replace("%", "%%")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {
+        field.name: _add(parser, field, hints[field.name], sentences.get(field.name, ""))
+        for field in dataclasses.fields(kind)
     }
+
+
+def _add(
+    parser: argparse._ActionsContainer,
+    field: dataclasses.Field[typing.Any],
+    hint: typing.Any,
+    sentence: str,
+) -> argparse.Action:
+    """Add a field to a parser; where it is not given its value is None."""
+    notes = [one for one in getattr(hint, "__metadata__", ()) if isinstance(one, takes)]
+    note, default = notes[0] if notes else takes(), field.default
+    if isinstance(default, bool):
+        flags = note.flags or (flag(f"no_{field.name}" if default else field.name),)
+        sentence += " (on; this flag turns it off)" * default
+        return parser.add_argument(
+            *flags, dest=field.name, action="store_const", const=not default, help=sentence
+        )
+    kind = hint  # of one value: without notes, None, and the tuple around it
+    while typing.get_origin(kind) is not typing.Literal and typing.get_args(kind):
+        kind = next(one for one in typing.get_args(kind) if one is not type(None))
+    choices = ",".join(map(str, typing.get_args(kind)))
+    settings: dict[str, typing.Any] = {
+        "metavar": note.metavar or (f"{{{choices}}}" if choices else kind.__name__.upper()),
+        "type": functools.partial(_read, kind),
+        "nargs": "*" if isinstance(default, tuple) else None,
+    }
+    if note.positional:
+        settings["default"] = None if default is dataclasses.MISSING else default
+        settings["nargs"] = settings["nargs"] or "?"  # a missing one is named in `_make`
+        return parser.add_argument(field.name, help=sentence, **settings)
+    shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+    shown = "none" if shown in (None, "", dataclasses.MISSING) else shown
+    sentence += f" (default: {note.default or shown})"
+    flags = note.flags or (flag(field.name),)
+    return parser.add_argument(*flags, dest=field.name, help=sentence, **settings)
+
+
+def _read(kind: typing.Any, text: str) -> typing.Any:
+    """Read one value; its range is checked where the dataclass is made."""
     try:
-        return dataclasses.replace(settings, **{n: path.expanduser() for n, path in paths.items()})
-    except RuntimeError as error:
-        named = ", ".join(map(str, paths.values()))
-        raise InputError(f"{named}: there is no such user's home; write the path out") from error
+        if kind is pathlib.Path:
+            return pathlib.Path(text).expanduser()  # the shell leaves ~ in `--out=~/x`
+        return kind(text) if kind in (int, float) else text
+    except (ValueError, RuntimeError) as error:
+        expected = {int: "a whole number", float: "a number"}
+        what = expected.get(kind, "a path written out: there is no such user's home")
+        raise argparse.ArgumentTypeError(f"received {text!r}, expected {what}") from error
+
+
+def _make(
+    kind: type[typing.Any], values: dict[str, typing.Any], known: dict[str, argparse.Action]
+) -> typing.Any:
+    """Make a dataclass of its fields among the values; an error names the flag."""
+    fields = dataclasses.fields(kind)
+    no_default = [one.name for one in fields if one.default is one.default_factory]  # both MISSING
+    if missing := [known[name] for name in no_default if name not in values]:
+        described = (f"{one.metavar} ({str(one.help).rstrip('.')})" for one in missing)
+        raise InputError(f"missing: {', '.join(described)}; --help lists the flags")
+    own = {one.name: values[one.name] for one in fields if one.name in values}
+    try:
+        made = kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in own.items()})
+        configs.check_fields(made)
+        return made
+    except InputError as error:
+        name, _, text = str(error).partition(": ")
+        if name not in known:
+            raise
+        label = (*known[name].option_strings, known[name].metavar)[0]
+        raise InputError(f"{label}: {text}; --help lists the flags") from error
+
+
+def _describe_unknown(others: list[str], known: dict[str, argparse.Action]) -> str:
+    """Describe an argument that nothing takes: what was meant, or what it is called now."""
+    first = next((one for one in others if one.startswith("-")), others[0]).partition("=")[0]
+    now = configs.RENAMED.get(first.strip("-").replace("-", "_"), "")
+    if now in known:
+        return f"{first}: is called {flag(now)} now"
+    flags = [one for action in known.values() for one in action.option_strings]
+    near = [one for one in flags if one.startswith(first)]
+    near = near or difflib.get_close_matches(first, flags, n=1, cutoff=0.7)
+    hint = f"did you mean {near[0]}?" if near else "--help lists the flags"
+    return f"{first}: no such {'flag' if first.startswith('-') else 'argument'}; {hint}"
 
 
 @contextlib.contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """End the program with one line on stderr where an error is meant for the user.
+    """Print the project's warnings in lines, and end with one line where an error is the user's.
 
     Such an error carries an `exit_code`. Any other is a bug, in the recipe or here, and keeps its
     traceback.
     """
     terminal.write_what_it_can()
-    _show_warnings()
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    for package in ("keras_recipes", "recipes", "datasets", "tuning"):
+        logging.getLogger(package).handlers = [handler]
     try:
         with interrupts.sigterm_as_ctrl_c():
             try:
@@ -164,38 +224,9 @@ def errors_as_lines() -> Iterator[None]:
         sys.exit(_say(f"error: {error}", code))
 
 
-def _show_warnings() -> None:
-    """Print what the project's own loggers warn of, one line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    for package in ("keras_recipes", "recipes", "datasets", "tuning"):
-        logging.getLogger(package).handlers = [handler]
-
-
 def _say(line: str, code: int) -> int:
     print(line, file=sys.stderr)
     return code
-
-
-def _in_one_line(box: str) -> str:
-    """Return the message out of tyro's box: what stands between its title and its help text."""
-    plain = re.sub(r"\x1b\[[\d;]*m", "", box)  # without a terminal's colours
-    lines = [line.strip(" │") for line in plain.splitlines()[1:]]
-    # Rules of dashes part the sections; without UTF-8 there is one below the title as well.
-    sections = [part for part in re.split(r"(?m)^[─-]{3,}$", "\n".join(lines)) if part.strip()]
-    suggested = [part for part in sections[1:] if part.strip().startswith("Perhaps you meant")]
-    flags = re.findall(r"--[\w-]+", suggested[0]) if suggested else []
-    hint = f"; did you mean {flags[0]}?" if flags else "; --help lists the flags"
-    line = " ".join(sections[0].split()).rstrip(".")
-    for pattern, wording in _WORDINGS.items():
-        line = re.sub(pattern, wording, line)
-    return line + hint
-
-
-def _missing(described: str) -> str:
-    """Name the arguments that are missing, each with what it is in brackets."""
-    each = (one.strip().rstrip(".").partition(" ") for one in described.split("(required)"))
-    return f"missing: {', '.join(f'{name} ({what})' for name, _, what in each)}"
 
 
 def flag(name: str) -> str:

@@ -9,7 +9,6 @@ import math
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 
 from keras_recipes.errors import InputError, RunError
@@ -31,24 +30,46 @@ def _finite(content: object) -> object:
 
 
 def write_text(path: pathlib.Path, content: str) -> None:
-    """Write text to a file that appears only when it is complete.
+    """Write text as UTF-8 to a file that appears only when it is complete."""
+    write_bytes(path, content.encode())
 
-    Raises:
-        RunError: If the disk is full, or fails otherwise.
+
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+    """Write a file that appears only when it is complete; a device or a pipe is written to."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    path = path.resolve()  # a link stays a link
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _exchanged(partial, path), partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # else the name may reach the disk before the content
+
+
+@contextlib.contextmanager
+def _exchanged(
+    partial: pathlib.Path, path: pathlib.Path, flag: str | None = None
+) -> Iterator[None]:
+    """Move a file, or what is in a folder, to its own name if the block ends well; else remove it.
+
+    Args:
+        partial: Written by the block.
+        path: Its name at the end. A folder of that name stays, and is filled.
+        flag: As in `faults_named`.
     """
-    with faults_named(path):
-        if path.exists() and not path.is_file():
-            path.write_text(content, encoding="utf-8")  # a device or a pipe is never replaced
-            return
-        path = path.resolve()  # a link stays a link
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())  # else the name may reach the disk before the content
-            os.replace(partial, path)
-        finally:
+    try:
+        yield
+        with faults_named(path, flag):
+            if path.is_dir():  # the current one, maybe, or a mount point
+                for entry in sorted(partial.iterdir(), key=lambda one: one.stat().st_mtime_ns):
+                    entry.rename(path / entry.name)
+            else:
+                os.replace(partial, path)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
             partial.unlink(missing_ok=True)
 
 
@@ -82,105 +103,62 @@ def next_folder(parent: pathlib.Path, name: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def whole_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yield a folder to write into that takes its name only if the block ends well.
+def whole_folder(path: pathlib.Path, flag: str = "--out") -> Iterator[pathlib.Path]:
+    """Yield a folder to write into, whose content gets to `path` only if the block ends well.
 
     Args:
-        path: The folder to be. It may exist if it is empty.
+        path: The folder to be. It may exist if it is empty, but for .git and .DS_Store.
+        flag: That the path was given by, for messages.
 
     Yields:
-        `path` with ".partial" appended; removed again if the block fails.
+        `path` with ".partial" appended, or a folder in it; removed again if the block fails.
 
     Raises:
         InputError: If the folder is taken or cannot be written to.
         RunError: If the disk is full.
     """
     try:
-        partial = _make_partial(path)
+        partial = _make_partial(path, flag)
     except OSError as error:
         kind = RunError if error.errno == errno.ENOSPC else InputError
         raise kind(
-            f"--out {path}: cannot write there ({error.strerror}); give a folder that you may write"
+            f"{flag} {path}: cannot write there ({error.strerror}); give a folder that you may "
+            "write to"
         ) from error
-    try:
+    with _exchanged(partial, path, flag):
         yield partial
-        with faults_named(path):
-            if path.exists():
-                path.rmdir()
-            os.replace(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _make_partial(path: pathlib.Path) -> pathlib.Path:
+def _make_partial(path: pathlib.Path, flag: str) -> pathlib.Path:
     """Make the folder to write into; refuse, before any work, what could not take its name."""
-    new = f"give the name of a new folder, such as runs/{path.stem or 'mine'}-2"
-    if path.name in ("", "..") or path.is_symlink() or os.path.ismount(path):
-        raise InputError(f"--out {path}: cannot be replaced by a folder; {new}")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        what = "already there and not empty" if path.is_dir() else "a file of that name is there"
-        raise InputError(f"--out {path}: {what}; {new}")
-    partial = path.with_name(path.name + ".partial")
+    new = f"give the name of a new folder, such as {path.resolve().name}-2"
+    if path.name == ".." or path.is_symlink():
+        raise InputError(f"{flag} {path}: cannot be replaced by a folder; {new}")
+    if path.is_dir():
+        if held := sorted({one.name for one in path.iterdir()} - {".git", ".DS_Store"}):
+            shown = ", ".join(held[:3]) + ", …" * (len(held) > 3)
+            raise InputError(f"{flag} {path}: already there and not empty ({shown}); {new}")
+        partial = path / ".partial"
+    elif path.exists():
+        raise InputError(f"{flag} {path}: a file of that name is there; {new}")
+    else:
+        partial = path.with_name(path.name + ".partial")
     if os.path.lexists(partial):
         raise InputError(
-            f"--out {path}: {partial} is there already; another run is writing it, or one was "
+            f"{flag} {path}: {partial} is there already; another run is writing it, or one was "
             "killed: remove it, or give another name"
         )
     partial.mkdir(parents=True)
     return partial
 
 
-IN_AN_EMPTY_FOLDER = (".git", ".DS_Store")
-
-
 @contextlib.contextmanager
-def filled_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Fill a folder with files: all of them, or none if the block fails.
-
-    The folder itself stays, so that it may be the current one, or a mount point.
+def faults_named(path: pathlib.Path, flag: str | None = "--out") -> Iterator[None]:
+    """Turn a disk's failure while the block writes into one line.
 
     Args:
-        path: A folder that is new, or empty but for .git.
-
-    Yields:
-        A folder inside it, whose entries are moved up at the end.
-
-    Raises:
-        InputError: If the folder holds something, or cannot be written to.
-        RunError: If the disk is full.
-    """
-    try:
-        held = sorted({one.name for one in path.iterdir()} - {*IN_AN_EMPTY_FOLDER})
-    except FileNotFoundError:
-        held = []
-    except OSError as error:
-        raise InputError(f"{path}: no folder to write into ({error.strerror})") from error
-    if held:
-        shown = ", ".join(held[:3]) + ", …" * (len(held) > 3)
-        raise InputError(
-            f"{path}: the folder holds {shown}; expected a new or an empty one, give another folder"
-        )
-    is_new, moved = not path.exists(), []
-    try:
-        with faults_named(path):
-            path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".partial-", dir=path) as partial:
-                yield pathlib.Path(partial)
-                for name in os.listdir(partial):
-                    os.rename(os.path.join(partial, name), path / name)
-                    moved.append(path / name)
-    except BaseException:
-        for one in moved:
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
-        if is_new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
-
-
-@contextlib.contextmanager
-def faults_named(path: pathlib.Path) -> Iterator[None]:
-    """Turn a disk's failure while the block writes into one line.
+        path: What is written.
+        flag: By which the user can name another place; None where there is none.
 
     Raises:
         RunError: If the disk is full, or fails otherwise.
@@ -191,7 +169,8 @@ def faults_named(path: pathlib.Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
+        named = "--out (in Python: out)" if flag == "--out" else flag
         raise RunError(
-            f"could not write {path} ({reason}); nothing was left there: "
-            "free some space or give another folder with --out"
+            f"could not write {path} ({reason}); nothing was left there: free some space"
+            + (f" or give another place by {named}" if flag else "")
         ) from error

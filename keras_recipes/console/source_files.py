@@ -18,10 +18,10 @@ def import_file(path: pathlib.Path) -> types.ModuleType:
         InputError: If it cannot be read or raises; the message names the line.
     """
     path = path.resolve()
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     name = f"file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise InputError(f"{path}: no such file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # a dataclass looks its module up
     sys.path.insert(0, str(path.parent))  # so that it finds its neighbours, as a script does

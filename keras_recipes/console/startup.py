@@ -19,7 +19,7 @@ import types
 from collections.abc import Iterator
 
 # All that a run needs: better missed now than after a training.
-_NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich", "tyro")
+_NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich")
 _log = logging.getLogger(__name__)
 
 
@@ -76,7 +76,9 @@ def _check_program(program: str, package: str, folder: pathlib.Path) -> None:
     sys.exit(2)
 
 
-def _end_in_one_line(kind: type, error: BaseException, trace: types.TracebackType | None) -> None:
+def _end_in_one_line(
+    kind: type[BaseException], error: BaseException, trace: types.TracebackType | None
+) -> None:
     """Print in one line why a program has not begun: Ctrl-C, or a slip in its file."""
     if issubclass(kind, KeyboardInterrupt):
         print("stopped by Ctrl-C; nothing had begun", file=sys.stderr)
@@ -94,15 +96,12 @@ def _import_lazily(name: str) -> None:
     loader.exec_module(module)
     lazy = type(module)
 
-    class Lazy(lazy):
-        """Stays lazy at a further `import`, which looks at __spec__ (as of Python 3.12.3)."""
+    def get(self: types.ModuleType, attribute: str) -> object:
+        own = types.ModuleType if attribute in ("__spec__", "__class__") else lazy
+        return own.__getattribute__(self, attribute)
 
-        def __getattribute__(self, attribute: str) -> object:
-            if attribute in ("__spec__", "__class__"):
-                return types.ModuleType.__getattribute__(self, attribute)
-            return lazy.__getattribute__(self, attribute)
-
-    module.__class__ = Lazy
+    # Stays lazy at a further `import`, which looks at __spec__ (as of Python 3.12.3).
+    module.__class__ = type("Lazy", (lazy,), {"__getattribute__": get})
 
 
 def load_tensorflow() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import os
 import sys
-from collections.abc import Iterator
 
 import rich.console
 from rich.measure import Measurement
 from rich.table import Table
 
-MAX_COLUMNS = 10_000
 # What the programs print beyond ASCII, for an output that cannot take it.
 _SPELLED = {"±": "+-", "²": "2", "·": "-", "×": "x", "−": "-", "…": "...", "→": "->", "━": "="}
 
@@ -40,24 +37,6 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
     return "".join(_SPELLED.get(character, "?") for character in text), error.end
 
 
-@contextlib.contextmanager
-def unwrapped() -> Iterator[None]:
-    """Keep words and lines whole in text that a library fits to the terminal's width."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(MAX_COLUMNS)
-    try:
-        yield
-    finally:
-        del os.environ["COLUMNS"]
-        if before is not None:
-            os.environ["COLUMNS"] = before
-
-
-def is_watched() -> bool:
-    """Return whether a person looks at the output: only then can a progress bar be drawn."""
-    return sys.stdout.isatty()
-
-
 def forget_output() -> None:
     """Write to nowhere from now on: the reader has gone, and Python would complain at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,7 +59,7 @@ def print_table(table: Table) -> None:
     console = Console()
     for column in table.columns:
         if column.justify == "right":
-            column.min_width = max(map(len, column.cells), default=0)
+            column.min_width = max((len(str(cell)) for cell in column.cells), default=0)
     wide = console.options.update(max_width=1000)
     console.width = max(console.width, Measurement.get(console, wide, table).minimum)
     console.print(table)

@@ -7,6 +7,7 @@ of 0.9 to a model that has learned nothing.
 from __future__ import annotations
 
 import math
+import typing
 import warnings
 from collections.abc import Iterable
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from keras_recipes import problems, training
 from keras_recipes.data import own_table
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 
@@ -29,14 +31,14 @@ MAX_VALUES = 100_000_000  # that a linear model learns a table by: 0.4 GB, and a
 ROWS_AT_ONCE = 20_000
 
 
-def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
-    """Fit the baselines on training and validation rows and score them on the test part.
+def score(problem: Problem, splits: Splits) -> dict[str, dict[str, float]]:
+    """Fit the baselines on training and validation rows and score them on the test split.
 
-    They need no validation part, so that they get its rows too: the harder comparison.
+    They need no validation split, so they also get its rows: the harder comparison.
 
     Args:
         problem: Decides baselines and metrics.
-        splits: With the parts train, validation and test.
+        splits: Train, validation and test.
 
     Returns:
         For each baseline its test scores, as `training.measure` gives them. A user's table, or one
@@ -59,8 +61,10 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
             "logistic_regression": np.column_stack(list(probabilities)),
         }
     else:
+        classes, counts = np.unique(problem.classes(train.y), return_counts=True)
+        fractions = counts / counts.sum()
         fitted = {
-            "majority_class": _majority(problem, problem.classes(train.y), num_rows),
+            "majority_class": _as_outputs(problem, np.tile(fractions, (num_rows, 1)), classes),
             "logistic_regression": _logistic(problem, x, problem.classes(few.y), x_test),
         }
     is_large = isinstance(train.x, pd.DataFrame) and len(train) >= MAX_ROWS
@@ -71,7 +75,7 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
     }
 
 
-def describe_time(splits) -> str:
+def describe_time(splits: Splits) -> str:
     """Describe that the baselines will take a while, where they will."""
     rows = len(splits.train) + (0 if splits.validation is None else len(splits.validation))
     if rows * math.prod(np.shape(splits.train.x)[1:]) <= MAX_NUMBERS:
@@ -81,17 +85,17 @@ def describe_time(splits) -> str:
     return f" (a linear model on {most:,}{of_all} rows, which may take up to a minute)"
 
 
-def _max_rows(x) -> float:
+def _max_rows(x: np.ndarray | pd.DataFrame) -> float:
     """Return how many rows of a table a linear model can have at once; of arrays, all."""
     if not isinstance(x, pd.DataFrame):
         return math.inf
-    words = tables.categories(x)
-    num_columns = x.shape[1] - len(words)
-    num_columns += sum(min(x[name].nunique(), MAX_CATEGORIES) for name in words)
+    categorical = tables.categories(x)
+    num_columns = x.shape[1] - len(categorical)
+    num_columns += sum(min(x[name].nunique(), MAX_CATEGORIES) for name in categorical)
     return max(1, MAX_VALUES // num_columns)
 
 
-def _even_share(train):
+def _even_share(train: Split) -> Split:
     """Return as many training rows as a linear model can have at once, spread over all."""
     most = _max_rows(train.x)
     if len(train) <= most:
@@ -99,11 +103,11 @@ def _even_share(train):
     return train.take(np.linspace(0, len(train) - 1, int(most)).astype(int))
 
 
-def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
-    """Return rows of numbers; a table's missing ones by the median, its words one-hot.
+def _flat(x: typing.Any, x_test: typing.Any) -> tuple[np.ndarray, Iterable[np.ndarray]]:
+    """Return rows of numbers; missing ones of a table by the median, its categories one-hot.
 
     Returns:
-        Training rows, and the test rows in pieces: all at once, the words of many may be too large.
+        Training rows, and the test rows in pieces: all categories one-hot at once may be too large.
     """
     if not isinstance(x, pd.DataFrame):
         x, x_test = (
@@ -112,7 +116,7 @@ def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
         return x, [x_test]
     from sklearn import compose, impute, preprocessing
 
-    words = tables.categories(x)
+    categorical = tables.categories(x)
     one_hot = preprocessing.OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         sparse_output=False,
@@ -120,34 +124,32 @@ def _flat(x, x_test) -> tuple[np.ndarray, Iterable[np.ndarray]]:
         dtype="float32",
     )
     prepared = compose.make_column_transformer(
-        (one_hot, words), remainder=impute.SimpleImputer(strategy="median")
+        (one_hot, categorical), remainder=impute.SimpleImputer(strategy="median")
     )
-    types = dict.fromkeys(x.columns.difference(words), "float32")
+    types = dict.fromkeys(x.columns.difference(categorical), "float32")
     x = prepared.fit_transform(x.astype(types))
     starts = range(0, len(x_test), ROWS_AT_ONCE)
     pieces = (x_test.iloc[start : start + ROWS_AT_ONCE].astype(types) for start in starts)
     return x, map(prepared.transform, pieces)
 
 
-def _boosted(problem: Problem, train, x_test: pd.DataFrame) -> np.ndarray:
-    """Fit scikit-learn's gradient boosting at its defaults; it takes missing numbers and words."""
+def _boosted(problem: Problem, train: Split, x_test: pd.DataFrame) -> np.ndarray:
+    """Fit scikit-learn's gradient boosting at its defaults, which take missing values."""
     from sklearn import compose, ensemble, preprocessing
 
-    words = tables.categories(train.x)
+    categorical = tables.categories(train.x)
     encoder = preprocessing.OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200
     )
-    prepared = compose.make_column_transformer((encoder, words), remainder="passthrough")
+    prepared = compose.make_column_transformer((encoder, categorical), remainder="passthrough")
     x, x_test = prepared.fit_transform(train.x), prepared.transform(x_test)
-    settings = {"categorical_features": list(range(len(words))), "random_state": 0}
+    settings = {"categorical_features": list(range(len(categorical))), "random_state": 0}
     if problem.is_regression:
         model = ensemble.HistGradientBoostingRegressor(**settings)
         return model.fit(x, np.ravel(train.y)).predict(x_test).reshape(len(x_test), -1)
     classes = problem.classes(train.y)
     model = ensemble.HistGradientBoostingClassifier(**settings).fit(x, classes)
-    probabilities = np.zeros((len(x_test), len(problem.class_names)))
-    probabilities[:, model.classes_] = model.predict_proba(x_test)
-    return _as_outputs(problem, probabilities)
+    return _as_outputs(problem, model.predict_proba(x_test), model.classes_)
 
 
 def _mean(y: np.ndarray, rows: int) -> np.ndarray:
@@ -161,12 +163,6 @@ def _linear(x: np.ndarray, y: np.ndarray, x_test: Iterable[np.ndarray]) -> np.nd
     return np.concatenate([model.predict(piece).reshape(len(piece), -1) for piece in x_test])
 
 
-def _majority(problem: Problem, classes: np.ndarray, rows: int) -> np.ndarray:
-    counts = np.bincount(classes, minlength=len(problem.class_names))
-    probabilities = np.tile(counts / counts.sum(), (rows, 1))
-    return _as_outputs(problem, probabilities)
-
-
 def _logistic(
     problem: Problem, x: np.ndarray, classes: np.ndarray, x_test: Iterable[np.ndarray]
 ) -> np.ndarray:
@@ -175,7 +171,7 @@ def _logistic(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-    # Images are scaled as one, to 0..1; the columns of a table each to mean 0 and deviation 1.
+    # Images are scaled as one, to 0..1; the columns of a table each to mean 0 and std 1.
     scaler = MaxAbsScaler() if x.shape[1] >= 64 else StandardScaler()
     iterations = MAX_ITERATIONS if x.size > MAX_NUMBERS else ITERATIONS
     model = make_pipeline(scaler, LogisticRegression(max_iter=iterations))
@@ -183,13 +179,13 @@ def _logistic(
         warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant
         model.fit(x, classes)
     found = np.concatenate([model.predict_proba(piece) for piece in x_test])
+    return _as_outputs(problem, found, model.classes_)
+
+
+def _as_outputs(problem: Problem, found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return probabilities of the given classes, (rows, classes), as outputs of a model."""
     probabilities = np.zeros((len(found), len(problem.class_names)))
-    probabilities[:, model.classes_] = found
-    return _as_outputs(problem, probabilities)
-
-
-def _as_outputs(problem: Problem, probabilities: np.ndarray) -> np.ndarray:
-    """Write class probabilities (rows, classes) the way the problem's model writes its outputs."""
+    probabilities[:, classes] = found
     if problem.rule.from_logits:
         return np.log(np.maximum(probabilities, 1e-7))
     return probabilities[:, 1:] if problem.rule.kind == "binary" else probabilities

@@ -1,7 +1,7 @@
 """A saved run as a SavedModel: plain TensorFlow, and so TensorFlow Serving, runs it by itself.
 
-Its signature takes what stands in a file: of a user's table each column by itself, words as they
-are, numbers as numbers. It gives the prediction in the same words.
+Its signature takes what stands in a file: of a user's table each column by itself,
+categories as text, numbers as numbers. It returns the prediction in the same form.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
         return _answer(run.problem, run.model(x, training=False))
 
     description = {"inputs": described, "outputs": _describe_outputs(run.problem)}
-    with files.whole_folder(folder) as partial, files.faults_named(folder):
+    with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         archive = keras.export.ExportArchive()
         archive.track(run.model)
         archive.add_endpoint("serve", serve, input_signature=[specs])
@@ -66,7 +66,7 @@ def signature(taken: new_inputs.Inputs) -> tuple[Callable, object, dict]:
         taken: What the model takes.
 
     Returns:
-        What turns them into the model's inputs, their specs, and words about them.
+        What turns them into the model's inputs, their specs, and their description.
     """
     if taken.table is None:
         spec = tf.TensorSpec((None, *taken.shape), tf.float32, name="inputs")
@@ -120,26 +120,26 @@ def _is_name(text: str) -> bool:
 
 def _join(given: list[tuple[dict, tf.Tensor]]) -> dict[str, tf.Tensor]:
     """Put columns together as the encoder takes them, each read as the file's column was."""
-    numbers, words = [], []
+    numbers, categories = [], []
     for column, values in given:
         if column["kind"] == "category":
-            words.append(tf.strings.strip(values))
+            categories.append(tf.strings.strip(values))
         elif column["kind"] == "date":
             parts = _parts_of_dates(tf.strings.strip(values))
-            numbers += [parts[split] for split in column["parts"]]
+            numbers += [parts[part] for part in column["parts"]]
         elif column["kind"] == "boolean":
             numbers.append(_yes_or_no(tf.strings.lower(tf.strings.strip(values), "utf-8")))
         else:
             largest = columns.LARGEST
             numbers.append(tf.where(abs(values) <= largest, values, math.nan))
-    joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: words}
+    joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: categories}
     return {name: tf.stack(columns, axis=1) for name, columns in joined.items() if columns}
 
 
-def _yes_or_no(words: tf.Tensor) -> tf.Tensor:
+def _yes_or_no(text: tf.Tensor) -> tf.Tensor:
     """Read yes as 1 and no as 0, all else as missing."""
     is_yes, is_no = (
-        tf.reduce_any(words[:, None] == sorted(known), axis=1) for known in (cells.YES, cells.NO)
+        tf.reduce_any(text[:, None] == sorted(known), axis=1) for known in (cells.YES, cells.NO)
     )
     return tf.where(is_yes, 1.0, tf.where(is_no, 0.0, math.nan))
 
@@ -148,8 +148,8 @@ def _parts_of_dates(text: tf.Tensor) -> dict[str, tf.Tensor]:
     """Take dates apart; Monday is day 0 of the week."""
     is_date = tf.strings.regex_full_match(text, _DATE)
     is_odd = ~is_date & (text != "")
-    said = "dates that are not as in 2020-01-31 or 2020-01-31T12:00 (ISO 8601):"
-    tf.debugging.Assert(~tf.reduce_any(is_odd), [said, tf.boolean_mask(text, is_odd)])
+    message = "dates that are not as in 2020-01-31 or 2020-01-31T12:00 (ISO 8601):"
+    tf.debugging.Assert(~tf.reduce_any(is_odd), [message, tf.boolean_mask(text, is_odd)])
     text = tf.where(is_date, text, _NO_DATE)
     text = tf.where(tf.strings.length(text) > 10, text, text + "T00")
 
@@ -163,8 +163,7 @@ def _parts_of_dates(text: tf.Tensor) -> dict[str, tf.Tensor]:
     parts = {"year": year, "month": month, "day": day, "day_of_week": (days + 6) % 7}
     parts["hour"] = piece(11, 2)
     return {
-        name: tf.where(is_date, tf.cast(split, tf.float32), math.nan)
-        for name, split in parts.items()
+        name: tf.where(is_date, tf.cast(part, tf.float32), math.nan) for name, part in parts.items()
     }
 
 
@@ -186,9 +185,5 @@ def _answer(problem: Problem, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
 def _describe_outputs(problem: Problem) -> dict:
     if problem.is_regression:
         return {"prediction": f"numbers ({problem.unit})"}
-    probabilities = {"probabilities": {"of": list(problem.class_names)}}
-    return (
-        probabilities
-        if problem.rule.kind == "multilabel"
-        else {"prediction": "a class", **probabilities}
-    )
+    prediction = {} if problem.rule.kind == "multilabel" else {"prediction": "a class"}
+    return {**prediction, "probabilities": {"of": list(problem.class_names)}}

@@ -5,11 +5,14 @@ Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin and Dominici 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 import pandas as pd
 
 from keras_recipes import training
+from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, direction
 
 MAX_ROWS = 1000
@@ -19,7 +22,7 @@ NUM_SHUFFLES = 3
 
 
 def measure(
-    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source
+    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source: own_table.Source
 ) -> dict[str, dict[str, float]]:
     """Shuffle the values of each column among the rows, and score what is predicted then.
 
@@ -28,14 +31,18 @@ def measure(
         model: Trained.
         x: Rows that were not learned from; the first 1,000 count.
         y: Their targets.
-        source: A `datasets.own_table.Source`; its first 200 columns that are used count.
+        source: Of the table; its first 200 columns that are used count.
 
     Returns:
         For each column of the file, the most important first: mean and standard deviation of the
         loss of score, above 0 where the score got worse.
     """
     x, y = x.iloc[:MAX_ROWS], y[:MAX_ROWS]
-    groups = dict(list(_columns_of(x, source).items())[:MAX_COLUMNS])
+    used = [column for column in source.columns if column.kind != "left out"][:MAX_COLUMNS]
+    groups = {  # of a column of dates: its parts
+        one.name: x.columns.intersection([one.name, *(f"{one.name}_{part}" for part in one.parts)])
+        for one in used
+    }
     rng = np.random.default_rng(0)
     num_shuffles = 1 if len(groups) > MAX_REPEATED_COLUMNS else NUM_SHUFFLES
     sign = 1 if direction(problem.headline) == "max" else -1
@@ -50,22 +57,12 @@ def measure(
         for name, names in groups.items()
     }
     return {
-        name: {"mean": round(float(np.mean(lost[name])), 6), "std": round(np.std(lost[name]), 6)}
+        name: {one.__name__: round(float(one(lost[name])), 6) for one in (np.mean, np.std)}
         for name in sorted(lost, key=lambda name: -np.mean(lost[name]))
     }
 
 
-def _columns_of(x: pd.DataFrame, source) -> dict[str, list[str]]:
-    """Return for each column of the file what became of it: itself, or the parts of a date."""
-    parts = {
-        column.name: [column.name, *(f"{column.name}_{part}" for part in column.parts)]
-        for column in source.columns
-        if column.kind != "left out"
-    }
-    return {name: [n for n in names if n in x.columns] for name, names in parts.items()}
-
-
-def _shuffled(x: pd.DataFrame, names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+def _shuffled(x: pd.DataFrame, names: Iterable[str], rng: np.random.Generator) -> pd.DataFrame:
     """Return the rows with the values of some columns shuffled, all in the same order."""
     order = rng.permutation(len(x))
     shuffled = x.copy()

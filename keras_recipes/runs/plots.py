@@ -1,4 +1,4 @@
-"""The pictures of a run. Colours tell apart for the colour-blind; axes carry their units."""
+"""The plots of a run. Colours tell apart for the colour-blind; axes carry their units."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import typing
 import warnings
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from sklearn import metrics
 
 from keras_recipes.problems import Problem, direction
-from keras_recipes.runs import thresholds
+from keras_recipes.runs import summary, thresholds
 
 if typing.TYPE_CHECKING:  # it loads TensorFlow
     from keras_recipes import training
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-_NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 _MAX_CLASSES = 30
 _MAX_POINTS = 3000
 _NUM_SAMPLES = 15
@@ -26,7 +27,7 @@ _NUM_COLUMNS = 20
 
 
 def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
-    """Write a picture; letters that no font here has become boxes."""
+    """Write a plot; letters that no font here has become boxes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(path, dpi=dots_per_inch)
@@ -57,7 +58,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
         axes.set_xlabel("epoch")
         axes.set_xlim(0.5, 0.5 + 1.02 * len(epochs))  # there is no epoch 0 to have a tick
         unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
-        axes.set_ylabel(_NAMES.get(name, name) + unit)
+        axes.set_ylabel(summary.NAMES.get(name, name) + unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
     _save(figure, path, 120)
@@ -75,21 +76,20 @@ def draw_confusion(
         decided: Predicted class numbers, shape (rows,).
     """
     num_classes = len(problem.class_names)
-    counts = np.zeros((num_classes, num_classes), dtype=int)
-    np.add.at(counts, (y, decided), 1)
-    probabilities = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts = metrics.confusion_matrix(y, decided, labels=range(num_classes))
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 3.2 + 0.48 * min(num_classes, _MAX_CLASSES)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(probabilities, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, label="fraction of the true class", shrink=0.8)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     if num_classes <= _MAX_CLASSES:
         axes.set_xticks(range(num_classes), problem.class_names, rotation=45, ha="right")
         axes.set_yticks(range(num_classes), problem.class_names)
         for (row, column), count in np.ndenumerate(counts):
-            colour = "white" if probabilities[row, column] > 0.5 else "black"
+            colour = "white" if fractions[row, column] > 0.5 else "black"
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
     _save(figure, path, 120)
@@ -129,7 +129,7 @@ def draw_predicted_against_true(
     _save(figure, path, 120)
 
 
-def _draw_errors(axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
+def _draw_errors(axes: Axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
     """Draw how far each output of several is off, beside what its mean would be."""
     numbers = np.arange(y.shape[1])
     errors = np.sqrt(np.mean((predicted - y) ** 2, axis=0))
@@ -188,16 +188,18 @@ def draw_probabilities(
     left.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
     left.plot(found["predicted"], found["observed"], "o-", color=BLUE, label="test rows, in tenths")
     left.set_xlabel(f"predicted probability of {yes}")
-    left.set_ylabel(f"share that is {yes}")
+    left.set_ylabel(f"observed fraction of {yes}")
     reached = [
         thresholds.scores(y, probabilities, threshold) for threshold in thresholds.THRESHOLDS
     ]
     lines = {"precision": BLUE, "recall": ORANGE, "f1": GREEN, "accuracy": VERMILION}
     for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
         values = [scores[name] for scores in reached]
-        right.plot(thresholds.THRESHOLDS, values, style, color=colour, label=_NAMES.get(name, name))
-    right.axvline(problem.threshold, color="0.6", linewidth=1, label="the threshold in use")
-    right.set_xlabel(f"probability from which on {yes} is said")
+        right.plot(
+            thresholds.THRESHOLDS, values, style, color=colour, label=summary.NAMES.get(name, name)
+        )
+    right.axvline(problem.threshold, color="0.6", linewidth=1, label="threshold in use")
+    right.set_xlabel(f"threshold: {yes} is predicted from this probability on")
     right.set_ylabel("score on the test rows")
     for axes in (left, right):
         axes.legend()
@@ -215,19 +217,23 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
     shown = list(found)[:_NUM_COLUMNS][::-1]
     figure = Figure(figsize=(8, 1.4 + 0.3 * max(len(shown), 4)), layout="constrained")
     axes = figure.subplots()
-    means, deviations = ([found[name][key] for name in shown] for key in ("mean", "std"))
+    means, stds = ([found[name][key] for name in shown] for key in ("mean", "std"))
     names = [name if len(name) <= 30 else f"{name[:29]}…" for name in shown]
-    axes.barh(range(len(shown)), means, xerr=deviations, color=BLUE, ecolor="0.4")
+    axes.barh(range(len(shown)), means, xerr=stds, color=BLUE, ecolor="0.4")
     axes.set_yticks(range(len(shown)), names)
     axes.axvline(0, color="0.6", linewidth=1)
     metric, unit = problem.headline, f" ({problem.unit})" if problem.is_regression else ""
     change = "rise" if direction(metric) == "min" else "fall"
-    axes.set_xlabel(f"{change} of the test {_NAMES.get(metric, metric)}{unit}, column shuffled")
+    axes.set_xlabel(
+        f"{change} of the test {summary.NAMES.get(metric, metric)}{unit}, column shuffled"
+    )
     axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
     _save(figure, path, 120)
 
 
-def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray) -> None:
+def draw_samples(
+    path: pathlib.Path, problem: Problem, x: np.ndarray, y: np.ndarray, outputs: np.ndarray
+) -> None:
     """Draw test images with their predictions: the first ones, and the surest mistakes.
 
     Args:
@@ -246,20 +252,20 @@ def draw_samples(path: pathlib.Path, problem: Problem, x, y, outputs: np.ndarray
     )
     heights = [-(-len(rows) // 5) for _, rows in groups]
     figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
-    parts = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=heights))
-    for split, (title, rows), height in zip(parts, groups, heights, strict=True):
-        split.suptitle(title)
-        panels = split.subplots(height, 5, squeeze=False).flat
+    panels_of = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights).flat
+    for panel, (title, rows), height in zip(panels_of, groups, heights, strict=True):
+        panel.suptitle(title)
+        panels = panel.subplots(height, 5, squeeze=False).flat
         for axes, row in zip(panels, rows, strict=False):
             fraction = probabilities[row, decided[row]]
             axes.imshow(np.squeeze(x[row]), cmap="gray")
             _name_sample(axes, problem.class_names, decided[row], y[row], fraction)
-        for axes in split.axes:
+        for axes in panel.axes:
             axes.set_axis_off()
     _save(figure, path, 100)
 
 
-def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> None:
+def draw_images(path: pathlib.Path, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
     """Draw images that were made of images: the first test rows, given, true and predicted.
 
     Args:
@@ -284,11 +290,11 @@ def draw_images(path: pathlib.Path, x, y: np.ndarray, outputs: np.ndarray) -> No
 
 
 def _name_sample(
-    axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
+    axes: Axes, class_names: tuple[str, ...], decided: int, true: int, fraction: float
 ) -> None:
     """Write what an image was taken for: two lines always, so that its row stands with the rest."""
-    said = f"{class_names[decided]} ({100 * fraction:.0f} %)"
+    text = f"{class_names[decided]} ({100 * fraction:.0f} %)"
     if decided == true:
-        axes.set_title(f"\n{said}", color=BLUE, fontsize=9)
+        axes.set_title(f"\n{text}", color=BLUE, fontsize=9)
     else:
-        axes.set_title(f"{said}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)
+        axes.set_title(f"{text}\ntrue: {class_names[true]}", color=VERMILION, fontsize=9)

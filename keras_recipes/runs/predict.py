@@ -48,7 +48,12 @@ def predict(
     else:
         names, x = new_inputs.read(pathlib.Path(source), run.inputs)
     if isinstance(x, pd.DataFrame):
-        _warn_of_unknown_words(run.model, x)
+        for name, unknown in tables.unknown_categories(run.model, x).items():
+            _log.warning(
+                "column %r: %d of %d rows hold categories that were not there in training, such as "
+                "%r; they count as none of the known ones",
+                *(name, len(unknown), len(x), unknown.iloc[0]),
+            )
     # Of a user's table the unit is not known: the problem holds the target's name in its place.
     has_unit = run.inputs.table is None
     return _table(run.problem, names, training.predict(run.model, x), has_unit)
@@ -77,16 +82,6 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     return Run(folder, model, problem, taken, types.SimpleNamespace(**config), metrics, history)
 
 
-def _warn_of_unknown_words(model: keras.Model, x: pd.DataFrame) -> None:
-    """Describe which categories hold words that the model has never seen, and in how many rows."""
-    for name, words in tables.unknown_categories(model, x).items():
-        _log.warning(
-            "column %r: %d of %d rows hold words that were not there in training, such as %r; "
-            "they count as none of the known ones",
-            *(name, len(words), len(x), words.iloc[0]),
-        )
-
-
 def _read_description(
     run_dir: pathlib.Path,
 ) -> tuple[new_inputs.Inputs, problems.Problem, dict, dict, pd.DataFrame]:
@@ -103,22 +98,18 @@ def _read_description(
         )
         taken, problem = new_inputs.Inputs.from_json(schema["inputs"]), _problem(schema["outputs"])
         history = pd.read_csv(run_dir / "history.csv", index_col="epoch")
-        return taken, problem, _known(metrics, "data", "test", "baselines"), _known(config), history
+        if not all(
+            isinstance(one, dict) for one in (config, metrics["test"], metrics["baselines"])
+        ):
+            raise TypeError("expected objects in metrics.json and config.json")
+        metrics["data"]["kind"], metrics["data"]["name"]
+        return taken, problem, metrics, config, history
     # All that a file of other content than ours can lead to.
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         reason = f"{type(error).__name__}: {_first_sentence(error)}"
         raise InputError(
             f"{run_dir}: the run cannot be opened ({reason}); train the recipe again"
         ) from error
-
-
-def _known(content: object, *names: str) -> dict:
-    """Return a JSON object that holds the named objects, or raise a TypeError."""
-    if not isinstance(content, dict) or not all(isinstance(content[n], dict) for n in names):
-        raise TypeError(f"expected an object with {', '.join(names)}")
-    if "data" in names:
-        content["data"]["kind"], content["data"]["name"]
-    return content
 
 
 def _problem(outputs: dict) -> problems.Problem:
@@ -144,21 +135,20 @@ def _load_model(path: pathlib.Path) -> keras.Model:
         ) from error
 
 
-def _check_model(run_dir: pathlib.Path, model, taken: new_inputs.Inputs, problem) -> None:
+def _check_model(
+    run_dir: pathlib.Path, model: keras.Model, taken: new_inputs.Inputs, problem: problems.Problem
+) -> None:
     """Refuse a folder whose files come from different runs."""
     try:
         shape = training.predict(model, taken.example()).shape
-    except Exception as error:
-        raise _mixed(run_dir, f"takes no inputs of shape {taken.shape}") from error
+        what = f"gives {shape[-1]} outputs, not {problem.num_outputs}"
+    except Exception:
+        shape, what = (), f"takes no inputs of shape {taken.shape}"
     if shape != (1, problem.num_outputs):
-        raise _mixed(run_dir, f"gives {shape[-1]} outputs, not {problem.num_outputs}")
-
-
-def _mixed(run_dir: pathlib.Path, what: str) -> InputError:
-    return InputError(
-        f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "
-        "runs; train the recipe again"
-    )
+        raise InputError(
+            f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "
+            "runs; train the recipe again"
+        )
 
 
 def _first_sentence(error: Exception) -> str:

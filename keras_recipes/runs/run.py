@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import re
+import sys
 
 import keras
 import numpy as np
@@ -17,9 +18,10 @@ import pandas as pd
 import tensorflow as tf
 
 from keras_recipes import callbacks, recipe as contract, training
-from keras_recipes.configs import Config, RunOptions
+from keras_recipes.configs import Config, RunOptions, TableConfig
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.data import new_inputs, own_table
+from keras_recipes.data.splits import Source, Split, Splits
 from keras_recipes.errors import RunError
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
@@ -87,9 +89,9 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
     )
 
 
-def describe_table(problem: Problem, splits, config: Config) -> None:
+def describe_table(problem: Problem, splits: Splits, config: Config) -> None:
     """Print what was made of a user's table; nothing for other data."""
-    if not isinstance(splits.source, own_table.Source):
+    if not isinstance(splits.source, own_table.Source) or not isinstance(config, TableConfig):
         return
     summary.print_columns(splits.source)
     if problem.class_names:
@@ -104,7 +106,14 @@ def describe_table(problem: Problem, splits, config: Config) -> None:
         )
 
 
-def _train(recipe, config, splits, options, partial, check) -> training.Trained:
+def _train(
+    recipe: Recipe,
+    config: Config,
+    splits: Splits,
+    options: RunOptions,
+    partial: pathlib.Path,
+    check: Check | None,
+) -> training.Trained:
     """Train with the shared callbacks; draw a progress bar only where somebody can see it."""
     called = callbacks.make(
         contract.problem(recipe, config, splits),
@@ -112,13 +121,13 @@ def _train(recipe, config, splits, options, partial, check) -> training.Trained:
         checkpoint=partial / "model.keras",
         tensorboard=partial / "tensorboard" if options.tensorboard else None,
     )
-    bar = terminal.is_watched() and not options.quiet
+    bar = sys.stdout.isatty() and not options.quiet
     if not bar and not options.quiet:
         called.append(callbacks.EpochLines(NUM_LINES))
-    settings = {"check": check, "engine": options.engine, "verbose": int(bar)}
+    settings = {"engine": options.engine, "verbose": int(bar)}
     try:
         with devices.scope(options.strategy, config.batch_size, len(splits.train)):
-            return training.train(recipe, config, splits, callbacks=called, **settings)
+            return training.train(recipe, config, splits, check=check, callbacks=called, **settings)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
         raise RunError(
@@ -127,24 +136,25 @@ def _train(recipe, config, splits, options, partial, check) -> training.Trained:
         ) from error
 
 
-def _warn_of_what_came_out(problem: Problem, splits, trained: training.Trained, check) -> None:
-    """Log signs that nothing was learned, or that the rows were learned by heart."""
-    if check is None:
+def _warn_of_what_came_out(
+    problem: Problem, splits: Splits, trained: training.Trained, check: Check | None
+) -> None:
+    """Log signs that nothing was learned, or that the rows were memorised."""
+    split, outputs = splits.validation, trained.validation_outputs
+    if check is None or split is None or outputs is None:
         return
-    split = splits.validation
-    predicted = problem.decide(trained.validation_outputs)
     by_class = problem.rule.kind in ("binary", "multiclass")
     for finding in check.look_at_trained(
         trained.history,
         trained.best_epoch,
         y=problem.classes(split.y) if by_class else problem.labels(split.y),
-        predicted=predicted,
+        predicted=problem.decide(outputs),
         are_classes=by_class,
     ):
         _log.warning("%s", finding)
 
 
-def synthetic_warning(source) -> str:
+def synthetic_warning(source: Source) -> str:
     """Return the warning that the data are not the real ones."""
     return (
         f"NOTE: these are not the real data but {source.name}, built in. The scores say nothing "
@@ -154,8 +164,14 @@ def synthetic_warning(source) -> str:
 
 def describe_machine() -> dict[str, str | int]:
     """Return what a result depends on besides the code: machine and versions."""
+    cpu = platform.processor() or "unknown"
+    with contextlib.suppress(OSError, StopIteration):
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        cpu = (
+            next(line for line in lines if line.startswith("model name")).partition(":")[2].strip()
+        )
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu,
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -165,22 +181,13 @@ def describe_machine() -> dict[str, str | int]:
     }
 
 
-def describe_data(splits) -> dict:
-    """Return where the data came from and how many rows each part has."""
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+def describe_data(splits: Splits) -> dict:
+    """Return where the data came from and how many rows each split has."""
+    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     return {
         **dataclasses.asdict(splits.source),
-        "rows": {split: len(rows) for split, rows in parts.items() if rows is not None},
+        "rows": {name: len(split) for name, split in rows.items() if split is not None},
     }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown"
 
 
 def write(
@@ -188,7 +195,7 @@ def write(
     name: str,
     problem: Problem,
     config: Config,
-    splits,
+    splits: Splits,
     trained: training.Trained,
     engine: str = "fused",
     **more: object,
@@ -200,7 +207,7 @@ def write(
         name: Of the recipe.
         problem: Of the recipe.
         config: That the model was trained by.
-        splits: That it was trained on; without a validation part there are no scores on one.
+        splits: That it was trained on; without a validation split there are no scores on one.
         trained: What `training.fit` returned.
         engine: That it was trained by.
         **more: Further entries of metrics.json.
@@ -210,7 +217,9 @@ def write(
     """
     trained.model.save(folder / "model.keras")
     files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
-    files.write_json(folder / "schema.json", _schema(problem, splits))
+    inputs = new_inputs.Inputs.of(splits.train.x, splits.source)
+    schema = {"inputs": dataclasses.asdict(inputs), "outputs": dataclasses.asdict(problem)}
+    files.write_json(folder / "schema.json", schema)  # by which `predict` reads inputs and outputs
     history(trained).to_csv(folder / "history.csv")
     outputs = training.predict(trained.model, splits.test.x)
     metrics = {
@@ -225,7 +234,11 @@ def write(
         "refitted": trained.refitted,
         "train_seconds": round(trained.seconds, 3),
         "parameters": trained.model.count_params(),
-        "validation": _at_best(trained),
+        "validation": {
+            name.removeprefix("val_"): values[trained.best_epoch - 1]
+            for name, values in trained.history.items()
+            if name.startswith("val_")
+        },
         "test": training.measure(problem, splits.test.y, outputs),
         "baselines": baselines.score(problem, splits),
         **_judge_probabilities(problem, splits, trained, outputs),
@@ -239,7 +252,9 @@ def write(
     return metrics
 
 
-def _judge_columns(folder: pathlib.Path, problem: Problem, splits, trained) -> dict:
+def _judge_columns(
+    folder: pathlib.Path, problem: Problem, splits: Splits, trained: training.Trained
+) -> dict:
     """Compute and plot which columns of a user's table count; nothing for other data."""
     if not isinstance(splits.source, own_table.Source):
         return {}
@@ -249,7 +264,9 @@ def _judge_columns(folder: pathlib.Path, problem: Problem, splits, trained) -> d
     return {"importance": found}
 
 
-def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray) -> dict:
+def _judge_probabilities(
+    problem: Problem, splits: Splits, trained: training.Trained, outputs: np.ndarray
+) -> dict:
     """Describe how far a binary problem's probabilities hold, and which threshold suits them."""
     if problem.rule.kind != "binary":
         return {}
@@ -258,7 +275,7 @@ def _judge_probabilities(problem: Problem, splits, trained, outputs: np.ndarray)
         "used": problem.threshold,
         "test": thresholds.scores(y, probabilities, problem.threshold),
     }
-    if trained.validation_outputs is not None:
+    if splits.validation is not None and trained.validation_outputs is not None:
         known = problem.classes(splits.validation.y), trained.validation_outputs[:, 0]
         threshold["best_f1_on_validation"] = thresholds.best(*known)
     return {"calibration": thresholds.calibration(y, probabilities), "threshold": threshold}
@@ -270,23 +287,9 @@ def history(trained: training.Trained) -> pd.DataFrame:
     return pd.DataFrame(trained.history, index=epochs)
 
 
-def _at_best(trained: training.Trained) -> dict[str, float]:
-    return {
-        name.removeprefix("val_"): values[trained.best_epoch - 1]
-        for name, values in trained.history.items()
-        if name.startswith("val_")
-    }
-
-
-def _schema(problem: Problem, splits) -> dict:
-    """Describe for `predict` what the model takes and how to read what it gives."""
-    return {
-        "inputs": dataclasses.asdict(new_inputs.Inputs.of(splits.train.x, splits.source)),
-        "outputs": dataclasses.asdict(problem),
-    }
-
-
-def _draw_predictions(folder: pathlib.Path, problem: Problem, test, outputs: np.ndarray) -> None:
+def _draw_predictions(
+    folder: pathlib.Path, problem: Problem, test: Split, outputs: np.ndarray
+) -> None:
     if problem.is_regression:
         path = folder / "predicted_against_true.png"
         plots.draw_predicted_against_true(path, problem, problem.labels(test.y), outputs)

@@ -11,26 +11,28 @@ from rich import markup
 from rich.table import Table
 
 from keras_recipes.console import terminal
+from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, direction
 
 MAX_COLUMNS = 60
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
-NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "binary_accuracy": "accuracy"}
+NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
+NAMES |= {"binary_accuracy": "accuracy"}
 
 
-def print_columns(source) -> None:
+def print_columns(source: own_table.Source) -> None:
     """Print what was made of the columns of a user's table, and how to have it otherwise.
 
     Args:
-        source: A `datasets.own_table.Source`.
+        source: Of the table.
     """
     kinds = collections.Counter(column.kind for column in source.columns)
     table = Table(title=f"{source.name}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}")
     for name in ("column", "taken as", "because", "values", "missing"):
         is_number = name in ("values", "missing")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    # What is left out is said of every column; of the others, of as many as can be read.
+    # Every column that is left out is named; of the others, of as many as can be read.
     shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MAX_COLUMNS]
     for column in (column for column in source.columns if column in shown):
         texts = (markup.escape(text) for text in (column.name, column.kind, column.reason))
@@ -64,7 +66,11 @@ def print_run(problem: Problem, metrics: dict) -> None:
         metrics: What `runs.run` returned.
     """
     data = metrics["data"]
-    kind = "" if data["kind"] == "real" else " [bold](BUILT-IN STAND-IN, not the real data)[/bold]"
+    kind = (
+        ""
+        if data["kind"] == "real"
+        else " [bold](BUILT-IN SYNTHETIC DATA, not the real data)[/bold]"
+    )
     title = f"{metrics['recipe']}: test scores on {data['name']}{kind}"
     unit = markup.escape(problem.unit)
     if is_long := len(unit) > LONG_UNIT:
@@ -89,8 +95,8 @@ def print_run(problem: Problem, metrics: dict) -> None:
 
 def _describe_training(metrics: dict) -> str:
     """Describe in one line what was trained on what, and for how long."""
-    counts, parts = metrics["data"]["rows"], {"train": "training"}
-    rows = ", ".join(f"{count:,} {parts.get(split, split)}" for split, count in counts.items())
+    counts, names = metrics["data"]["rows"], {"train": "training"}
+    rows = ", ".join(f"{count:,} {names.get(split, split)}" for split, count in counts.items())
     anew = metrics["refitted"] and "validation" in counts  # else there was no other training
     return (
         f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "
@@ -110,8 +116,8 @@ def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:
     if "importance" in metrics and abs(better - problem.threshold) >= 0.1:
         yes = problem.class_names[1]
         yield (
-            f"{yes} is said from a probability of {problem.threshold:g} on; --threshold {better:g} "
-            "gave the best F1 on the validation rows (probabilities.png)"
+            f"{yes} is predicted from a probability of {problem.threshold:g} on; --threshold "
+            f"{better:g} gave the best F1 on the validation rows (probabilities.png)"
         )
 
 

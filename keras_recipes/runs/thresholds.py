@@ -1,4 +1,4 @@
-"""Probabilities of a binary problem: whether they hold, and from which one on to say yes."""
+"""Calibration of the probabilities of a binary problem, and scores of its decision thresholds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ NUM_GROUPS = 10
 
 
 def calibration(y: np.ndarray, probabilities: np.ndarray) -> dict[str, list[float] | float]:
-    """Compare what was predicted with what came, in ten groups of rows of like probability.
+    """Compare predicted and observed probabilities, in ten groups of rows of like probability.
 
     Args:
         y: 0 or 1, shape (rows,).
         probabilities: Probabilities of 1, shape (rows,).
 
     Returns:
-        For each group its mean probability ("predicted") and its share of 1 ("observed"); and the
-        "error", the mean distance of the two (Naeini, Cooper and Hauskrecht 2015, with groups of
-        equal size).
+        For each group its mean probability ("predicted") and its fraction of 1 ("observed"); and
+        the "error", the mean distance of the two (Naeini, Cooper and Hauskrecht 2015, with groups
+        of equal size).
     """
     order = np.argsort(probabilities, kind="stable")
     groups = [rows for rows in np.array_split(order, NUM_GROUPS) if len(rows)]
@@ -40,14 +40,14 @@ def scores(y: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[s
         probabilities: Probabilities of 1, shape (rows,).
         threshold: A probability of at least this much is a 1.
     """
-    said = probabilities >= threshold
-    right = int((said & (y == 1)).sum())
-    precision, recall = right / max(said.sum(), 1), right / max((y == 1).sum(), 1)
+    decided = probabilities >= threshold
+    right = int((decided & (y == 1)).sum())
+    precision, recall = right / max(decided.sum(), 1), right / max((y == 1).sum(), 1)
     found = {
-        "accuracy": (said == (y == 1)).mean(),
+        "accuracy": (decided == (y == 1)).mean(),
         "precision": precision,
         "recall": recall,
-        "f1": 2 * right / max(said.sum() + (y == 1).sum(), 1),
+        "f1": 2 * right / max(decided.sum() + (y == 1).sum(), 1),
     }
     return {name: round(float(score), 6) for name, score in found.items()}
 

@@ -12,10 +12,10 @@ from keras_recipes.errors import InputError
 def scope(name: str, batch_size: int, num_rows: int) -> contextlib.AbstractContextManager:
     """Return the block in which a model is built and trained.
 
-    Under "mirrored", every GPU holds a copy of the model, and takes its share of each batch; the
+    Under "mirrored", every GPU holds a copy of the model, and takes a part of each batch; the
     gradients of all are averaged. A batch has as many rows as without it, so that training is the
-    same, within rounding; in the last batch of an epoch, where the shares are not equal, rows in a
-    smaller one count for a little more. Batch normalisation sees its own share only.
+    same, within rounding; in the last batch of an epoch, where the parts are not equal, rows in a
+    smaller one count for a little more. Batch normalisation sees its own part only.
 
     Args:
         name: "none" or "mirrored".
@@ -37,7 +37,7 @@ def scope(name: str, batch_size: int, num_rows: int) -> contextlib.AbstractConte
     if batch_size % len(devices) or 0 < last < len(devices):
         raise InputError(
             f"--strategy {name}: {num_rows:,} rows in batches of {batch_size} leave one of "
-            f"{len(devices)} devices without its share; take a --batch-size that {len(devices)} "
+            f"{len(devices)} devices without rows; take a --batch-size that {len(devices)} "
             "divides, and another one where the last batch is too small"
         )
     return tf.distribute.MirroredStrategy(devices).scope()

@@ -7,7 +7,7 @@ import functools
 import math
 import time
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -70,10 +70,16 @@ class Check(typing.Protocol):
     def look_at_data(
         self, model: keras.Model, splits: Splits, as_inputs: Callable | None, config: Config
     ) -> None:
-        """Look at a model that was built, its preprocessing not adapted yet, and all parts."""
+        """Look at a model that was built, its preprocessing not adapted yet, and all splits."""
 
     def look_at_model(self, model: keras.Model, splits: Splits, as_inputs: Callable | None) -> None:
         """Look at the model with its preprocessing adapted, untrained."""
+
+    def look_at_trained(
+        self, history: dict[str, list[float]], best_epoch: int, **predicted: typing.Any
+    ) -> Iterable[object]:
+        """Return findings about a training: its history and its predictions of validation rows."""
+        ...
 
 
 def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
@@ -95,11 +101,7 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
 
 
 def prepare(
-    recipe: Recipe,
-    config: Config,
-    splits,
-    *,
-    check: Check | None = None,
+    recipe: Recipe, config: Config, splits: Splits, *, check: Check | None = None
 ) -> keras.Model:
     """Build a recipe's model for the given data, checked and ready to be fitted.
 
@@ -132,14 +134,19 @@ def prepare(
 
 
 def train(
-    recipe: Recipe, config: Config, splits: Splits, *, check: Check | None = None, **settings
+    recipe: Recipe,
+    config: Config,
+    splits: Splits,
+    *,
+    check: Check | None = None,
+    **settings: typing.Any,
 ) -> Trained:
     """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
 
     Args:
         recipe: A recipe module.
         config: The recipe's Config.
-        splits: With the parts train and validation.
+        splits: Train and validation.
         check: Looks for mistakes before training.
         **settings: As in `fit`.
 
@@ -162,7 +169,7 @@ def train(
 
 
 def refit(
-    recipe: Recipe, config: Config, splits, trained: Trained, engine: str = "fused"
+    recipe: Recipe, config: Config, splits: Splits, trained: Trained, engine: str = "fused"
 ) -> Trained:
     """Train anew on training and validation rows, for as many epochs as were best.
 
@@ -188,14 +195,14 @@ def refit(
 
 
 def fit_all(
-    recipe: Recipe, config: Config, everything, epochs: int, engine: str = "fused"
+    recipe: Recipe, config: Config, everything: Splits, epochs: int, engine: str = "fused"
 ) -> Trained:
     """Train a fresh model on training and validation rows, for a number of epochs that is known.
 
     Args:
         recipe: A recipe module, checked before.
         config: The recipe's Config.
-        everything: Splits with the validation part merged into train.
+        everything: Splits with the validation split merged into train.
         epochs: To run, along the schedule of config.epochs.
         engine: As in `fit`.
 
@@ -211,7 +218,7 @@ def fit_all(
 def fit(
     model: keras.Model,
     problem: Problem,
-    splits,
+    splits: Splits,
     config: Config,
     *,
     callbacks: list[keras.callbacks.Callback] | None = None,
@@ -221,12 +228,12 @@ def fit(
 ) -> Trained:
     """Train until the best epoch is found, and keep that epoch's weights.
 
-    Without a validation part every epoch is run and the last one counts.
+    Without a validation split every epoch is run and the last one counts.
 
     Args:
         model: From `prepare`.
         problem: Of the recipe.
-        splits: With the parts train and validation, which may be None; test is not touched.
+        splits: Train and validation, which may be None; test is not touched.
         config: Gives epochs, batch_size, patience, learning rate.
         callbacks: From `callbacks.make`; made here where none are given.
         verbose: As in `keras.Model.fit`.
@@ -242,7 +249,8 @@ def fit(
     """
     if callbacks is None:
         callbacks = shared_callbacks.make(problem, config, validated=splits.validation is not None)
-    stopping = _find_early_stopping(callbacks)
+    early_stopping = keras.callbacks.EarlyStopping
+    stopping = next((one for one in callbacks if isinstance(one, early_stopping)), None)
     epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
     # Of a model for tables only the part behind the encoder is trained, on encoded rows.
@@ -265,7 +273,12 @@ def fit(
         interrupted = True
     seconds = time.perf_counter() - start
     history = {name: [float(v) for v in vs] for name, vs in trained.history.history.items()}
-    stopped_by = "interrupted" if interrupted else _reason(history, epochs)
+    if interrupted:
+        stopped_by = "interrupted"
+    elif not math.isfinite(history["loss"][-1]):
+        stopped_by = "NaN loss"
+    else:
+        stopped_by = "early stopping" if len(history["loss"]) < epochs else "all epochs run"
     best_epoch = stopping.best_epoch + 1 if stopping else len(history["loss"])
     scores = [values[best_epoch - 1] for name, values in history.items() if name.endswith("loss")]
     if stopped_by == "NaN loss" and not all(map(math.isfinite, scores)):
@@ -273,18 +286,28 @@ def fit(
     return Trained(model, history, best_epoch, stopped_by, seconds)
 
 
-def _find_early_stopping(callbacks: list) -> keras.callbacks.EarlyStopping | None:
-    return next((c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)), None)
+def _as_trained(
+    model: keras.Model, problem: Problem, config: Config, splits: Splits
+) -> dict[str, typing.Any]:
+    """Return training and validation rows as they are trained on, by their names in `fit`.
 
-
-def _as_trained(model: keras.Model, problem: Problem, config: Config, splits) -> dict[str, object]:
-    """Return training and validation rows as they are trained on, by their names in `fit`."""
-    weights = _class_weights(problem, config, splits.train.y)
-    train, validation = (
-        _arrays(model, problem, splits, split, weights) for split in ("train", "validation")
-    )
+    Raises:
+        InputError: If a split is empty.
+    """
+    weights, given = _class_weights(problem, config, splits.train.y), []
+    for name, rows in (("training", splits.train), ("validation", splits.validation)):
+        if rows is None:
+            continue
+        if not len(rows):
+            raise InputError(f"0 {name} rows: training and validation split both need rows")
+        if tables.parts_of(model):
+            arrays = tables.encode(model, rows), tables.targets(model, problem, rows.y)
+        else:
+            arrays = to_array(rows.x), problem.labels(rows.y)
+        given.append(arrays if weights is None else (*arrays, weights[problem.classes(rows.y)]))
     names = ("x", "y", "sample_weight")  # the last only where classes have weights
-    return {**dict(zip(names, train, strict=False)), "validation_data": validation}
+    validation = given[1] if splits.validation is not None else None
+    return {**dict(zip(names, given[0], strict=False)), "validation_data": validation}
 
 
 def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarray | None:
@@ -294,33 +317,6 @@ def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarra
     counts = np.bincount(problem.classes(y), minlength=len(problem.class_names))
     present = np.maximum(counts, 1)  # a class without training rows weighs on nothing
     return (len(y) / (np.count_nonzero(counts) * present)).astype("float32")
-
-
-def _arrays(
-    model, problem: Problem, splits, split: str, weights: np.ndarray | None
-) -> tuple | None:
-    """Return the rows of a part as they are trained on, or None where there is no part.
-
-    Returns:
-        (x, y), or (x, y, weight of each row) where classes have weights.
-    """
-    rows = getattr(splits, split)
-    if rows is None:
-        return None
-    if not len(rows):
-        name = "training" if split == "train" else split
-        raise InputError(f"0 {name} rows: training and validation part both need rows")
-    if tables.parts_of(model):
-        given = tables.encode(model, rows), tables.targets(model, problem, rows.y)
-    else:
-        given = to_array(rows.x), problem.labels(rows.y)
-    return given if weights is None else (*given, weights[problem.classes(rows.y)])
-
-
-def _reason(history: dict[str, list[float]], epochs: int) -> str:
-    if not math.isfinite(history["loss"][-1]):
-        return "NaN loss"
-    return "early stopping" if len(history["loss"]) < epochs else "all epochs run"
 
 
 def as_inputs(model: keras.Model, x: object) -> object:

@@ -77,7 +77,8 @@ def run_all(options: Options) -> pathlib.Path:
                 lesson.write(shown, partial / name)
             sections.append(section(name, module.__doc__ or name, shown))
             print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
-        files.write_text(partial / "index.html", page(sections))
+        with files.faults_named(folder):
+            files.write_text(partial / "index.html", page(sections))
     return folder
 
 

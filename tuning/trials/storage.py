@@ -66,7 +66,7 @@ class Store:
                 f"--out {folder}: there is a search already; continue it by "
                 f"{resume_command(folder)}, or give the name of a new folder"
             )
-        with files.whole_folder(folder) as partial:
+        with files.whole_folder(folder) as partial, files.faults_named(folder):
             (partial / "trials").mkdir()
             (partial / "models").mkdir()
             files.write_json(partial / "search.json", {"format": FORMAT, **description})
@@ -93,7 +93,7 @@ class Store:
         """Write a trial that has ended, and its model first, so that no trial lacks its own."""
         with self.faults():
             if model is not None:
-                _write_bytes(self.model_path(trial.number), model)
+                files.write_bytes(self.model_path(trial.number), model)
             self._write(trial)
             bisect.insort(self.trials, trial, key=lambda known: known.number)
             if time.monotonic() - self._tables_written > SECONDS_BETWEEN_TABLES:
@@ -229,18 +229,6 @@ def _signed(content: dict) -> dict:
     own = {name: value for name, value in content.items() if name != "checksum"}
     text = json.dumps(own, sort_keys=True)
     return {**own, "checksum": hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]}
-
-
-def _write_bytes(path: pathlib.Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _lock(folder: pathlib.Path) -> int:

@@ -44,7 +44,9 @@ def find(
     Raises:
         InputError: If there is no such file, or no point of the space gives its settings.
     """
-    wanted = {name: v for name, v in _read(path).items() if name not in OF_THE_SEARCH}
+    now = {old: new for old, new in configs.RENAMED.items() if hasattr(recipe.Config, new)}
+    settings = {now.get(name, name): value for name, value in _read(path).items()}
+    wanted = {name: value for name, value in settings.items() if name not in OF_THE_SEARCH}
     found = [
         (point, _plain(trials.make_config(recipe, point, table or {})))
         for point in itertools.islice(_points(space, wanted), spaces.MANY)

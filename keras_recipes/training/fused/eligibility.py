@@ -1,6 +1,7 @@
 """What a fused fit cannot do, and how it says so."""
 
 import logging
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -76,7 +77,7 @@ def check_model(model: keras.Model) -> None:
         raise Unsupported("a layer keeps its state from batch to batch (stateful=True)")
 
 
-def check_callbacks(callbacks) -> None:
+def check_callbacks(callbacks: Any) -> None:
     """Raise `Unsupported` for a callback that wants to be called after single batches."""
     for callback in keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or []):
         for hook in _BATCH_HOOKS:

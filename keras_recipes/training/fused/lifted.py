@@ -2,7 +2,7 @@
 
 A search changes dropout rates and regularisation strengths from trial to trial. Keras reads them
 from the attributes of its objects while a step is traced, and they would become constants of the
-program. During tracing, the attributes therefore hold stand-ins. (A plain learning rate needs
+program. During tracing, the attributes therefore hold placeholders. (A plain learning rate needs
 none of this: in Keras it is a variable.)
 """
 

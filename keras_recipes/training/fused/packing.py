@@ -1,6 +1,7 @@
 """Arrays of the caller as tensors in memory, in the form in which Keras feeds a training step."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +10,12 @@ import tensorflow as tf
 from keras_recipes.training.fused import eligibility
 
 
-def pack(x, y, sample_weight=None, class_weight=None) -> tuple:
+def pack(
+    x: Any,
+    y: Any,
+    sample_weight: np.ndarray | None = None,
+    class_weight: dict[int, float] | None = None,
+) -> tuple:
     """Return (x, y) or (x, y, sample_weight) as tensors of the dtypes that `model.fit` would use.
 
     Args:
@@ -65,7 +71,7 @@ def num_rows(data: tuple) -> int:
     return keras.tree.flatten(data)[0].shape[0]
 
 
-def _to_tensor(array) -> tf.Tensor:
+def _to_tensor(array: Any) -> tf.Tensor:
     if type(array).__module__.startswith("pandas"):
         # As Keras does: a column stays a column, (rows, 1).
         array = array.to_numpy()[:, None] if array.ndim == 1 else array.to_numpy()

@@ -94,11 +94,20 @@ class _Programs:
             self.is_shareable &= self._loops[key].is_shareable
         return _recent(self._loops, key, _MAX_LOOPS).on(job.handles)
 
-    def _make_loop(self, kind, job, data, xla_batch) -> _Replayable:
+    def _make_loop(
+        self, kind: _Kind, job: "Job", data: tuple, xla_batch: int | None
+    ) -> _Replayable:
         step = self.step(kind, job, data)
 
         @tf.autograph.experimental.do_not_convert
-        def loop(data, order, first, end, batch_size, values) -> tuple[tf.Tensor, ...]:
+        def loop(
+            data: tuple,
+            order: tf.Tensor,
+            first: tf.Tensor,
+            end: tf.Tensor,
+            batch_size: tf.Tensor,
+            values: list[tf.Tensor],
+        ) -> tuple[tf.Tensor, ...]:
             def run_step(index: tf.Tensor) -> tf.Tensor:
                 start = index * batch_size
                 # XLA wants the size of a batch as a constant; a graph takes a shorter last one.
@@ -179,13 +188,7 @@ class Job:
             raise eligibility.Unsupported(reason) from error
 
     def run(
-        self,
-        kind: _Kind,
-        data: tuple,
-        order: tf.Tensor,
-        first: int,
-        end: int,
-        batch_size: int,
+        self, kind: _Kind, data: tuple, order: tf.Tensor, first: int, end: int, batch_size: int
     ) -> dict[str, tf.Tensor]:
         """Run the steps from `first` to before `end` of an epoch.
 
@@ -215,7 +218,16 @@ class Job:
                 outputs = self._call(kind, data, order, first, end, batch_size, None)
         return dict(zip(self._names, outputs, strict=True))
 
-    def _call(self, kind, data, order, first, end, batch_size, xla_batch) -> tuple[tf.Tensor, ...]:
+    def _call(
+        self,
+        kind: _Kind,
+        data: tuple,
+        order: tf.Tensor,
+        first: int,
+        end: int,
+        batch_size: int,
+        xla_batch: int | None,
+    ) -> tuple[tf.Tensor, ...]:
         loop = self._programs.loop(kind, self, data, xla_batch)
         scalars = [tf.constant(number, tf.int32) for number in (first, end, batch_size)]
         return loop(data, order, *scalars, self.numbers.values)

@@ -10,6 +10,7 @@ reproducible from `keras.utils.set_random_seed`, and no two layers or steps shar
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -18,7 +19,7 @@ import tensorflow as tf
 # can be exchanged while the layer stays as it is.
 from keras.src.backend import random as keras_draws
 
-_Shape = Sequence[int | tf.Tensor] | tf.Tensor
+_Shape: TypeAlias = Sequence[int | tf.Tensor] | tf.Tensor
 _GOLDEN = 0x9E3779B9  # 2**32 / golden ratio, odd: its multiples spread evenly over 32 bits
 _KEY_MULTIPLIERS = (0x5851F42D4C957F2D, 0x14057B7EF767814F)  # odd, of Knuth's 64-bit generator
 
@@ -80,7 +81,13 @@ def _mix(bits: tf.Tensor) -> tf.Tensor:
     return bits ^ tf.bitwise.right_shift(bits, tf.constant(15, tf.uint32))
 
 
-def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None) -> tf.Tensor:
+def uniform(
+    shape: _Shape,
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: str | None = None,
+    seed: Any = None,
+) -> tf.Tensor:
     """Draw from [minval, maxval); the arguments are those of `keras.random.uniform`."""
     if not isinstance(seed, keras.random.SeedGenerator):
         return _keras_uniform(shape, minval, maxval, dtype, seed)
@@ -88,7 +95,13 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None) -> tf.Tensor:
     return tf.cast(_fractions(_concrete(shape), _advance(seed)) * (maxval - minval) + minval, dtype)
 
 
-def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None) -> tf.Tensor:
+def normal(
+    shape: _Shape,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: str | None = None,
+    seed: Any = None,
+) -> tf.Tensor:
     """Draw from a normal distribution; the arguments are those of `keras.random.normal`.
 
     By the formula of Box and Muller (1958): a radius from one fraction, an angle from another.
@@ -102,8 +115,13 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None) -> tf.Tensor:
     return tf.cast(radius * tf.cos(angle) * stddev + mean, dtype or keras.config.floatx())
 
 
-def dropout(inputs, rate, noise_shape=None, seed=None) -> tf.Tensor:
-    """Zero a share `rate` of the inputs and scale up the rest; as `keras.random.dropout`.
+def dropout(
+    inputs: tf.Tensor,
+    rate: float | tf.Tensor,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: Any = None,
+) -> tf.Tensor:
+    """Zero a fraction `rate` of the inputs and scale up the rest; as `keras.random.dropout`.
 
     Args:
         inputs: Float tensor.

@@ -90,7 +90,7 @@ def _comes_with_keras(serialised: dict[str, Any]) -> bool:
 
 def _automatic_names(description: list) -> dict[str, str]:
     """Map names that Keras numbered ("dense_7") to ones that do not count other models."""
-    names = {}
+    names: dict[str, str] = {}
     for serialised in _objects(description):
         config = serialised["config"]
         name = config.get("name", "") if isinstance(config, dict) else ""

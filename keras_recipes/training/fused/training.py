@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,14 +20,14 @@ _FIRST_STEPS = 64
 
 def fit(
     model: keras.Model,
-    x=None,
-    y=None,
+    x: Any = None,
+    y: Any = None,
     batch_size: int | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
     validation_split: float = 0.0,
-    validation_data=None,
+    validation_data: Any = None,
     shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
     sample_weight: np.ndarray | None = None,
@@ -103,7 +104,9 @@ class _Trainer:
         if validation:
             self._job.trace("test_step", validation)
 
-    def train(self, epochs, callbacks, verbose, initial_epoch) -> keras.callbacks.History:
+    def train(
+        self, epochs: int, callbacks: Any, verbose: str | int, initial_epoch: int
+    ) -> keras.callbacks.History:
         model, logs = self._model, None
         callbacks = self._callback_list(callbacks, verbose, epochs)
         model.stop_training = False
@@ -121,7 +124,9 @@ class _Trainer:
         callbacks.on_train_end(logs)
         return model.history
 
-    def _callback_list(self, callbacks, verbose, epochs) -> keras.callbacks.CallbackList:
+    def _callback_list(
+        self, callbacks: Any, verbose: str | int, epochs: int
+    ) -> keras.callbacks.CallbackList:
         if isinstance(callbacks, keras.callbacks.CallbackList):
             return callbacks
         return keras.callbacks.CallbackList(
