@@ -12,7 +12,7 @@ of bedrooms missing in 207 rows, which are left out.
 Licence: none stated by the authors.
 Reference: Pace and Barry (1997), Sparse spatial autoregressions, Statistics and Probability Letters
 33(3), https://doi.org/10.1016/S0167-7152(96)00140-X
-Stand-in: 2,000 districts, drawn.
+Synthetic data: 2,000 districts, computed.
 """
 
 import dataclasses
@@ -93,13 +93,13 @@ PUBLISHED = _Census(
     advice=(
         "save https://storage.googleapis.com/tensorflow/tf-keras-datasets/california_housing.npz, "
         f"or {CSV_NAME} with the columns {', '.join(COUNTED)}, and pass --data-dir FOLDER; or "
-        "--data builtin for drawn districts"
+        "--data builtin for synthetic districts"
     ),
 )
 _SYNTHETIC = splits.Source(
-    name="drawn districts (stand-in for California housing)",
+    name="synthetic districts, built-in data for California housing",
     kind="built-in",
-    origin="drawn by datasets/california_housing.py",
+    origin="computed by datasets/california_housing.py",
     licence="that of this repository",
 )
 
@@ -107,11 +107,12 @@ _SYNTHETIC = splits.Source(
 def load(
     data: str = "auto", data_dir: str | os.PathLike | None = None, seed: int = 0
 ) -> splits.Splits:
-    """Load the districts, or drawn ones.
+    """Load the districts, or synthetic ones.
 
     Args:
-        data: "real" for the census or an error, "builtin" for the stand-in without looking,
-            "auto" for the census if it can be found or downloaded, else the stand-in.
+        data: "real" for the census or an error, "builtin" for the synthetic districts without
+            looking, "auto" for the census if it can be found or downloaded, else the synthetic
+            ones.
         data_dir: folder with california_housing.npz or housing.csv; None to search.
         seed: 0 or more; chooses the parts.
 
@@ -123,7 +124,7 @@ def load(
         InputError: the arguments make no sense, data_dir holds no such file, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _draw_synthetic)
+    return sources.load(PUBLISHED, data, data_dir, seed, _make_synthetic)
 
 
 def _derive(counts: np.ndarray) -> splits.Split:
@@ -161,8 +162,8 @@ def _read_csv(path: Path) -> np.ndarray:
         ) from error
 
 
-def _draw_synthetic(seed: int) -> splits.Splits:
-    """Draw districts along a coast: dear where incomes are high and near to two towns."""
+def _make_synthetic(seed: int) -> splits.Splits:
+    """Compute districts along a coast: dear where incomes are high and near to two towns."""
     rng = np.random.default_rng(0)
     num_rows = 2_000
     along, inland = rng.random(num_rows), rng.gamma(1.5, 0.6, num_rows)
@@ -182,5 +183,5 @@ def _draw_synthetic(seed: int) -> splits.Splits:
         income,
         1e5 * np.clip(value, 0.15, 5.00001),
     )
-    drawn = _derive(np.column_stack(counts))
-    return splits.split(drawn.x, drawn.y, _SYNTHETIC, seed)
+    rows = _derive(np.column_stack(counts))
+    return splits.split(rows.x, rows.y, _SYNTHETIC, seed)

@@ -88,7 +88,7 @@ class DownloadedConfig(Config):
     """Settings of a recipe whose data are downloaded, not installed with a package."""
 
     data: Literal["auto", "real", "builtin"] = "auto"
-    """The real data, the built-in stand-in, or whichever can be had in this order."""
+    """The real data, the built-in data, or whichever can be had in this order."""
     data_dir: pathlib.Path | None = None
     """Folder that holds the data files."""
 

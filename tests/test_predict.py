@@ -114,7 +114,7 @@ def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
         probabilities = table[[f"p({name})" for name in problem.class_names]]
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
         np.testing.assert_allclose(table["probability"], probabilities.max(axis=1))
-    assert ("stand-in" in caplog.text) == issubclass(recipe.Config, configs.DownloadedConfig)
+    assert ("built-in data" in caplog.text) == issubclass(recipe.Config, configs.DownloadedConfig)
 
 
 def test_columns_may_stand_in_any_order_with_others_and_spaces(finished):

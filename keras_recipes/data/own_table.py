@@ -119,7 +119,7 @@ def read(
 
     Args:
         path: Of a delimited text file, or a DataFrame, which is read as the file that `to_csv`
-            makes of it; None draws a stand-in, which decides its columns itself.
+            makes of it; None computes synthetic data, which decide their columns themselves.
         target: Column to predict.
         problem: Kind of problem, or "auto" to decide by the target.
         header: Whether the first row names the columns.
@@ -156,7 +156,9 @@ def read(
 
 
 def _synthetic(kind: targets.Kind) -> Table:
-    origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
+    origin = splits.Source(
+        "synthetic flats to rent", "built-in", "computed", "that of this repository"
+    )
     target = rents.TARGETS[kind]
     others = [name for name in rents.TARGETS.values() if name != target]
     return _make(rents.draw().drop(columns=others), target, kind, True, Wishes(), origin, "")

@@ -87,15 +87,15 @@ def load(
     seed: int,
     built_in: Callable[[int], splits.Splits],
 ) -> splits.Splits:
-    """Load the published set, or its stand-in.
+    """Load the published set, or built-in data in its place.
 
     Args:
         published: the set.
-        data: "real" for the published set or an error, "builtin" for the stand-in without
-            looking, "auto" for the published set if it can be found, else the stand-in.
+        data: "real" for the published set or an error, "builtin" for the built-in data
+            without looking, "auto" for the published set if it can be found, else the built-in.
         data_dir: folder to read from instead of searching; None to search.
         seed: 0 or more; chooses the validation rows and the order of train.
-        built_in: makes the stand-in from the seed.
+        built_in: makes the built-in data from the seed.
 
     Returns:
         Splits whose source tells what was loaded.

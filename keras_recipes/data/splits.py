@@ -76,7 +76,7 @@ class Source:
 
     Args:
         name: name of the data set, such as "Fashion-MNIST".
-        kind: "real" for published data, "built-in" for a stand-in.
+        kind: "real" for published data, "built-in" for other rows in their place.
         origin: how the rows were found, in words, such as "Keras cache".
         licence: licence of the data.
     """
