@@ -10,6 +10,7 @@ import sys
 import types
 import unittest.mock
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from keras_recipes import catalog
 from keras_recipes.console import source_files
@@ -47,7 +48,7 @@ class _Fit(BaseException):
 
 def run(
     path: pathlib.Path, as_main: bool = False
-) -> tuple[types.ModuleType, dict[str, object] | None]:
+) -> tuple[types.ModuleType, dict[str, Any] | None]:
     """Run a file up to its first fit.
 
     Args:
@@ -135,7 +136,7 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
 def find(
     module: types.ModuleType, function: str, path: pathlib.Path, fit: dict | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the model that a function of a file returns, or that has its name.
 
     A function that begins to train gives what that fit is given, as in `run`.

@@ -149,7 +149,7 @@ def read(
         raise InputError(f"{path}: which column to predict? Say --target COLUMN.")
     wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
     path = path.resolve()
-    frame, dialect = csv_reader.read(path, header=header)
+    frame, dialect = csv_reader.read(path, header=header, no_header="say --no-header")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     origin = splits.Source(path.name, "real", "a file of the user", "the user's")
     return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)

@@ -14,6 +14,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Hashable
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,21 +48,27 @@ class Parts:
     network: keras.Model
 
 
-def as_inputs(model: keras.Model, x: object) -> object:
-    """Return a table, or an array of numbers alone, in the form that a model of `serving` takes.
+def as_inputs(model: keras.Model, x: Any) -> Any:
+    """Return rows in the form that a model takes.
 
-    What is in this form already, or is for another model, comes back as it is.
+    Args:
+        model: From `serving`, or any other.
+        x: A table, an array or tensor; or columns `by_kind`, which come back as they are.
+
+    Returns:
+        Columns `by_kind` for a model of `serving`; for any other, a table as a float32 array, and
+        all else as it is.
     """
-    if parts_of(model) is None or isinstance(x, dict):
-        return x
-    return arrays(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+    if parts_of(model) and not isinstance(x, dict):
+        return by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+    return x.to_numpy("float32") if isinstance(x, pd.DataFrame) else x
 
 
-def arrays(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
+def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
     """Return a table as the encoder takes it.
 
     Args:
-        x: From `datasets.columns.convert`: float columns, and text columns.
+        x: From `columns.convert`: float columns, and text columns.
 
     Returns:
         The float columns as a table "numeric", the text columns as an array "categorical", in their
@@ -89,7 +96,7 @@ def encoder(num_numeric: int, num_categories: list[int], max_categories: int) ->
         max_categories: Categories of a column that are told apart; the rarer ones count as one.
 
     Returns:
-        Model from `arrays` to float32 (rows, features): the numeric columns, each with its median
+        Model from `by_kind` to float32 (rows, features): the numeric columns, each with its median
         at 0 and a standard deviation of 1; 1 where a value was missing; the index of each
         category, from 1, or 0 for a category that is rare or unknown.
     """
@@ -267,7 +274,7 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
 
 
 def _numeric(x: pd.DataFrame) -> np.ndarray:
-    return arrays(x)[NUMERIC].to_numpy("float32")
+    return x.drop(columns=categories(x)).to_numpy("float32")
 
 
 def _vocabulary(layer: keras.layers.StringLookup, column: pd.Series) -> list[str]:
@@ -349,7 +356,7 @@ def predict(
         batch_size = max(1, min(ROWS_TO_PREDICT, MAX_VALUES_AT_ONCE // widest))
     x = pd.DataFrame(x)
     parts = [
-        model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})
+        model({name: keras.ops.convert_to_tensor(values) for name, values in by_kind(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
     ]
     return np.concatenate([keras.ops.convert_to_numpy(split) for split in parts])

@@ -59,11 +59,6 @@ class Trained:
         return len(self.history["loss"])
 
 
-def to_array(x: np.ndarray | pd.DataFrame) -> np.ndarray:
-    """Return inputs as the array that a model takes: a table becomes float32, arrays stay."""
-    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else np.asarray(x)
-
-
 class Check(typing.Protocol):
     """What looks for mistakes before training; the check itself is handed in."""
 
@@ -88,7 +83,7 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
     if tables.parts_of(model):
         tables.adapt(model, problem, train)
         return
-    x = to_array(train.x)
+    x = tables.as_inputs(model, train.x)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             layer.adapt(problem.labels(train.y) if layer.invert else x.astype("float32"))
@@ -313,7 +308,7 @@ def _arrays(
     if tables.parts_of(model):
         given = tables.encode(model, rows), tables.targets(model, problem, rows.y)
     else:
-        given = to_array(rows.x), problem.labels(rows.y)
+        given = tables.as_inputs(model, rows.x), problem.labels(rows.y)
     return given if weights is None else (*given, weights[problem.classes(rows.y)])
 
 
@@ -321,12 +316,6 @@ def _reason(history: dict[str, list[float]], epochs: int) -> str:
     if not math.isfinite(history["loss"][-1]):
         return "NaN loss"
     return "early stopping" if len(history["loss"]) < epochs else "all epochs run"
-
-
-def as_inputs(model: keras.Model, x: object) -> object:
-    """Return rows in the form that a model is called with: a table for a model of raw columns."""
-    x = tables.as_inputs(model, x)
-    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else x
 
 
 def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
@@ -337,7 +326,7 @@ def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
     """
     if tables.parts_of(model):
         return tables.predict(model, x)
-    x = to_array(x)
+    x = tables.as_inputs(model, x)
     starts = range(0, len(x), PREDICT_BATCH_SIZE)
     batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
     return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])

@@ -145,6 +145,7 @@ def train_to_the_end(
     import keras
 
     from keras_recipes import training
+    from keras_recipes.features import tables
     from keras_recipes.training import fused
 
     kept = {}
@@ -153,7 +154,7 @@ def train_to_the_end(
     )
     keep_best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     train, validation = (
-        (training.to_array(split.x), problem.labels(split.y))
+        (tables.as_inputs(model, split.x), problem.labels(split.y))
         for split in (splits.train, splits.validation)
     )
     callbacks = [keep_last, keep_best]
