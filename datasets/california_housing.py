@@ -54,29 +54,22 @@ COUNTED = (
 class _Census(sources.Published):
     """One table, split by the seed, instead of images with a test part of their own."""
 
-    def read(self, folder: Path) -> tuple[splits.Split, str]:
-        """Read the published file, or else housing.csv; arguments and errors as in `Published`.
+    archive: npz.File
 
-        Returns:
-            All rows, and the name of what they are.
-        """
-        path, csv = folder / self.archive.name, folder / CSV_NAME
+    def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
+        """Read the published file, or else housing.csv; arguments and errors as in `Published`."""
+        path, csv, name = folder / self.archive.name, folder / CSV_NAME, self.name
         if os.path.exists(path):
             arrays = self.archive.parse(idx.read_bytes(path), str(path))
-            return _derive(np.column_stack([arrays["x"], arrays["y"]])), self.name
-        if not os.path.exists(csv):
+            known = np.column_stack([arrays["x"], arrays["y"]])
+        elif os.path.exists(csv):
+            counts = _read_csv(csv)
+            known = counts[~np.isnan(counts).any(axis=1)]
+            rows = f"{len(known):,} of {len(counts):,} rows, none missing"
+            name = f"{self.name} (derived from {CSV_NAME}: {rows})"
+        else:
             raise FileNotFoundError(f"{folder} holds no {path.name}, nor {CSV_NAME}")
-        counts = _read_csv(csv)
-        known = counts[~np.isnan(counts).any(axis=1)]
-        said = f"derived from {CSV_NAME}: {len(known):,} of {len(counts):,} rows, none missing"
-        return _derive(known), f"{self.name} ({said})"
-
-    def divide(
-        self, found: tuple[splits.Split, str], source: splits.Source, seed: int
-    ) -> splits.Splits:
-        """Split all rows by the seed; arguments as in `Published`."""
-        every_row, name = found
-        return splits.split(every_row.x, every_row.y, dataclasses.replace(source, name=name), seed)
+        return _derive(known, splits.Source(name, "real", origin, self.licence), seed)
 
 
 # File and address as in keras/src/datasets/california_housing.py.
@@ -127,7 +120,7 @@ def load(
     return sources.load(PUBLISHED, data, data_dir, seed, _make_synthetic)
 
 
-def _derive(counts: np.ndarray) -> splits.Split:
+def _derive(counts: np.ndarray, source: splits.Source, seed: int) -> splits.Splits:
     """Make scikit-learn's columns of those of the census, float (rows, 9) in their order."""
     import pandas as pd
 
@@ -143,9 +136,8 @@ def _derive(counts: np.ndarray) -> splits.Split:
         "Latitude": columns["latitude"],
         "Longitude": columns["longitude"],
     }
-    return splits.Split(
-        pd.DataFrame(table), (columns["median_house_value"] / 1e5).astype("float32")
-    )
+    value = (columns["median_house_value"] / 1e5).astype("float32")
+    return splits.split(pd.DataFrame(table), value, source, seed)
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -183,5 +175,4 @@ def _make_synthetic(seed: int) -> splits.Splits:
         income,
         1e5 * np.clip(value, 0.15, 5.00001),
     )
-    rows = _derive(np.column_stack(counts))
-    return splits.split(rows.x, rows.y, _SYNTHETIC, seed)
+    return _derive(np.column_stack(counts), _SYNTHETIC, seed)

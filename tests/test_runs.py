@@ -472,7 +472,7 @@ def test_built_in_data_are_said_loudly(capsys, monkeypatch):
 
 
 def few(loaded):
-    rows = np.arange(300)
+    rows = np.arange(200)
     return splits.Splits(*(part.take(rows) for part in parts(loaded)), loaded.source)
 
 

@@ -88,6 +88,7 @@ def _check_recipe(arguments: Check) -> Findings:
     (x, y), validation = (
         (tables.as_inputs(model, split.x) if tables.parts_of(model) else split.x, split.y)
         for split in (splits.train, splits.validation)
+        if split is not None
     )
     return checks.check(
         model,

@@ -124,7 +124,7 @@ def decimal_mark(text: "pd.Series", default: str = ".") -> str:
             votes[other] += 1
         elif not group or not 1 <= len(group[1]) <= 3 or group[1] == "0":
             votes[last] += 1
-    return default if votes["."] == votes[","] else max(votes, key=votes.get)
+    return default if votes["."] == votes[","] else max(votes, key=votes.__getitem__)
 
 
 def numbers(text: "pd.Series", decimal: str = ".") -> "pd.Series":

@@ -16,6 +16,7 @@ from keras_recipes.data import cells
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Kind = Literal["number", "boolean", "category", "date", "left out"]
@@ -94,21 +95,21 @@ def infer(
     Raises:
         InputError: A name is not in the table, or named for two meanings.
     """
-    asked = _asked(frame, category=categorical, number=numeric, **{"left out": drop})
+    asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
     return [_decide(frame[name], asked.get(name), decimal) for name in frame.columns]
 
 
 def listed(names: Iterable[object], wanted: str = "") -> str:
     """Name the columns that there are, for a message; the one that may have been meant first."""
-    names = [str(name)[:_LONG_TEXT] for name in names]
-    close = [name for name in names if name.casefold() == wanted.casefold()]
-    close = close or difflib.get_close_matches(wanted, names[:_SAMPLE_VALUES], n=1)
+    shown = [str(name)[:_LONG_TEXT] for name in names]
+    close = [name for name in shown if name.casefold() == wanted.casefold()]
+    close = close or difflib.get_close_matches(wanted, shown[:_SAMPLE_VALUES], n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    more = f", … ({len(names):,} in all)" if len(names) > 20 else ""
-    return f"{meant}there is {', '.join(names[:20])}{more}."
+    more = f", … ({len(shown):,} in all)" if len(shown) > 20 else ""
+    return f"{meant}there is {', '.join(shown[:20])}{more}."
 
 
-def _asked(frame: "pd.DataFrame", **named: Iterable[str]) -> dict[str, Kind]:
+def _asked(frame: "pd.DataFrame", named: dict[Kind, Iterable[str]]) -> dict[str, Kind]:
     asked: dict[str, Kind] = {}
     for kind, names in named.items():
         for name in _apart(names, frame.columns):
@@ -131,8 +132,9 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
     """Choose the kind of a column, and tell how its cells are to be read."""
     signs = bool((values == "+").any())
     tidied = _tidy(values, signs)
-    kind, reason = asked, "as asked for"
-    if asked in (None, "left out"):
+    kind: Kind = asked or "left out"
+    reason = "as asked for"
+    if kind == "left out":
         guessed = _guess(tidied, decimal)
         if asked in (None, guessed[0]):  # an identifier remains one
             kind, reason = guessed
@@ -200,7 +202,7 @@ def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
     return _guess_text(present, decimal)
 
 
-def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind, str]:
+def _guess_numbers(present: "pd.Series", distinct: "np.ndarray", num_rows: int) -> tuple[Kind, str]:
     """Distinguish measurements from numbers that are names, and from dates written as 20200131."""
     name, distinct = str(present.name), distinct[abs(distinct) <= LARGEST]
     if not len(distinct):
@@ -223,7 +225,7 @@ def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind,
     return "number", "numbers"
 
 
-def _are_days(distinct) -> bool:
+def _are_days(distinct: "np.ndarray") -> bool:
     import pandas as pd
 
     days = pd.Series(distinct[:_SAMPLE_VALUES]).astype("int64").astype("str")
@@ -245,7 +247,7 @@ def _guess_text(present: "pd.Series", decimal: str) -> tuple[Kind, str]:
     return _guess_words(present, is_coded)
 
 
-def _fitting(sample: "pd.Series", weights, decimal: str) -> tuple[Kind, str] | None:
+def _fitting(sample: "pd.Series", weights: "np.ndarray", decimal: str) -> tuple[Kind, str] | None:
     """Return the kind that nearly all cells fit: numbers, times or dates."""
 
     def fits(read: "pd.Series") -> bool:

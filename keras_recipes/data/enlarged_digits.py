@@ -31,7 +31,7 @@ def load(name: str, seed: int) -> splits.Splits:
     boxes = [
         PIL.Image.fromarray(image).resize(_BOX, PIL.Image.Resampling.BILINEAR) for image in small
     ]
-    x = np.pad(np.stack(boxes), ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
+    x = np.pad(np.array(boxes), ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
     source = splits.Source(name, "built-in", "scikit-learn", "CC BY 4.0")
     rows = splits.split(x, bunch.target.astype(np.int32), source, _TEST_SEED).merge_validation()
     return splits.hold_out(rows.train, rows.test, source, seed, _VALIDATION_ROWS)

@@ -96,13 +96,10 @@ def read_folder(folder: Path, files: Sequence[File]) -> list[np.ndarray]:
         FileNotFoundError: a file is not there.
         InputError: a file is not the published one, or cannot be read.
     """
-    paths = [_find(folder, file) for file in files]
-    missing = [file.name for file, path in zip(files, paths, strict=True) if path is None]
-    if missing:
+    paths = {file: path for file in files if (path := _find(folder, file))}
+    if missing := [file.name for file in files if file not in paths]:
         raise FileNotFoundError(f"{folder} holds no {', '.join(missing)} (plain or .gz)")
-    return [
-        file.parse(read_bytes(path), str(path)) for file, path in zip(files, paths, strict=True)
-    ]
+    return [file.parse(read_bytes(path), str(path)) for file, path in paths.items()]
 
 
 def read_bytes(path: Path) -> bytes:

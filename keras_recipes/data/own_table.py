@@ -101,7 +101,19 @@ class Table:
             return splits.split(self.x, self.y, self.source, seed)
         rows, count = splits.Split(self.x, self.y), len(self.y)
         parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
-        return splits.Splits(*map(rows.take, parts), self.source, in_time=True)
+        train, validation, test = map(rows.take, parts)
+        return splits.Splits(train, validation, test, self.source, in_time=True)
+
+
+def source_of(data: splits.Splits) -> Source:
+    """Return the source of splits that `Table.split` made.
+
+    Raises:
+        InputError: If the splits are of other rows.
+    """
+    if not isinstance(data.source, Source):
+        raise InputError(f"{data.source.name}: received no table from `own_table.read`")
+    return data.source
 
 
 def read(
@@ -140,10 +152,17 @@ def read(
     if not isinstance(path, str | pathlib.Path):
         if target is None:
             raise InputError("which column to predict? Give target=COLUMN.")
-        told = {"problem": problem, "header": header, "categorical": categorical}
-        told |= {"numeric": numeric, "drop": drop, "time": time}
         with csv_reader.as_csv(path) as file:
-            return read(file, target, **told)
+            return read(
+                file,
+                target,
+                problem=problem,
+                header=header,
+                categorical=categorical,
+                numeric=numeric,
+                drop=drop,
+                time=time,
+            )
     path = pathlib.Path(path).expanduser()
     if target is None:
         raise InputError(f"{path}: which column to predict? Say --target COLUMN.")
@@ -165,7 +184,14 @@ def _synthetic(kind: targets.Kind) -> Table:
 
 
 def _make(
-    frame: "pd.DataFrame", target, problem, header, wishes, origin, digest: str, decimal: str = "."
+    frame: "pd.DataFrame",
+    target: str,
+    problem: Literal["auto"] | targets.Kind,
+    header: bool,
+    wishes: Wishes,
+    origin: splits.Source,
+    digest: str,
+    decimal: str = ".",
 ) -> Table:
     """Decide what a table's columns mean; messages begin with the file's name."""
     try:

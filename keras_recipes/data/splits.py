@@ -114,16 +114,13 @@ class Splits:
         Returns:
             Splits with the same x.
         """
+        return self.map(lambda split: Split(split.x, function(split.y)))
 
-        def mapped(split: Split | None) -> Split | None:
-            return None if split is None else Split(split.x, function(split.y))
-
-        return dataclasses.replace(
-            self,
-            train=mapped(self.train),
-            validation=mapped(self.validation),
-            test=mapped(self.test),
-        )
+    def map(self, function: Callable[[Split], Split]) -> "Splits":
+        """Apply a function to every part that there is."""
+        validation = None if self.validation is None else function(self.validation)
+        train, test = function(self.train), function(self.test)
+        return dataclasses.replace(self, train=train, validation=validation, test=test)
 
     def merge_validation(self) -> "Splits":
         """Put the validation rows into train, to refit once every choice is made.

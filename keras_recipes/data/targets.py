@@ -67,9 +67,10 @@ def read(
             "more; bring rows with others."
         )
     numbers = _numbers(values, words, decimal)
-    kind, reason = problem, "as asked for"
     if problem == "auto":
         kind, reason = _decide(words, numbers, len(distinct))
+    else:
+        kind, reason = problem, "as asked for"
     if kind == "regression":
         _check_numbers(words, numbers)
         return Target(numbers.to_numpy(), kind, (), reason)
@@ -132,7 +133,7 @@ def _check_numbers(words: "pd.Series", numbers: "pd.Series") -> None:
 def _with_one_spelling(words: "pd.Series") -> "pd.Series":
     """Take words that differ in capitals only for one, in its most frequent spelling."""
     counts = words.value_counts()
-    first = {}
+    first: dict[str, str] = {}
     for word in counts.index:
         first.setdefault(word.casefold(), word)
     other = {word: first[word.casefold()] for word in counts.index}

@@ -11,6 +11,7 @@ Babenko 2024, "TabM", there called TabM-mini).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import warnings
 from collections.abc import Hashable
@@ -256,18 +257,18 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
         train: Training rows, which nobody changes any more.
     """
     encoder, network = model.table_parts.encoder, model.table_parts.network
-    x = train.x
+    x = pd.DataFrame(train.x)
     categorical = categories(x)
     for place, name in enumerate(categorical):
         layer = encoder.get_layer(f"vocabulary_{place}")
         made = ("vocabulary", name, layer.max_tokens)
-        layer.set_vocabulary(train.once(made, lambda n=name, i=layer: _vocabulary(i, x[n])))
+        layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
     if len(categorical) < x.shape[1]:
         scale, bins = encoder.get_layer("scale"), network.get_layer("bins")
         few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
         scale.adapt(train.once("scale", lambda: _scale(_numeric(few))))
-        made = ("bins", bins.kernel.shape[1])
-        bins.set_weights(train.once(made, lambda: _bins(_scaled(scale, few), bins.kernel.shape[1])))
+        count = bins.kernel.shape[1]
+        bins.set_weights(train.once(("bins", count), lambda: _bins(_scaled(scale, few), count)))
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(train.y)[:, np.newaxis])
