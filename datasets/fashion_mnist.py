@@ -34,27 +34,11 @@ IMAGE_SHAPE = (28, 28)
 PUBLISHED = sources.Published(
     name="Fashion-MNIST",
     licence="MIT",
-    files=(
-        idx.File(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        ),
-        idx.File(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        ),
-        idx.File(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        ),
-        idx.File(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-        ),
+    files=idx.mnist_files(
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     archive=None,
     base_url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",

@@ -21,27 +21,11 @@ IMAGE_SHAPE = (28, 28)
 PUBLISHED = sources.Published(
     name="MNIST",
     licence="CC BY-SA 3.0",
-    files=(
-        idx.File(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        idx.File(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        idx.File(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        idx.File(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+    files=idx.mnist_files(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     archive=npz.File(
         "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"

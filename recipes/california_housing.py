@@ -67,7 +67,7 @@ def load_data(config: Config) -> splits.Splits:
 
 
 def build_model(config: Config, data: splits.Splits) -> keras.Model:
-    """Build and compile: numbers in pieces, members that share ReLU layers, their mean."""
+    """Build and compile: binned numeric columns, an ensemble in one that shares ReLU layers."""
     network = tables.network(
         PROBLEM,
         NUM_NUMERIC,

@@ -71,7 +71,7 @@ def problem(config: Config, data: splits.Splits) -> problems.Problem:
 
 
 def build_model(config: Config, data: splits.Splits) -> keras.Model:
-    """Build and compile: numbers in pieces, words one-hot, members that share ReLU layers."""
+    """Build and compile: binned numeric and one-hot categorical columns, an ensemble in one."""
     num_categories = own_table.source_of(data).num_categories
     described = data.train.x.shape[1] - len(num_categories), num_categories, config.max_categories
     of_data = problem(config, data)

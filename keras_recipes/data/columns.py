@@ -1,9 +1,9 @@
 """What each column of a table means, and the table in that meaning.
 
-A column is a number, a boolean, a category or a date, or it is left out: identifiers, free text,
-and columns that say nothing. The choice is made once, told with its reason, and can be overridden;
-`convert` then brings any table with these columns, the one to learn from or new rows, to numbers
-and words.
+A column is numeric, boolean, categorical or of dates, or it is left out: identifiers, free text,
+and columns that say nothing. The choice is made once, kept with its reason, and can be overridden;
+`convert` then brings any table with these columns, the one to learn from or new rows, to numeric
+and categorical columns.
 """
 
 import dataclasses
@@ -84,8 +84,8 @@ def infer(
 
     Args:
         frame: Table without its target, as `tables.read` gives it.
-        categorical: Columns that are categories whatever they look like.
-        numeric: Columns that are numbers; what is no number counts as missing.
+        categorical: Columns that are categorical whatever they look like.
+        numeric: Columns that are numeric; what is no number counts as missing.
         drop: Columns to leave out.
         decimal: Mark of the file, for numbers that leave it open.
 
@@ -161,25 +161,20 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
 
 
 def _forms(values: "pd.Series", kind: Kind, decimal: str) -> tuple[bool, str]:
-    """Return whether dates begin with the day, and what parts the decimals of numbers."""
-    text = _distinct_text(values)
-    if text is None:
+    """Return whether dates begin with the day, and what parts the decimals of numbers.
+
+    By up to 1,000 of the distinct cells, evenly spread.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values):
         return False, decimal  # new cells of it may come as text
+    distinct = pd.Series(values.dropna().unique(), dtype="str")
+    text = distinct.iloc[:: max(-(-len(distinct) // _SAMPLE_VALUES), 1)]
     return (
         kind == "date" and cells.is_day_first(text),
         cells.decimal_mark(text, decimal) if kind == "number" else ".",
     )
-
-
-def _distinct_text(values: "pd.Series") -> "pd.Series | None":
-    """Return up to 1,000 of the distinct cells of a text column, evenly spread; None for others."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(values):
-        return None
-    distinct = pd.Series(values.dropna().unique(), dtype="str")
-    step = -(-len(distinct) // _SAMPLE_VALUES)
-    return distinct.iloc[:: max(step, 1)]
 
 
 def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
@@ -235,16 +230,16 @@ def _are_days(distinct: "np.ndarray") -> bool:
 def _guess_text(present: "pd.Series", decimal: str) -> tuple[Kind, str]:
     """Try one meaning after the other on some of the distinct cells, by how many rows hold them."""
     counts = present[~present.str.lower().isin(_NO_VALUE)].value_counts()
-    words = counts.index.to_series().reset_index(drop=True)
-    lower = set(words.str.lower().iloc[:_FEW]) if len(words) <= _FEW else set()
+    texts = counts.index.to_series().reset_index(drop=True)
+    lower = set(texts.str.lower().iloc[:_FEW]) if len(texts) <= _FEW else set()
     if lower & cells.YES and lower & cells.NO and lower <= cells.YES | cells.NO:
-        return "boolean", f"yes or no: {', '.join(map(cells.short, words[:4]))}"
-    is_coded = bool(words.str.fullmatch(r"0\d{2,}").any())
-    if len(words) > 1 and not is_coded:
-        step = -(-len(words) // _SAMPLE_VALUES)
-        if fitting := _fitting(words.iloc[::step], counts.to_numpy()[::step], decimal):
+        return "boolean", f"yes or no: {', '.join(map(cells.short, texts[:4]))}"
+    is_coded = bool(texts.str.fullmatch(r"0\d{2,}").any())
+    if len(texts) > 1 and not is_coded:
+        step = -(-len(texts) // _SAMPLE_VALUES)
+        if fitting := _fitting(texts.iloc[::step], counts.to_numpy()[::step], decimal):
             return fitting
-    return _guess_words(present, is_coded)
+    return _guess_categories(present, is_coded)
 
 
 def _fitting(sample: "pd.Series", weights: "np.ndarray", decimal: str) -> tuple[Kind, str] | None:
@@ -269,7 +264,7 @@ def _fitting(sample: "pd.Series", weights: "np.ndarray", decimal: str) -> tuple[
     return None
 
 
-def _guess_words(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
+def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
     """Distinguish categories from identifiers and free text."""
     distinct = present.drop_duplicates()
     example = f"such as {cells.short(distinct.iloc[0])}"
@@ -300,7 +295,7 @@ def _tidy(values: "pd.Series", signs: bool) -> "pd.Series":
 
 
 def to_kind(values: "pd.Series", kind: Kind, decimal: str = ".") -> "pd.Series":
-    """Bring a column to a kind: float64, words or dates; what does not fit is missing."""
+    """Bring a column to a kind: float64, text or dates; what does not fit is missing."""
     return _read(_tidy(values, bool((values == "+").any())), kind, False, decimal)
 
 
@@ -322,7 +317,7 @@ def _read(values: "pd.Series", kind: Kind, day_first: bool, decimal: str) -> "pd
 
 
 def read(values: "pd.Series", column: Column) -> "pd.Series":
-    """Read the cells of a column in its meaning: numbers, dates or words."""
+    """Read the cells of a column in its meaning: as numbers, dates or categories."""
     return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
 
 
@@ -345,15 +340,15 @@ def misfits(
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
-    """Bring a table to numbers and words.
+    """Bring a table to numeric and categorical columns.
 
     Args:
         frame: Table that has the columns, in any order; others are ignored.
         columns: From `infer`; those left out are not needed.
 
     Returns:
-        Table with the rows and row labels of `frame`: float64 columns for numbers, booleans (0 or
-        1) and parts of dates (NAME_year and so on), text columns for categories. A value that is
+        Table with the rows and row labels of `frame`: float64 for numeric columns, booleans (0 or
+        1) and parts of dates (NAME_year and so on), text for categorical columns. A value that is
         missing or does not fit its column is NaN, or "" in a category.
 
     Raises:

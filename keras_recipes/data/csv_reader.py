@@ -14,6 +14,7 @@ import gzip
 import io
 import itertools
 import logging
+import os
 import pathlib
 import re
 import tempfile
@@ -82,8 +83,11 @@ class Dialect:
 
 
 @contextlib.contextmanager
-def as_csv(table: "pd.DataFrame") -> Iterator[pathlib.Path]:
-    """Yield a temporary CSV file that holds a table, without its index."""
+def as_file(table: "str | os.PathLike[str] | pd.DataFrame") -> Iterator[pathlib.Path]:
+    """Yield the path that is given, or that of a temporary CSV file of a table, without index."""
+    if isinstance(table, str | os.PathLike):
+        yield pathlib.Path(table)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "DataFrame"
         table.to_csv(path, index=False)

@@ -82,6 +82,21 @@ class File:
         return ""
 
 
+def mnist_files(*sha256: str) -> tuple[File, ...]:
+    """Return the files of MNIST and of Fashion-MNIST, which differ in their checksums alone.
+
+    Args:
+        *sha256: Of train images, train labels, test images and test labels, unpacked.
+    """
+    forms = (
+        ("train-images-idx3-ubyte", (60_000, 28, 28)),
+        ("train-labels-idx1-ubyte", (60_000,)),
+        ("t10k-images-idx3-ubyte", (10_000, 28, 28)),
+        ("t10k-labels-idx1-ubyte", (10_000,)),
+    )
+    return tuple(File(*form, checksum) for form, checksum in zip(forms, sha256, strict=True))
+
+
 def read_folder(folder: Path, files: Sequence[File]) -> list[np.ndarray]:
     """Read and verify the files of a set, each plain or as .gz.
 

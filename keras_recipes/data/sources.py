@@ -102,7 +102,13 @@ def load(
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    _check_choice(data, data_dir)
+    if data not in CHOICES:
+        raise InputError(f"data must be one of {', '.join(CHOICES)}: received {data!r}.")
+    if data == "builtin" and data_dir is not None:
+        raise InputError(
+            f"data='builtin' reads no files, but data_dir={str(data_dir)!r} was given; "
+            f"leave one of them out."
+        )
     if data == "builtin":
         return built_in(seed)
     try:
@@ -124,16 +130,6 @@ def keras_home() -> Path:
         return Path(os.environ["KERAS_HOME"]).expanduser()
     home = os.path.expanduser("~")
     return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
-
-
-def _check_choice(data: str, data_dir: str | os.PathLike | None) -> None:
-    if data not in CHOICES:
-        raise InputError(f"data must be one of {', '.join(CHOICES)}: received {data!r}.")
-    if data == "builtin" and data_dir is not None:
-        raise InputError(
-            f"data='builtin' reads no files, but data_dir={str(data_dir)!r} was given; "
-            f"leave one of them out."
-        )
 
 
 def _find(published: Published, data_dir: str | os.PathLike | None, seed: int) -> splits.Splits:
@@ -189,14 +185,8 @@ def _download(published: Published, seed: int) -> splits.Splits:
     deadline = time.monotonic() + download.TOTAL_SECONDS
     for file in (published.archive,) if published.archive else published.files:
         path = folder / file.download_name
-        if not _is_whole(path, file):
+        try:
+            file.parse(path.read_bytes(), str(path))
+        except (OSError, InputError):
             download.fetch(published.base_url + file.download_name, path, file.parse, deadline)
     return published.read(folder, "download", seed)
-
-
-def _is_whole(path: Path, file: idx.File | npz.File) -> bool:
-    try:
-        file.parse(path.read_bytes(), str(path))
-    except (OSError, InputError):
-        return False
-    return True

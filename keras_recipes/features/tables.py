@@ -41,7 +41,7 @@ class Parts:
     """What a model for tables is made of.
 
     Attributes:
-        encoder: From raw columns to numbers; adapted to the training rows.
+        encoder: From raw columns to float32; adapted to the training rows.
         network: From the encoder's output to the outputs of each network; this is trained.
     """
 
@@ -167,14 +167,14 @@ def network(
 
 
 def one_hot(
-    numbers: keras.KerasTensor, num_categories: list[int], max_categories: int
+    encoded: keras.KerasTensor, num_categories: list[int], max_categories: int
 ) -> keras.KerasTensor:
     """Return a column for each category: 1 in the rows that have it.
 
     Only here, for the rows of a batch: a table with a column for each category may be too large.
 
     Args:
-        numbers: Indices of the categories, shape (rows, categorical columns).
+        encoded: Indices of the categories, shape (rows, categorical columns).
         num_categories: Categories of each categorical column.
         max_categories: Where a column has more, the rarer ones share a column; else index 0,
             which was never there in training, has none.
@@ -188,14 +188,14 @@ def one_hot(
         for index in range(int(count <= max_categories), min(count, max_categories) + 1)
     ]
     places, indices = (list(values) for values in zip(*columns, strict=True))
-    of_each = keras.ops.take(numbers, places, axis=1)
+    of_each = keras.ops.take(encoded, places, axis=1)
     return keras.ops.cast(keras.ops.equal(of_each, [float(index) for index in indices]), "float32")
 
 
 def embedding(
-    numbers: keras.KerasTensor, num_numeric: int, num_bins: int, units: int
+    scaled: keras.KerasTensor, num_numeric: int, num_bins: int, units: int
 ) -> keras.KerasTensor:
-    """Turn each number into several, each a straight line and learned bends at the bins' edges.
+    """Turn each numeric column into several, each a line and learned bends at the bins' edges.
 
     Source: Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular
     deep learning", equation 1 (how far a number has come through each of its bins, 0 to 1, over
@@ -203,13 +203,13 @@ def embedding(
     their later code. `adapt` sets the bins.
 
     Args:
-        numbers: Shape (rows, numbers).
-        num_numeric: How many they are.
+        scaled: Numeric columns, shape (rows, num_numeric).
+        num_numeric: Numeric columns.
         num_bins: Of each column.
         units: Values that each column becomes.
 
     Returns:
-        Shape (rows, numbers * units).
+        Shape (rows, num_numeric * units).
     """
     uniform = keras.initializers.RandomUniform
     place = keras.layers.EinsumDense(
@@ -225,8 +225,8 @@ def embedding(
         bias_initializer=uniform(-1, 1),
         name="line",
     )
-    pieces = keras.layers.ReLU(max_value=1.0)(place(numbers))
-    return keras.layers.Flatten()(keras.layers.Add()([line(numbers), bends(pieces)]))
+    pieces = keras.layers.ReLU(max_value=1.0)(place(scaled))
+    return keras.layers.Flatten()(keras.layers.Add()([line(scaled), bends(pieces)]))
 
 
 def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
