@@ -14,7 +14,6 @@ import pandas as pd
 
 from datasets import fashion_mnist
 from keras_recipes import configs, optimizers, training
-from keras_recipes.data import splits
 from recipes import fmnist
 from recipes.lessons import _lesson as lesson, _sketches as sketches, linear_regression
 
@@ -46,8 +45,7 @@ def descend_line(name: str, rate: float, seed: int) -> np.ndarray:
     """Fit a line from random weights; give the loss before each step, infinite beyond bounds."""
     x, y = linear_regression.load(linear_regression.INPUTS["10 inputs"])
     y = (y - y.mean()) / y.std()
-    w = np.random.default_rng(seed).normal(0, 0.5, (x.shape[1],))
-    memory: dict[str, np.ndarray] = {}
+    w, memory = np.random.default_rng(seed).normal(0, 0.5, (x.shape[1],)), dict[str, np.ndarray]()
     losses = np.full(LINE_STEPS, np.inf)
     for count in range(1, LINE_STEPS + 1):
         error = x @ w - y
@@ -58,18 +56,19 @@ def descend_line(name: str, rate: float, seed: int) -> np.ndarray:
     return losses
 
 
-def train_network(images: splits.Split, name: configs.Optimizer, rate: float, seed: int) -> float:
-    """Train a small network for two epochs; give the training loss of the second."""
+def train_network(images: tuple, name: configs.Optimizer, rate: float, seed: int) -> float:
+    """Train a small network on (x, y) for two epochs; return the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    return training.fused.fit(model, images.x, images.y, 32, 2, 0).history["loss"][-1]
+    x, y = images
+    return training.fused.fit(model, x, y, 32, 2, 0).history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Map the final loss of every optimizer and learning rate, on both problems."""
     images = lesson.load_images(seed, NUM_IMAGES).train
     runs = list(itertools.product(NAMES, RATES, range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))))
-    losses = [(descend_line(*run)[-1], train_network(images, *run)) for run in runs]
+    losses = [(descend_line(*run)[-1], train_network((images.x, images.y), *run)) for run in runs]
     final = np.reshape(np.transpose(losses), (2, len(NAMES), len(RATES), NUM_SEEDS))
     table = pd.DataFrame({"optimizer": NAMES})
     for kind, losses in zip(("line", "network"), final, strict=True):
