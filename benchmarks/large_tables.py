@@ -1,8 +1,8 @@
 """A table of many rows: the recipe's command against training on the bare matrix.
 
-Part of `python -m benchmarks.tables --rows 1000000`. The command reads a drawn table of 30 columns,
-trains one epoch, predicts, and fits the baselines. Beside it, one epoch of the same network on the
-matrix that the encoder makes, nothing else counted.
+Part of `python -m benchmarks.tables --rows 1000000`. The command reads a synthetic table of 30
+columns, trains one epoch, predicts, and fits the baselines. Beside it, one epoch of the same
+network on the matrix that the encoder makes, nothing else counted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def draw(num_rows: int) -> pd.DataFrame:
 
 
 def measure(num_rows: int) -> dict:
-    """Time command and bare training on a drawn table, each in a process of its own.
+    """Time command and bare training on a synthetic table, each in a process of its own.
 
     Returns:
         Seconds of both, their ratio, what the command held in memory at most, and what encoding

@@ -18,10 +18,10 @@ def write(figures: dict, source_kind: str = "real") -> None:
 
     Args:
         figures: What was measured.
-        source_kind: As in `datasets.splits.Source`; nothing is recorded of a stand-in.
+        source_kind: As in `datasets.splits.Source`; nothing is recorded of built-in data.
 
     Raises:
-        InputError: If the data are a stand-in.
+        InputError: If the data are built-in.
     """
     check_real(source_kind)
     files.write_json(_file(), {"command": _command(), **figures, **origin()})
@@ -48,7 +48,7 @@ def _command() -> str:
 
 
 def check_real(source_kind: str, subject: str = "") -> None:
-    """Refuse to record what was measured on a stand-in; `subject` begins the message."""
+    """Refuse to record what was measured on built-in data; `subject` begins the message."""
     if source_kind != "real":
         raise InputError(f"{subject}the real data were not found; no record is written")
 

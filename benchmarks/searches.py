@@ -334,7 +334,7 @@ def _run_stock(points: list[dict], epochs: int) -> dict:
     plan = plans.begin(Options(recipe=RECIPE, epochs=epochs))
     splits = trials.load_data(RECIPE, plan.defaults)
     train, validation = (
-        (training.to_array(part.x), plan.problem.labels(part.y))
+        (np.asarray(part.x, "float32"), plan.problem.labels(part.y))
         for part in (splits.train, splits.validation)
     )
     stopping = keras.callbacks.EarlyStopping(

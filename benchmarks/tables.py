@@ -3,7 +3,7 @@
 The baselines (majority or mean, a linear model, scikit-learn's HistGradientBoosting by default)
 learn from training and validation rows; the network picks its epoch by the latter and is then
 trained anew on both. Without --folds each seed splits the rows anew, a fifth of them for testing.
-With --rows, it is a table of many rows, drawn, whose time and memory are measured.
+With --rows, it is a synthetic table of many rows, whose time and memory are measured.
 
 Run: python -m benchmarks.tables --csv housing.csv --target median_house_value --record
      python -m benchmarks.tables --rows 1000000 --record
@@ -31,7 +31,7 @@ class Measure:
     folds: int = 0
     """Folds for each seed; 0 for one split a seed."""
     rows: int = 0
-    """Rows of a drawn table whose time and memory are measured, instead of a file's scores."""
+    """Rows of a synthetic table whose time and memory are measured, instead of a file's scores."""
     record: bool = False
     """Add it to recipes/results/tables.json, under the name of the file, or size."""
 

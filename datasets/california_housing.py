@@ -12,7 +12,7 @@ of bedrooms missing in 207 rows, which are left out.
 Licence: none stated by the authors.
 Reference: Pace and Barry (1997), Sparse spatial autoregressions, Statistics and Probability Letters
 33(3), https://doi.org/10.1016/S0167-7152(96)00140-X
-Stand-in: 2,000 districts, drawn.
+Synthetic data: 2,000 districts, computed.
 """
 
 import dataclasses
@@ -54,29 +54,22 @@ COUNTED = (
 class _Census(sources.Published):
     """One table, split by the seed, instead of images with a test part of their own."""
 
-    def read(self, folder: Path) -> tuple[splits.Split, str]:
-        """Read the published file, or else housing.csv; arguments and errors as in `Published`.
+    archive: npz.File
 
-        Returns:
-            All rows, and the name of what they are.
-        """
-        path, csv = folder / self.archive.name, folder / CSV_NAME
+    def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
+        """Read the published file, or else housing.csv; arguments and errors as in `Published`."""
+        path, csv, name = folder / self.archive.name, folder / CSV_NAME, self.name
         if os.path.exists(path):
             arrays = self.archive.parse(idx.read_bytes(path), str(path))
-            return _derive(np.column_stack([arrays["x"], arrays["y"]])), self.name
-        if not os.path.exists(csv):
+            known = np.column_stack([arrays["x"], arrays["y"]])
+        elif os.path.exists(csv):
+            counts = _read_csv(csv)
+            known = counts[~np.isnan(counts).any(axis=1)]
+            rows = f"{len(known):,} of {len(counts):,} rows, none missing"
+            name = f"{self.name} (derived from {CSV_NAME}: {rows})"
+        else:
             raise FileNotFoundError(f"{folder} holds no {path.name}, nor {CSV_NAME}")
-        counts = _read_csv(csv)
-        known = counts[~np.isnan(counts).any(axis=1)]
-        said = f"derived from {CSV_NAME}: {len(known):,} of {len(counts):,} rows, none missing"
-        return _derive(known), f"{self.name} ({said})"
-
-    def divide(
-        self, found: tuple[splits.Split, str], source: splits.Source, seed: int
-    ) -> splits.Splits:
-        """Split all rows by the seed; arguments as in `Published`."""
-        every_row, name = found
-        return splits.split(every_row.x, every_row.y, dataclasses.replace(source, name=name), seed)
+        return _derive(known, splits.Source(name, "real", origin, self.licence), seed)
 
 
 # File and address as in keras/src/datasets/california_housing.py.
@@ -93,13 +86,13 @@ PUBLISHED = _Census(
     advice=(
         "save https://storage.googleapis.com/tensorflow/tf-keras-datasets/california_housing.npz, "
         f"or {CSV_NAME} with the columns {', '.join(COUNTED)}, and pass --data-dir FOLDER; or "
-        "--data builtin for drawn districts"
+        "--data builtin for synthetic districts"
     ),
 )
 _SYNTHETIC = splits.Source(
-    name="drawn districts (stand-in for California housing)",
+    name="synthetic districts, built-in data for California housing",
     kind="built-in",
-    origin="drawn by datasets/california_housing.py",
+    origin="computed by datasets/california_housing.py",
     licence="that of this repository",
 )
 
@@ -107,11 +100,12 @@ _SYNTHETIC = splits.Source(
 def load(
     data: str = "auto", data_dir: str | os.PathLike | None = None, seed: int = 0
 ) -> splits.Splits:
-    """Load the districts, or drawn ones.
+    """Load the districts, or synthetic ones.
 
     Args:
-        data: "real" for the census or an error, "builtin" for the stand-in without looking,
-            "auto" for the census if it can be found or downloaded, else the stand-in.
+        data: "real" for the census or an error, "builtin" for the synthetic districts without
+            looking, "auto" for the census if it can be found or downloaded, else the synthetic
+            ones.
         data_dir: folder with california_housing.npz or housing.csv; None to search.
         seed: 0 or more; chooses the parts.
 
@@ -123,10 +117,10 @@ def load(
         InputError: the arguments make no sense, data_dir holds no such file, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _draw_synthetic)
+    return sources.load(PUBLISHED, data, data_dir, seed, _make_synthetic)
 
 
-def _derive(counts: np.ndarray) -> splits.Split:
+def _derive(counts: np.ndarray, source: splits.Source, seed: int) -> splits.Splits:
     """Make scikit-learn's columns of those of the census, float (rows, 9) in their order."""
     import pandas as pd
 
@@ -142,9 +136,8 @@ def _derive(counts: np.ndarray) -> splits.Split:
         "Latitude": columns["latitude"],
         "Longitude": columns["longitude"],
     }
-    return splits.Split(
-        pd.DataFrame(table), (columns["median_house_value"] / 1e5).astype("float32")
-    )
+    value = (columns["median_house_value"] / 1e5).astype("float32")
+    return splits.split(pd.DataFrame(table), value, source, seed)
 
 
 def _read_csv(path: Path) -> np.ndarray:
@@ -161,8 +154,8 @@ def _read_csv(path: Path) -> np.ndarray:
         ) from error
 
 
-def _draw_synthetic(seed: int) -> splits.Splits:
-    """Draw districts along a coast: dear where incomes are high and near to two towns."""
+def _make_synthetic(seed: int) -> splits.Splits:
+    """Compute districts along a coast: dear where incomes are high and near to two towns."""
     rng = np.random.default_rng(0)
     num_rows = 2_000
     along, inland = rng.random(num_rows), rng.gamma(1.5, 0.6, num_rows)
@@ -182,5 +175,4 @@ def _draw_synthetic(seed: int) -> splits.Splits:
         income,
         1e5 * np.clip(value, 0.15, 5.00001),
     )
-    drawn = _derive(np.column_stack(counts))
-    return splits.split(drawn.x, drawn.y, _SYNTHETIC, seed)
+    return _derive(np.column_stack(counts), _SYNTHETIC, seed)

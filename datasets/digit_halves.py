@@ -27,12 +27,10 @@ def load(seed: int = 0) -> splits.Splits:
         Splits of x uint8 (rows, 4, 8) in 0..16 and y float32 (rows, 32) in UNIT, stratified by
         digit: 60 % train, 20 % validation, 20 % test.
     """
-    whole = digits.load(seed)
-    halves = (_halves(split.x) for split in (whole.train, whole.validation, whole.test))
-    return splits.Splits(*halves, whole.source)
+    return digits.load(seed).map(_halves)
 
 
-def _halves(images: np.ndarray) -> splits.Split:
-    """Cut images (rows, 8, 8) into the part of their upper halves and what belongs below."""
-    upper, lower = np.split(images, 2, axis=1)
+def _halves(whole: splits.Split) -> splits.Split:
+    """Cut images (rows, 8, 8) into their upper halves and what belongs below."""
+    upper, lower = np.split(whole.x, 2, axis=1)
     return splits.Split(upper, lower.reshape(len(lower), -1).astype(np.float32))

@@ -6,15 +6,13 @@ Source: http://yann.lecun.com/exdb/mnist, as mnist.npz from Keras.
 Licence: CC BY-SA 3.0, copyright Yann LeCun and Corinna Cortes.
 Reference: LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document
 recognition, Proceedings of the IEEE 86(11), https://doi.org/10.1109/5.726791
-Stand-in: scikit-learn's 1,797 real 8x8 digits, enlarged.
+Built-in data: scikit-learn's 1,797 real 8x8 digits, enlarged.
 """
 
+import functools
 import os
 
-import numpy as np
-
-from datasets import digits
-from keras_recipes.data import idx, npz, sources, splits
+from keras_recipes.data import enlarged_digits, idx, npz, sources, splits
 
 CLASS_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 IMAGE_SHAPE = (28, 28)
@@ -23,27 +21,11 @@ IMAGE_SHAPE = (28, 28)
 PUBLISHED = sources.Published(
     name="MNIST",
     licence="CC BY-SA 3.0",
-    files=(
-        idx.File(
-            "train-images-idx3-ubyte",
-            (60_000, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        idx.File(
-            "train-labels-idx1-ubyte",
-            (60_000,),
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        idx.File(
-            "t10k-images-idx3-ubyte",
-            (10_000, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        idx.File(
-            "t10k-labels-idx1-ubyte",
-            (10_000,),
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
+    files=idx.mnist_files(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     archive=npz.File(
         "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
@@ -56,69 +38,28 @@ PUBLISHED = sources.Published(
         "idx files) and pass --data-dir FOLDER; or --data builtin for enlarged 8x8 digits"
     ),
 )
-_SYNTHETIC = splits.Source(
-    name="enlarged 8x8 digits (stand-in for MNIST)",
-    kind="built-in",
-    origin="scikit-learn",
-    licence=digits.LICENCE,
-)
-_SYNTHETIC_TEST_SEED = 0  # fixed, so that the test rows are the same for every seed
-_SYNTHETIC_VALIDATION_ROWS = 287
-_BOX = 20  # MNIST's digits fill a box of 20x20 in the middle of 28x28
 
 
 def load(
     data: str = "auto", data_dir: str | os.PathLike | None = None, seed: int = 0
 ) -> splits.Splits:
-    """Load MNIST, or the stand-in of enlarged 8x8 digits.
+    """Load MNIST, or enlarged 8x8 digits in its place.
 
     Args:
-        data: "real" for MNIST or an error, "builtin" for the stand-in without looking, "auto"
-            for MNIST if it can be found or downloaded, else the stand-in.
+        data: "real" for MNIST or an error, "builtin" for the enlarged digits without looking,
+            "auto" for MNIST if it can be found or downloaded, else the enlarged digits.
         data_dir: folder with mnist.npz or the four idx files (plain or .gz); None to search.
         seed: 0 or more; chooses the validation rows and the order of train.
 
     Returns:
         Splits of x uint8 (rows, 28, 28) in 0..255 and y int32 (rows,) in 0..9: 55,000 train,
-        5,000 validation and the 10,000 published test rows; of the stand-in 1,151, 287
+        5,000 validation and the 10,000 published test rows; of the built-in data 1,151, 287
         and 359. `source.kind` tells which it is.
 
     Raises:
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    return sources.load(PUBLISHED, data, data_dir, seed, _make_synthetic)
-
-
-def _make_synthetic(seed: int) -> splits.Splits:
-    small = digits.load(_SYNTHETIC_TEST_SEED).merge_validation()
-    train = splits.Split(_enlarge(small.train.x), small.train.y)
-    test = splits.Split(_enlarge(small.test.x), small.test.y)
-    return splits.hold_out(train, test, _SYNTHETIC, seed, _SYNTHETIC_VALIDATION_ROWS)
-
-
-def _enlarge(images: np.ndarray) -> np.ndarray:
-    """Enlarge 8x8 pictures to 28x28 by linear interpolation.
-
-    Args:
-        images: uint8 (rows, 8, 8) in 0..16.
-
-    Returns:
-        uint8 (rows, 28, 28) in 0..255. Whole numbers throughout: the same on every machine.
-    """
-    weights = _interpolation_weights(images.shape[1], _BOX)
-    large = weights @ images.astype(np.int64) @ weights.T
-    largest = digits.LARGEST_VALUE * (2 * _BOX) ** 2
-    margin = (IMAGE_SHAPE[0] - _BOX) // 2
-    padding = ((0, 0), (margin, margin), (margin, margin))
-    return np.pad((large * 255 // largest).astype(np.uint8), padding)
-
-
-def _interpolation_weights(num_small: int, num_large: int) -> np.ndarray:
-    """Weights (num_large, num_small) of linear interpolation, times 2 * num_large."""
-    middles = (2 * np.arange(num_large) + 1) * num_small - num_large  # in 1 / (2 * num_large)
-    distance = np.abs(middles[:, None] - 2 * num_large * np.arange(num_small))
-    weights = np.maximum(2 * num_large - distance, 0)
-    weights[:, 0] += np.maximum(-middles, 0)  # beyond the first middle: the first pixel alone
-    weights[:, -1] += np.maximum(middles - 2 * num_large * (num_small - 1), 0)
-    return weights
+    name = "enlarged 8x8 digits, built-in data for MNIST"
+    built_in = functools.partial(enlarged_digits.load, name)
+    return sources.load(PUBLISHED, data, data_dir, seed, built_in)

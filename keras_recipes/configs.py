@@ -97,7 +97,7 @@ class DownloadedConfig(Config):
     """Settings of a recipe whose data are downloaded, not installed with a package."""
 
     data: Literal["auto", "real", "builtin"] = "auto"
-    """The real data, the built-in synthetic data, or auto: real if available, else built-in."""
+    """The real data, the built-in data, or auto: real if available, else built-in."""
     data_dir: pathlib.Path | None = None
     """Folder that holds the data files."""
 

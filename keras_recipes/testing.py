@@ -26,6 +26,7 @@ import numpy as np
 from keras_recipes import callbacks, checks, configs, recipe as contract, training
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.data.splits import Split, Splits
+from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
 
@@ -108,7 +109,7 @@ class _Checks:
     def model_follows_the_rule_table(self) -> None:
         few = self._few_rows()
         model, rule = few.prepare(self._recipe), few.problem.rule
-        x = training.as_inputs(model, few.data.train.x)
+        x = tables.as_inputs(model, few.data.train.x)
         (facts,) = Facts.gather(model, x, few.data.train.y).heads
         advice = "end build_model with PROBLEM.outputs(hidden) and PROBLEM.compile(model, ...)"
         assert facts.activation == (rule.activation or "linear"), advice
@@ -184,7 +185,7 @@ class _Checks:
             path = pathlib.Path(folder) / "model.keras"
             model.save(path)
             loaded = keras.models.load_model(path)
-        x = training.as_inputs(model, data.test.take(np.arange(5)).x)
+        x = tables.as_inputs(model, data.test.take(np.arange(5)).x)
         np.testing.assert_array_equal(
             keras.ops.convert_to_numpy(loaded(x, training=False)),
             keras.ops.convert_to_numpy(model(x, training=False)),

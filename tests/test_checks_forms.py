@@ -430,8 +430,16 @@ def test_command_takes_a_recipe(monkeypatch, capsys):
         ("{}:nothing", (), "nothing() returned NoneType"),
         ("{}:classes", (), "classes() wants model, x; give each a default"),
         ("{}:build_model", ("--data", "nowhere.csv"), "nowhere.csv: no such file"),
-        ("{}:build_model", ("--data", "x.csv"), "--target: which of a, b, y to predict"),
-        ("{}:build_model", ("--data", "x.csv", "--target", "z"), "no column 'z'; there is a, b, y"),
+        (
+            "{}:build_model",
+            ("--data", "x.csv"),
+            "--target: which column to predict? there is a, b, y.",
+        ),
+        (
+            "{}:build_model",
+            ("--data", "x.csv", "--target", "z"),
+            "no column 'z', cut at ','; there is a, b, y",
+        ),
         ("{}:build_model", ("--data", "my_script.npz"), "cannot be read"),
         ("{}:build_model", ("--validation-split", "2"), "expected at least 0 and below 1"),
     ],
@@ -520,6 +528,16 @@ def test_command_gives_each_output_its_column(script, monkeypatch, capsys, targe
     printed = capsys.readouterr().out
     assert printed.startswith("note: two.csv: the first column holds row numbers and is left out")
     assert printed.endswith("0 errors, 0 warnings\n")
+
+
+def test_command_reads_a_table_of_another_encoding_and_says_so(script, monkeypatch, capsys):
+    script.write_text(SCRIPT.format(activation="sigmoid"))
+    table = pd.DataFrame({"a": X[:, 0], "Größe": X[:, 1], "y": mistakes.yes_or_no()})
+    table.to_csv(script.parent / "x.csv", sep=";", decimal=",", encoding="cp1252", index=False)
+    data = ("--data", script.parent / "x.csv", "--target", "y", "--ignore", "H16")
+    assert run(monkeypatch, f"{script}:build_model", *data) == 0
+    said = capsys.readouterr().out
+    assert said == "note: x.csv: read as cp1252, which was guessed\n0 errors, 0 warnings\n"
 
 
 def test_benchmark_prints_its_table(monkeypatch, capsys):

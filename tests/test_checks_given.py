@@ -467,9 +467,9 @@ NOT_LOGGED = "error settings/monitor-not-logged (T1): "
         (f"{OK} --test order.csv", 2, "in another order"),
         ("--target y", 2, "--target: expected --data as well"),
         (f"{OK} y", 2, "--target: received y y, expected each name once"),
-        ("--data . --target y", 2, "a folder, expected a .csv table"),
-        ("--data old.csv --target y", 2, "save the table as UTF-8"),
-        ("--data bare.csv --target y", 2, "no header line"),
+        ("--data . --target y", 2, "a folder; give the path of one file"),
+        ("--data old.csv --target y", 2, "note: old.csv: read as cp1252, which was guessed"),
+        ("--data bare.csv --target y", 2, "the first row holds numbers, not names"),
     ],
 )
 def test_tables_of_the_command(script, flags, code, part):

@@ -1,4 +1,4 @@
-"""The data sets: splits, sources in order, broken files, downloads, stand-ins, constants."""
+"""The data sets: splits, sources in order, broken files, downloads, built-in data, constants."""
 
 import dataclasses
 import gzip
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,7 @@ from datasets import (
     mnist,
     wine,
 )
-from keras_recipes.data import download, garments, idx, npz, sources, splits
+from keras_recipes.data import download, idx, npz, sources, splits
 from keras_recipes.errors import InputError
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
@@ -41,12 +40,6 @@ BUNDLED = (breast_cancer, diabetes, digit_halves, digit_traits, digits, iris, wi
 TABLES = (breast_cancer, diabetes, iris, wine)
 REAL = {module: module.PUBLISHED for module in (fashion_mnist, mnist)}
 SOURCE = splits.Source("toy", "real", "the test", "none")
-
-
-@pytest.fixture
-def drawn():
-    """Train and test pictures of the drawn clothes."""
-    return garments.draw()
 
 
 @pytest.fixture(autouse=True)
@@ -453,10 +446,10 @@ def test_download_comes_fourth(miniature, server):
 
 
 @pytest.mark.second_tier
-def test_stand_in_comes_last_and_only_for_auto(miniature):
+def test_built_in_data_come_last_and_only_for_auto(miniature):
     parts = miniature.module.load()
     assert parts.source.kind == "built-in"
-    assert "stand-in" in parts.source.name
+    assert "built-in data for" in parts.source.name
     message = error_of(miniature.module.load, "real")
     assert f"no real {miniature.module.PUBLISHED.name} found" in message
     for part in ("Keras cache", str(miniature.cache), "download", "refused", "--data-dir FOLDER"):
@@ -852,59 +845,12 @@ def test_addresses_and_checksums_are_those_of_keras(module):
         assert all(f'"{file.download_name}"' in source for file in published.files)
 
 
-# --- stand-ins ----------------------------------------------------------------------------------
+# --- built-in data --------------------------------------------------------------------------------
 
 
-def test_drawn_clothes_are_the_same_bytes_on_every_machine(drawn):
-    pictures = b"".join(part.x.tobytes() for part in drawn)
-    expected = "22b6ecc180c234afc2ab8b3636b947428bb45519b11ddcf97da011cc6e13b2ed"
-    assert hashlib.sha256(pictures).hexdigest() == expected
-
-
-@pytest.mark.second_tier
-def test_drawn_clothes_look_like_the_published_form(drawn):
-    for part, num_rows in zip(drawn, (10_000, 2_000), strict=True):
-        assert part.x.shape == (num_rows, 28, 28)
-        assert (part.x.dtype, part.y.dtype) == (np.uint8, np.int32)
-        assert np.bincount(part.y).tolist() == [num_rows // 10] * 10
-        assert part.x.max() == 255
-        assert np.mean(part.x == 0) > 0.3  # black around the garment
-        assert part.x.reshape(num_rows, -1).max(axis=1).min() > 20  # no empty picture
-    everything = np.concatenate([part.x.reshape(len(part), -1) for part in drawn])
-    assert len(np.unique(everything, axis=0)) == 12_000
-
-
-@pytest.mark.second_tier
-def test_a_network_beats_a_linear_model_on_drawn_clothes(drawn):
-    import threadpoolctl
-    from sklearn import linear_model, neural_network
-
-    train, test = drawn
-    x, y = train.x[:5000].reshape(5000, -1) / np.float32(255), train.y[:5000]
-    linear = linear_model.LogisticRegression(C=0.03, max_iter=30)
-    options = {"batch_size": 64, "learning_rate_init": 0.002, "max_iter": 25, "random_state": 0}
-    network = neural_network.MLPClassifier((64,), **options)
-    # One thread: ten times as fast as two that wait for each other on a busy machine.
-    with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both stop early on purpose: seconds, not the last digit
-        scores = [
-            model.fit(x, y).score(test.x.reshape(len(test), -1) / np.float32(255), test.y)
-            for model in (linear, network)
-        ]
-    assert 0.7 < scores[0] < 0.85
-    assert scores[0] + 0.05 < scores[1] < 0.97
-
-
-def test_stand_in_of_fashion_mnist_by_seed():
-    first, again, other = (fashion_mnist.load("builtin", seed=seed) for seed in (1, 1, 2))
-    assert [len(part) for part in (first.train, first.validation, first.test)] == [9000, 1000, 2000]
-    np.testing.assert_array_equal(first.train.x, again.train.x)
-    assert not np.array_equal(first.train.x, other.train.x)
-    np.testing.assert_array_equal(first.test.x, other.test.x)
-
-
-def test_stand_in_of_mnist_by_seed():
-    first, again, other = (mnist.load("builtin", seed=seed) for seed in (1, 1, 2))
+@pytest.mark.parametrize("module", [fashion_mnist, mnist])
+def test_built_in_images_by_seed(module):
+    first, again, other = (module.load("builtin", seed=seed) for seed in (1, 1, 2))
     assert [len(part) for part in (first.train, first.validation, first.test)] == [1151, 287, 359]
     np.testing.assert_array_equal(first.train.x, again.train.x)
     assert not np.array_equal(first.train.x, other.train.x)
@@ -912,16 +858,17 @@ def test_stand_in_of_mnist_by_seed():
     check_stratified(first.test.y, np.concatenate([first.train.y, first.test.y]), 10)
 
 
-def test_stand_in_of_mnist_is_scikit_learns_digits_enlarged():
-    parts = mnist.load("builtin")
-    images = np.concatenate([parts.train.x, parts.validation.x, parts.test.x])
-    in_any_order = b"".join(sorted(image.tobytes() for image in images))
-    expected = "95453b6854163da868cef26c758742ba6f061d11e5f28767be8d5d1919610179"
-    assert hashlib.sha256(in_any_order).hexdigest() == expected
-    assert images.dtype == np.uint8
-    assert images.max() == 255
-    assert not images[:, :4].any()  # MNIST's margin of 4 pixels
-    assert not images[:, :, -4:].any()
+def test_built_in_images_are_scikit_learns_digits_enlarged():
+    loaded = fashion_mnist.load("builtin")
+    assert "handwritten digits in the place of clothes" in loaded.source.name
+    large, small = loaded.test, digits.load(seed=0).test
+    np.testing.assert_array_equal(large.y, small.y)
+    assert (large.x.dtype, large.x.max()) == (np.uint8, 255)
+    places = np.rint(4.75 + 2.5 * np.arange(8)).astype(int)  # the middles of the small pixels
+    pixels = large.x[:, places][:, :, places]
+    np.testing.assert_allclose(pixels / 255, small.x / 16, atol=0.25)
+    assert not large.x[:, :4].any()  # MNIST's margin of 4 pixels
+    assert not large.x[:, :, -4:].any()
 
 
 @pytest.mark.parametrize("module", [fashion_mnist, mnist])
@@ -1011,7 +958,7 @@ def test_districts_that_are_not_there_or_not_the_census_are_an_error(census, tmp
     assert "damaged or the wrong file" in message
 
 
-def test_drawn_districts_by_seed():
+def test_synthetic_districts_by_seed():
     first, again, other = (california_housing.load(seed=seed) for seed in (1, 1, 2))
     assert first.source.kind == "built-in"
     np.testing.assert_array_equal(first.test.x, again.test.x)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from datasets import fashion_mnist
 from keras_recipes import configs, optimizers, training
 from recipes import breast_cancer, lessons
 from recipes.lessons import (
@@ -315,3 +316,12 @@ def test_one_split_varies_more_than_the_mean_of_five():
     saved = table.loc[2]
     assert saved["mean"] > 2 * saved["± std"] / np.sqrt(saved["measured"])
     assert 1 < table["mean"][3] < 5
+
+
+def test_lessons_take_built_in_data_and_say_so(monkeypatch, capsys):
+    built_in = functools.partial(fashion_mnist.load, "builtin")
+    monkeypatch.setattr(fashion_mnist, "load", built_in)
+    monkeypatch.setattr(lesson, "_print_once", print)
+    images = lesson.load_images(0, 2000).train  # more than there are
+    assert len(images) == 2000
+    assert "NOTE: these are not the real data" in capsys.readouterr().out

@@ -114,7 +114,7 @@ def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
         probabilities = table[[f"p({name})" for name in problem.class_names]]
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
         np.testing.assert_allclose(table["probability"], probabilities.max(axis=1))
-    assert ("stand-in" in caplog.text) == issubclass(recipe.Config, configs.DownloadedConfig)
+    assert ("built-in data" in caplog.text) == issubclass(recipe.Config, configs.DownloadedConfig)
 
 
 def test_columns_may_stand_in_any_order_with_others_and_spaces(finished):
@@ -137,6 +137,15 @@ def test_columns_may_be_named_as_scikit_learn_names_them(finished):
     first = predictions.predict(folder, write("in_order.csv", rows))
     for other in (spaced, both):
         pd.testing.assert_frame_equal(first, predictions.predict(folder, write("x.csv", other)))
+
+
+def test_a_table_may_be_written_as_a_german_spreadsheet_does(finished):
+    folder, loaded = finished["breast_cancer"]
+    rows = loaded.test.x.head(5).assign(Größe="groß")
+    first = predictions.predict(folder, write("in_order.csv", rows))
+    text = "sep=;\r\n" + rows.to_csv(index=False, sep=";", decimal=",")
+    again = predictions.predict(folder, write("x.csv", text.encode("cp1252")))
+    pd.testing.assert_frame_equal(first, again)
 
 
 def test_truth_values_are_numbers(finished):
@@ -203,10 +212,15 @@ def archive():
     [
         ("breast_cancer", "x.csv", "a,b\n1,2\n", "30 of 30 columns are missing: mean_radius"),
         ("breast_cancer", "x.csv", "", "the file is empty"),
-        ("breast_cancer", "x.csv", "1,2.5\n3,4\n", "first line holds numbers, expected the names"),
+        (
+            "breast_cancer",
+            "x.csv",
+            "1,2.5\n3,4\n",
+            "first row holds numbers, .*names mean_radius, ",
+        ),
         ("iris", "x.csv", "sepal length (mm)\n1\n", "the first line names sepal length"),
-        ("breast_cancer", "x.csv", "a;b\n1,5;2\n", "stand between ';'; save it with commas"),
-        ("breast_cancer", "x.csv", "n\xf6\n".encode("latin-1"), "not UTF-8 text"),
+        ("breast_cancer", "x.csv", "a;b\n1,5;2\n", "the first line names a, b, cut at ';'"),
+        ("breast_cancer", "x.csv", b"PK\x03\x04...", "a workbook of Excel"),
         ("breast_cancer", "x.txt", "1", "takes a table; give a .csv or .npy"),
         ("breast_cancer", "x.npy", np.zeros((2, 29)), r"shape \(2, 29\).*\(rows, 30\)"),
         ("breast_cancer", "x.npy", np.zeros((0, 30)), "an array of 0 rows"),
@@ -249,12 +263,19 @@ def spoil_cell(rows):
     [
         (spoil_cell, r"column 'mean_area' holds 'large' in row 2 \(line 4\), expected a number"),
         (lambda rows: rows.iloc[:0], "a header and no rows"),
-        (lambda rows: rows.assign(mean_area=[1, None, 3]), r"'mean_area' holds '' in row 2"),
+        (lambda rows: rows.assign(mean_area=[1, None, 3]), r"'mean_area' holds no value in row 2"),
         (lambda rows: rows.assign(mean_area=[1, 2, 1e39]), r"'1e\+39' in row 3 \(line 4\)"),
-        (lambda rows: rows.to_csv(index=False) + "1,2\n", "line 5 has 2 values, the header has 30"),
+        (
+            lambda rows: rows.to_csv(index=False) + "1,2\n",
+            "'mean_perimeter' holds no value in row 4 .line 5",
+        ),
         (
             lambda rows: rows.to_csv(index=False).replace("mean_area", "mean_radius,mean_area"),
-            "the column 'mean_radius' is there twice",
+            "two columns are named 'mean_radius'",
+        ),
+        (
+            lambda rows: rows.assign(**{"Mean area": 1, "mean area": 1}).drop(columns="mean_area"),
+            "the column 'mean_area' is there twice",
         ),
     ],
 )

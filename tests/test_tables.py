@@ -62,7 +62,8 @@ def test_how_a_file_is_written_is_found_out(content, dialect, names):
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 cells, expected 2"),
         ("a,b\n0,1,2\n1,3,4\n", "2 names above rows of 3 cells"),
         ("a,a,b\n1,2,3\n", "two columns are named 'a'"),
-        ("1,2\n3,4\n", "--no-header"),
+        ("1,2\n3,4\n", "put a line with the names above it"),
+        ("sep=;\na;b\n1;2\n3;4;5\n", "line 4 has 3 cells"),
         ('a,b\n1,"x\n2,y\n', "a double quote opened in line 2 is never closed"),
     ],
 )

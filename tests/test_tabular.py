@@ -124,7 +124,7 @@ def test_what_is_served_equals_what_was_trained(csv_of, kind):
     trained = np.asarray(model.get_layer("network")(encoded)).mean(axis=1).reshape(len(encoded), -1)
     model.save("model.keras")
     loaded = keras.models.load_model("model.keras")
-    raw = {name: np.asarray(values) for name, values in tables.arrays(data.test.x).items()}
+    raw = {name: np.asarray(values) for name, values in tables.by_kind(data.test.x).items()}
     np.testing.assert_allclose(np.asarray(loaded(raw)), trained, rtol=1e-5, atol=1e-5)
 
 

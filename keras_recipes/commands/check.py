@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from keras_recipes import catalog, configs
 from keras_recipes.commands import scripts
@@ -80,12 +80,16 @@ def _check_recipe(arguments: Check) -> Findings:
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
-    held_out = splits.validation
+    parts = [split for split in (splits.train, splits.validation) if split is not None]
+    if tables.parts_of(model):
+        (x, y), *validation = [(tables.as_inputs(model, split.x), split.y) for split in parts]
+    else:
+        (x, y), *validation = [(split.x, split.y) for split in parts]
     return checks.check(
         model,
-        tables.as_inputs(model, splits.train.x),
-        splits.train.y,
-        None if held_out is None else (tables.as_inputs(model, held_out.x), held_out.y),
+        x,
+        y,
+        *validation,
         ignore=(*arguments.ignore, *contract.ignored_checks(recipe)),
         strict=arguments.strict,
         epochs=arguments.epochs or config.epochs,
@@ -100,24 +104,28 @@ def _check_script(arguments: Check) -> Findings:
     module, fit = scripts.run(path, as_main=not function and not arguments.data)
     from keras_recipes import checks
 
-    program = path.read_text(encoding="utf-8")
-    wanted: dict[str, Any] = {
-        "ignore": arguments.ignore,
-        "strict": arguments.strict,
-        "program": program,
-    }
     settings = {name: getattr(arguments, name) for name in _OF_FIT if getattr(arguments, name)}
     given = fit or {}
     if not given or function or arguments.data:
         given = scripts.find(module, function, path, fit)
     if arguments.data:
         model = given["model"]
-        files = (arguments.data, arguments.validation, arguments.test)
-        (x, y), validation, test = (_part(file, model, arguments) for file in files)
-        given = {"model": model, "x": x, "y": y, "validation_data": validation, "test_data": test}
+        x, y = _read(arguments.data, model, arguments)
+        given = {"model": model, "x": x, "y": y}
+        for name, file in (
+            ("validation_data", arguments.validation),
+            ("test_data", arguments.test),
+        ):
+            if file:
+                given[name] = _read(file, model, arguments)
     elif "x" in given:
         print(f"note: {path.name} was run up to its first fit, which was not begun")
-    return checks.check(**({"x": None} | given | settings), **wanted)
+    return checks.check(
+        **({"x": None} | given | settings),
+        ignore=arguments.ignore,
+        strict=arguments.strict,
+        program=path.read_text(encoding="utf-8"),
+    )
 
 
 def _refuse_without_data(arguments: Check, because: str = "expected --data as well") -> None:
@@ -131,84 +139,47 @@ def _refuse_without_data(arguments: Check, because: str = "expected --data as we
             raise InputError(f"--{name}: {because}")
 
 
-def _part(path: pathlib.Path | None, model: keras.Model, arguments: Check) -> tuple | None:
-    """Read one part of the data as the model takes it; None where no file is given."""
-    if path is None:
-        return None
-    x, y = _read(path, arguments)
+def _read(path: pathlib.Path, model: keras.Model, arguments: Check) -> tuple:
+    """Read the rows of a file as (x, y), in the form that the model takes."""
+    if path.suffix == ".npz":
+        return _read_arrays(path)
+    from keras_recipes.data import columns, csv_reader
+
+    table, dialect = csv_reader.read(path)
+    if not dialect.encoding.startswith("utf"):
+        print(f"note: {path.name}: read as {dialect.encoding}, which was guessed")
+    if table.columns[0] == "unnamed_1" and (table["unnamed_1"] == table.index).all():
+        print(f"note: {path.name}: the first column holds row numbers and is left out")
+        table = table.drop(columns="unnamed_1")
+    if not arguments.target:
+        raise InputError(f"--target: which column to predict? {columns.listed(table.columns)}")
+    for flag, names in {"target": arguments.target, "features": arguments.features}.items():
+        if len({*names}) < len(names):
+            raise InputError(f"--{flag}: received {' '.join(names)}, expected each name once")
+        if missing := [name for name in names if name not in table]:
+            there = columns.listed(table.columns, missing[0])
+            cut = f"cut at {dialect.delimiter!r}"
+            raise InputError(f"{path}: no column {missing[0]!r}, {cut}; {there}")
+    y = table[list(arguments.target)]
+    x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
     return _for_inputs(model, x), _for_outputs(model, y)
 
 
-def _read(path: pathlib.Path, arguments: Check) -> tuple:
-    """Read the rows of a file as (x, y)."""
+def _read_arrays(path: pathlib.Path) -> tuple:
     import numpy as np
 
-    if path.is_dir():
-        raise InputError(f"{path}: a folder, expected a .csv table, or an .npz file with x and y")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return arrays["x"], arrays["y"]
-        table = _read_table(path)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: no UTF-8 text ({error}); save the table as UTF-8") from error
-    except Exception as error:  # NumPy and pandas have many; whatever it is, it is about the file
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["x"], arrays["y"]
+    except Exception as error:  # NumPy has many; whatever it is, it is about the file
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: cannot be read ({reason}); give a .csv table, or an .npz file with x and y"
         ) from error
-    return _divide(table, path, arguments)
-
-
-def _divide(table: pd.DataFrame, path: pathlib.Path, arguments: Check) -> tuple:
-    """Take the columns of a table apart into (x, y)."""
-    there = _show_columns(table)
-    if not arguments.target:
-        raise InputError(f"--target: which of {there} to predict")
-    for flag in ("target", "features"):
-        names = getattr(arguments, flag)
-        if len({*names}) < len(names):
-            raise InputError(f"--{flag}: received {' '.join(names)}, expected each name once")
-    wanted = [*arguments.target, *arguments.features]
-    if missing := [name for name in wanted if name not in table.columns]:
-        raise InputError(f"{path}: no column {missing[0]!r}; there is {there}")
-    y = table[list(arguments.target)]
-    x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
-    return x, y
-
-
-def _show_columns(table: pd.DataFrame) -> str:
-    """Name the first columns of a table, and say so where they look like a row of it."""
-    import pandas as pd
-
-    names = [str(name) if len(str(name)) < 40 else f"{str(name)[:40]}…" for name in table.columns]
-    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-    numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().mean()
-    header = " (numbers: the file has no header line, which names the columns)"
-    return shown + (header if numbers >= 0.5 else "")
-
-
-def _read_table(path: pathlib.Path) -> pd.DataFrame:
-    """Read a table whatever parts its columns, without the row numbers that pandas writes."""
-    import pandas as pd
-
-    table = pd.read_csv(path)
-    for sign in ";\t|":
-        if table.shape[1] == 1 and sign in table.columns[0]:
-            table = pd.read_csv(path, sep=sign)
-    first = table.columns[0]
-    if first == "Unnamed: 0" and table[first].equals(pd.Series(range(len(table)))):
-        print(f"note: {path.name}: the first column holds row numbers and is left out")
-        return table.drop(columns=first)
-    return table
 
 
 def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
     """Return targets as the model takes them: an array, or one for each of several outputs."""
-    if not hasattr(y, "columns"):
-        return y
     names = list(getattr(model, "output_names", None) or [])
     if isinstance(model.loss, list | tuple) and len(model.loss) == len(names):
         names = [name for name, loss in zip(names, model.loss, strict=True) if loss is not None]
@@ -221,27 +192,25 @@ def _for_outputs(model: keras.Model, y: pd.DataFrame) -> object:
     return (y.iloc[:, 0] if y.shape[1] == 1 else y).to_numpy()
 
 
-def _for_inputs(model: keras.Model, x) -> object:
+def _for_inputs(model: keras.Model, x: pd.DataFrame) -> object:
     """Return a table column by column to a model with an input for each."""
-    names = [tensor.name for tensor in getattr(model, "inputs", None) or []]
-    if not hasattr(x, "columns"):
-        return x
+    from keras_recipes.checks.inspect import reading
+
+    inputs = getattr(model, "inputs", None) or []
+    names = [tensor.name for tensor in inputs]
     if len(names) > 1 and set(names) <= set(x.columns):
-        return {name: _as_text(x[[name]]) if _is_text(x[[name]]) else x[[name]] for name in names}
-    return _as_text(x) if _is_text(x) and _takes_text(model) else x
+        parts = {name: x[[name]] for name in names}
+        return {n: _as_text(part) if reading.is_text(part) else part for n, part in parts.items()}
+    return _as_text(x) if reading.is_text(x) and _takes_text(model) else x
 
 
 def _takes_text(model: keras.Model) -> bool:
+    import keras
+
     inputs = getattr(model, "inputs", None) or []
-    kinds = {type(layer).__name__ for layer in model.layers}
-    by_layers = bool(kinds & {"TextVectorization", "StringLookup", "Hashing"})
+    kinds = keras.layers.TextVectorization, keras.layers.StringLookup, keras.layers.Hashing
+    by_layers = any(isinstance(layer, kinds) for layer in model.layers)
     return any(tensor.dtype == "string" for tensor in inputs) or (not inputs and by_layers)
-
-
-def _is_text(x: pd.DataFrame) -> bool:
-    from keras_recipes.checks.inspect import reading
-
-    return reading.is_text(x)
 
 
 def _as_text(x: pd.DataFrame) -> object:

@@ -8,9 +8,9 @@ import inspect
 import pathlib
 import sys
 import types
-import typing
 import unittest.mock
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from keras_recipes import catalog
 from keras_recipes.console import source_files
@@ -48,7 +48,7 @@ class _Fit(BaseException):
 
 def run(
     path: pathlib.Path, as_main: bool = False
-) -> tuple[types.ModuleType, dict[str, typing.Any] | None]:
+) -> tuple[types.ModuleType, dict[str, Any] | None]:
     """Run a file up to its first fit.
 
     Args:
@@ -136,7 +136,7 @@ def _stopped_at_fit() -> Iterator[list[dict]]:
 
 def find(
     module: types.ModuleType, function: str, path: pathlib.Path, fit: dict | None
-) -> dict[str, typing.Any]:
+) -> dict[str, Any]:
     """Return the model that a function of a file returns, or that has its name.
 
     A function that begins to train gives what that fit is given, as in `run`.

@@ -46,26 +46,12 @@ _DATES = (
     r"^\s*(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)\s*$",
 )
 # First letters of the months in English, German, French, Spanish, Italian and Portuguese.
+_MONTH_NAMES = (
+    "jan jän ene gen", "feb fév fev", "mar mär mrz", "apr avr abr", "may mai mag", "juin jun giu",
+    "juil jul lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic",
+)  # fmt: skip
 _MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan jän ene gen",
-            "feb fév fev",
-            "mar mär mrz",
-            "apr avr abr",
-            "may mai mag",
-            "juin jun giu",
-            "juil jul lug",
-            "aug aoû ago",
-            "sep set",
-            "oct okt ott out",
-            "nov",
-            "dec dez déc dic",
-        ),
-        start=1,
-    )
-    for name in names.split()
+    name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()
 }
 
 
@@ -92,15 +78,15 @@ def by_distinct(text: "pd.Series", reader: Callable, missing: object) -> "pd.Ser
 
 
 def written(values: "pd.Series") -> "pd.Series":
-    """Write numbers and truth values as words; 3.0 as 3, since a gap makes a column of 3 float."""
+    """Write numbers and truth values as text; 3.0 as 3, since a gap makes a column of 3 float."""
     import pandas as pd
 
     codes, distinct = pd.factorize(values)
-    words = [
+    texts = [
         str(int(value)) if isinstance(value, float) and value % 1 == 0 else str(value)
         for value in distinct.tolist()
     ]
-    found = pd.Series([*words, None], dtype="str").to_numpy()[codes]
+    found = pd.Series([*texts, None], dtype="str").to_numpy()[codes]
     return pd.Series(found, index=values.index, name=values.name, dtype="str")
 
 
@@ -124,7 +110,7 @@ def decimal_mark(text: "pd.Series", default: str = ".") -> str:
             votes[other] += 1
         elif not group or not 1 <= len(group[1]) <= 3 or group[1] == "0":
             votes[last] += 1
-    return default if votes["."] == votes[","] else max(votes, key=votes.get)
+    return default if votes["."] == votes[","] else max(votes, key=votes.__getitem__)
 
 
 def numbers(text: "pd.Series", decimal: str = ".") -> "pd.Series":

@@ -1,9 +1,9 @@
 """What each column of a table means, and the table in that meaning.
 
-A column is a number, a boolean, a category or a date, or it is left out: identifiers, free text,
-and columns that say nothing. The choice is made once, told with its reason, and can be overridden;
-`convert` then brings any table with these columns, the one to learn from or new rows, to numbers
-and words.
+A column is numeric, boolean, categorical or of dates, or it is left out: identifiers, free text,
+and columns that say nothing. The choice is made once, kept with its reason, and can be overridden;
+`convert` then brings any table with these columns, the one to learn from or new rows, to numeric
+and categorical columns.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from keras_recipes.data import cells
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Kind = Literal["number", "boolean", "category", "date", "left out"]
@@ -83,8 +84,8 @@ def infer(
 
     Args:
         frame: Table without its target, as `tables.read` gives it.
-        categorical: Columns that are categories whatever they look like.
-        numeric: Columns that are numbers; what is no number counts as missing.
+        categorical: Columns that are categorical whatever they look like.
+        numeric: Columns that are numeric; what is no number counts as missing.
         drop: Columns to leave out.
         decimal: Mark of the file, for numbers that leave it open.
 
@@ -94,21 +95,21 @@ def infer(
     Raises:
         InputError: A name is not in the table, or named for two meanings.
     """
-    asked = _asked(frame, category=categorical, number=numeric, **{"left out": drop})
+    asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
     return [_decide(frame[name], asked.get(name), decimal) for name in frame.columns]
 
 
 def listed(names: Iterable[object], wanted: str = "") -> str:
     """Name the columns that there are, for a message; the one that may have been meant first."""
-    names = [str(name)[:_LONG_TEXT] for name in names]
-    close = [name for name in names if name.casefold() == wanted.casefold()]
-    close = close or difflib.get_close_matches(wanted, names[:_SAMPLE_VALUES], n=1)
+    shown = [str(name)[:_LONG_TEXT] for name in names]
+    close = [name for name in shown if name.casefold() == wanted.casefold()]
+    close = close or difflib.get_close_matches(wanted, shown[:_SAMPLE_VALUES], n=1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    more = f", … ({len(names):,} in all)" if len(names) > 20 else ""
-    return f"{meant}there is {', '.join(names[:20])}{more}."
+    more = f", … ({len(shown):,} in all)" if len(shown) > 20 else ""
+    return f"{meant}there is {', '.join(shown[:20])}{more}."
 
 
-def _asked(frame: "pd.DataFrame", **named: Iterable[str]) -> dict[str, Kind]:
+def _asked(frame: "pd.DataFrame", named: dict[Kind, Iterable[str]]) -> dict[str, Kind]:
     asked: dict[str, Kind] = {}
     for kind, names in named.items():
         for name in _apart(names, frame.columns):
@@ -131,8 +132,9 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
     """Choose the kind of a column, and tell how its cells are to be read."""
     signs = bool((values == "+").any())
     tidied = _tidy(values, signs)
-    kind, reason = asked, "as asked for"
-    if asked in (None, "left out"):
+    kind: Kind = asked or "left out"
+    reason = "as asked for"
+    if kind == "left out":
         guessed = _guess(tidied, decimal)
         if asked in (None, guessed[0]):  # an identifier remains one
             kind, reason = guessed
@@ -159,25 +161,20 @@ def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
 
 
 def _forms(values: "pd.Series", kind: Kind, decimal: str) -> tuple[bool, str]:
-    """Return whether dates begin with the day, and what parts the decimals of numbers."""
-    text = _distinct_text(values)
-    if text is None:
+    """Return whether dates begin with the day, and what parts the decimals of numbers.
+
+    By up to 1,000 of the distinct cells, evenly spread.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values):
         return False, decimal  # new cells of it may come as text
+    distinct = pd.Series(values.dropna().unique(), dtype="str")
+    text = distinct.iloc[:: max(-(-len(distinct) // _SAMPLE_VALUES), 1)]
     return (
         kind == "date" and cells.is_day_first(text),
         cells.decimal_mark(text, decimal) if kind == "number" else ".",
     )
-
-
-def _distinct_text(values: "pd.Series") -> "pd.Series | None":
-    """Return up to 1,000 of the distinct cells of a text column, evenly spread; None for others."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(values):
-        return None
-    distinct = pd.Series(values.dropna().unique(), dtype="str")
-    step = -(-len(distinct) // _SAMPLE_VALUES)
-    return distinct.iloc[:: max(step, 1)]
 
 
 def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
@@ -200,7 +197,7 @@ def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
     return _guess_text(present, decimal)
 
 
-def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind, str]:
+def _guess_numbers(present: "pd.Series", distinct: "np.ndarray", num_rows: int) -> tuple[Kind, str]:
     """Distinguish measurements from numbers that are names, and from dates written as 20200131."""
     name, distinct = str(present.name), distinct[abs(distinct) <= LARGEST]
     if not len(distinct):
@@ -223,7 +220,7 @@ def _guess_numbers(present: "pd.Series", distinct, num_rows: int) -> tuple[Kind,
     return "number", "numbers"
 
 
-def _are_days(distinct) -> bool:
+def _are_days(distinct: "np.ndarray") -> bool:
     import pandas as pd
 
     days = pd.Series(distinct[:_SAMPLE_VALUES]).astype("int64").astype("str")
@@ -233,19 +230,19 @@ def _are_days(distinct) -> bool:
 def _guess_text(present: "pd.Series", decimal: str) -> tuple[Kind, str]:
     """Try one meaning after the other on some of the distinct cells, by how many rows hold them."""
     counts = present[~present.str.lower().isin(_NO_VALUE)].value_counts()
-    words = counts.index.to_series().reset_index(drop=True)
-    lower = set(words.str.lower().iloc[:_FEW]) if len(words) <= _FEW else set()
+    texts = counts.index.to_series().reset_index(drop=True)
+    lower = set(texts.str.lower().iloc[:_FEW]) if len(texts) <= _FEW else set()
     if lower & cells.YES and lower & cells.NO and lower <= cells.YES | cells.NO:
-        return "boolean", f"yes or no: {', '.join(map(cells.short, words[:4]))}"
-    is_coded = bool(words.str.fullmatch(r"0\d{2,}").any())
-    if len(words) > 1 and not is_coded:
-        step = -(-len(words) // _SAMPLE_VALUES)
-        if fitting := _fitting(words.iloc[::step], counts.to_numpy()[::step], decimal):
+        return "boolean", f"yes or no: {', '.join(map(cells.short, texts[:4]))}"
+    is_coded = bool(texts.str.fullmatch(r"0\d{2,}").any())
+    if len(texts) > 1 and not is_coded:
+        step = -(-len(texts) // _SAMPLE_VALUES)
+        if fitting := _fitting(texts.iloc[::step], counts.to_numpy()[::step], decimal):
             return fitting
-    return _guess_words(present, is_coded)
+    return _guess_categories(present, is_coded)
 
 
-def _fitting(sample: "pd.Series", weights, decimal: str) -> tuple[Kind, str] | None:
+def _fitting(sample: "pd.Series", weights: "np.ndarray", decimal: str) -> tuple[Kind, str] | None:
     """Return the kind that nearly all cells fit: numbers, times or dates."""
 
     def fits(read: "pd.Series") -> bool:
@@ -267,7 +264,7 @@ def _fitting(sample: "pd.Series", weights, decimal: str) -> tuple[Kind, str] | N
     return None
 
 
-def _guess_words(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
+def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
     """Distinguish categories from identifiers and free text."""
     distinct = present.drop_duplicates()
     example = f"such as {cells.short(distinct.iloc[0])}"
@@ -298,7 +295,7 @@ def _tidy(values: "pd.Series", signs: bool) -> "pd.Series":
 
 
 def to_kind(values: "pd.Series", kind: Kind, decimal: str = ".") -> "pd.Series":
-    """Bring a column to a kind: float64, words or dates; what does not fit is missing."""
+    """Bring a column to a kind: float64, text or dates; what does not fit is missing."""
     return _read(_tidy(values, bool((values == "+").any())), kind, False, decimal)
 
 
@@ -320,7 +317,7 @@ def _read(values: "pd.Series", kind: Kind, day_first: bool, decimal: str) -> "pd
 
 
 def read(values: "pd.Series", column: Column) -> "pd.Series":
-    """Read the cells of a column in its meaning: numbers, dates or words."""
+    """Read the cells of a column in its meaning: as numbers, dates or categories."""
     return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
 
 
@@ -343,15 +340,15 @@ def misfits(
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
-    """Bring a table to numbers and words.
+    """Bring a table to numeric and categorical columns.
 
     Args:
         frame: Table that has the columns, in any order; others are ignored.
         columns: From `infer`; those left out are not needed.
 
     Returns:
-        Table with the rows and row labels of `frame`: float64 columns for numbers, booleans (0 or
-        1) and parts of dates (NAME_year and so on), text columns for categories. A value that is
+        Table with the rows and row labels of `frame`: float64 for numeric columns, booleans (0 or
+        1) and parts of dates (NAME_year and so on), text for categorical columns. A value that is
         missing or does not fit its column is NaN, or "" in a category.
 
     Raises:

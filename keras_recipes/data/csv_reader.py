@@ -1,7 +1,7 @@
-"""A table of the user's own: a delimited text file, read as it is, whatever wrote it.
+"""The one reader of delimited text files, whatever wrote them.
 
 Found out and not asked for: packing (.gz), encoding, byte order mark, delimiter, decimal comma.
-Values stay what pandas makes of them; `datasets.columns` decides what each column means.
+Values stay what pandas makes of them; `columns` decides what each column of a user's table means.
 """
 
 import codecs
@@ -14,13 +14,14 @@ import gzip
 import io
 import itertools
 import logging
+import os
 import pathlib
 import re
 import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from keras_recipes.data import cells
 from keras_recipes.errors import InputError
@@ -82,8 +83,11 @@ class Dialect:
 
 
 @contextlib.contextmanager
-def as_csv(table: "pd.DataFrame") -> Iterator[pathlib.Path]:
-    """Yield a temporary CSV file that holds a table, without its index."""
+def as_file(table: "str | os.PathLike[str] | pd.DataFrame") -> Iterator[pathlib.Path]:
+    """Yield the path that is given, or that of a temporary CSV file of a table, without index."""
+    if isinstance(table, str | os.PathLike):
+        yield pathlib.Path(table)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "DataFrame"
         table.to_csv(path, index=False)
@@ -91,7 +95,11 @@ def as_csv(table: "pd.DataFrame") -> Iterator[pathlib.Path]:
 
 
 def read(
-    path: str | pathlib.Path, *, header: bool = True, decimal: str = "."
+    path: str | pathlib.Path,
+    *,
+    header: bool = True,
+    decimal: str = ".",
+    no_header: str = "put a line with the names above it",
 ) -> "tuple[pd.DataFrame, Dialect]":
     """Read a delimited text file, packed by gzip or not.
 
@@ -99,6 +107,7 @@ def read(
         path: Of the file.
         header: Whether its first row names the columns; otherwise they become column_1, column_2, …
         decimal: Mark of decimals where the cells leave it open.
+        no_header: What to do where the first row is a row of the table, for messages.
 
     Returns:
         The table, rows in the file's order with labels 0, 1, …, and how the file is written. Whole
@@ -113,10 +122,8 @@ def read(
     sample = _sample(content)
     dialect = _dialect(encoding, sample, decimal)
     rows = _rows(sample, dialect.delimiter)
-    names = _names(path, rows, header)
-    parse = functools.partial(
-        _parse, path, content, dialect, names=names, header=0 if header else None
-    )
+    names = _names(path, rows, header, no_header)
+    parse = functools.partial(_parse, path, content, dialect, names, header=0 if header else None)
     frame = parse()
     if not len(frame):
         raise InputError(f"{path}: a header and no rows; expected at least one row below it.")
@@ -125,7 +132,7 @@ def read(
 
 
 def _parse(
-    path: pathlib.Path, content: bytes, dialect: Dialect, **settings: object
+    path: pathlib.Path, content: bytes, dialect: Dialect, names: list[str], **settings: Any
 ) -> "pd.DataFrame":
     """Read the cells by pandas; raise one line that explains why it cannot."""
     import pandas as pd
@@ -136,6 +143,7 @@ def _parse(
             return pd.read_csv(
                 io.BytesIO(content),
                 sep=dialect.delimiter,
+                names=names,
                 decimal=dialect.decimal,
                 index_col=False,
                 keep_default_na=False,
@@ -147,7 +155,7 @@ def _parse(
             )
     except pd.errors.ParserWarning:
         raise InputError(
-            f"{path}: rows with more cells than the header has names ({len(settings['names'])}), "
+            f"{path}: rows with more cells than the header has names ({len(names)}), "
             f"cut at {dialect.delimiter!r}; name every column."
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
@@ -190,8 +198,8 @@ def _text(path: pathlib.Path, content: bytes) -> tuple[bytes, str]:
             *(path, f"{text.count(_BROKEN):,}", encoding, f"{error.start:,}"),
         )
         content = text.encode()
-    # Excel's own way of naming the delimiter.
-    return re.sub(rb'^"?sep=.?"?\r?\n', b"", content), encoding
+    # Excel's own way of naming the delimiter; the line stays, so that lines are counted rightly.
+    return re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content), encoding
 
 
 def _encoding(path: pathlib.Path, content: bytes) -> str:
@@ -252,14 +260,28 @@ def _sample(content: bytes) -> str:
 
 def _rows(sample: str, delimiter: str) -> list[list[str]]:
     """Cut the first rows of a sample into cells; empty rows are passed over."""
-    before = csv.field_size_limit(max(_SAMPLE_BYTES, len(sample)))
+    text = io.StringIO(sample, newline="")
+    rows = (row for _, row in _cut(text, delimiter) if any(map(str.strip, row)))
+    return list(itertools.islice(rows, _SAMPLE_ROWS))
+
+
+def _cut(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line that each row ends in and its cells; blank lines are no rows, as in pandas."""
+    before = csv.field_size_limit(2**31 - 1)
     try:
-        reader = csv.reader(
-            io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True
+        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+        yield from (
+            (reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()
         )
-        return [row for row in itertools.islice(reader, _SAMPLE_ROWS) if any(map(str.strip, row))]
     finally:
         csv.field_size_limit(before)
+
+
+def line_of(path: pathlib.Path, dialect: Dialect, row: int) -> int:
+    """Return the line of a file, from 1, in which a row of its table ends; the header is row 0."""
+    content, _ = _text(path, _content(path))
+    rows = _cut(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.delimiter)
+    return next(itertools.islice(rows, row, None))[0]
 
 
 def _dialect(encoding: str, sample: str, decimal: str) -> Dialect:
@@ -279,16 +301,16 @@ def _decimal(rows: list[list[str]], default: str) -> str:
     marks = collections.Counter(
         cell[2] for cell in found if cell and (len(cell[3]) != 3 or cell[1] == "0")
     )
-    return default if marks[","] == marks["."] else max(marks, key=marks.get)
+    return default if marks[","] == marks["."] else max(marks, key=marks.__getitem__)
 
 
-def _names(path: pathlib.Path, rows: list[list[str]], header: bool) -> list[str]:
+def _names(path: pathlib.Path, rows: list[list[str]], header: bool, no_header: str) -> list[str]:
     """Return the columns' names, checked."""
     first = [re.sub(r"\s*[\r\n\t]+\s*", " ", name.strip()) for name in rows[0]]
     second = rows[1] if len(rows) > 1 else first
     if len(second) == len(first) + 1 and not any(row[len(first) :] != [""] for row in rows[1:]):
         first.append("")  # each row ends in a delimiter
-    _check_header(path, first, second, header)
+    _check_header(path, first, second, header, no_header)
     if not header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     named = [name or f"unnamed_{number}" for number, name in enumerate(first, start=1)]
@@ -296,12 +318,14 @@ def _names(path: pathlib.Path, rows: list[list[str]], header: bool) -> list[str]
     if twice:
         raise InputError(
             f"{path}: two columns are named {_some(twice)}; rename one of them, "
-            "or say --no-header if the first row is a row of the table."
+            f"or {no_header} if the first row is a row of the table."
         )
     return named
 
 
-def _check_header(path: pathlib.Path, first: list[str], second: list[str], header: bool) -> None:
+def _check_header(
+    path: pathlib.Path, first: list[str], second: list[str], header: bool, no_header: str
+) -> None:
     """Refuse a header that is a row, a row that is a header, and one of another width."""
     if len(second) > len(first):
         raise InputError(
@@ -311,8 +335,8 @@ def _check_header(path: pathlib.Path, first: list[str], second: list[str], heade
     numbers = [cell for cell in first if _is_number(cell)]
     if header and numbers and not _may_be_names(numbers, first):
         raise InputError(
-            f"{path}: the first row holds numbers, not names ({_some(numbers)}); say "
-            "--no-header if it is a row of the table, or rename these columns."
+            f"{path}: the first row holds numbers, not names ({_some(numbers)}); {no_header} "
+            "if it is a row of the table, or rename these columns."
         )
     below = [cell for cell, name in zip(second, first, strict=False) if _is_number(cell)]
     if not header and below and not numbers and all(first):
@@ -350,13 +374,8 @@ def _say_short_rows(
     width = frame.shape[1]
     if width == 1 or not frame.iloc[:, -1].isna().any():
         return
-    before = csv.field_size_limit(len(content))
-    try:
-        text = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
-        reader = csv.reader(text, delimiter=dialect.delimiter)
-        short = [reader.line_num for row in reader if 0 < len(row) < width and any(row)]
-    finally:
-        csv.field_size_limit(before)
+    rows = _cut(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.delimiter)
+    short = [line for line, row in rows if len(row) < width]
     if len(short) > len(frame) / 2:
         raise InputError(
             f"{path}: {len(short):,} of {len(frame):,} rows have fewer cells than the header "
@@ -415,7 +434,7 @@ def _explain(path: pathlib.Path, error: Exception, dialect: Dialect) -> str:
             f"{path}: line {line} has {saw} cells, expected {expected}, cut at "
             f"{dialect.delimiter!r}; put text that holds it in double quotes."
         )
-    if "EOF inside string" in str(error):
-        row = int(re.search(r"row (\d+)", str(error))[1]) + 1
-        return f"{path}: a double quote opened in line {row} is never closed; close or remove it."
+    if found := re.search(r"EOF inside string.* row (\d+)", str(error)):
+        line = int(found[1]) + 1
+        return f"{path}: a double quote opened in line {line} is never closed; close or remove it."
     return f"{path}: not a table: {' '.join(str(error).split())}."

@@ -65,7 +65,7 @@ def _open(url: str) -> http.client.HTTPResponse:
     urlopen's own timeout holds for each address of a host and not at all for looking its name up,
     so behind a firewall it can hang for a minute. A thread can be left behind instead.
     """
-    answers = queue.SimpleQueue()
+    answers: queue.SimpleQueue[http.client.HTTPResponse | Exception] = queue.SimpleQueue()
 
     def ask() -> None:
         try:

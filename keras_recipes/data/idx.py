@@ -82,6 +82,21 @@ class File:
         return ""
 
 
+def mnist_files(*sha256: str) -> tuple[File, ...]:
+    """Return the files of MNIST and of Fashion-MNIST, which differ in their checksums alone.
+
+    Args:
+        *sha256: Of train images, train labels, test images and test labels, unpacked.
+    """
+    forms = (
+        ("train-images-idx3-ubyte", (60_000, 28, 28)),
+        ("train-labels-idx1-ubyte", (60_000,)),
+        ("t10k-images-idx3-ubyte", (10_000, 28, 28)),
+        ("t10k-labels-idx1-ubyte", (10_000,)),
+    )
+    return tuple(File(*form, checksum) for form, checksum in zip(forms, sha256, strict=True))
+
+
 def read_folder(folder: Path, files: Sequence[File]) -> list[np.ndarray]:
     """Read and verify the files of a set, each plain or as .gz.
 
@@ -96,13 +111,10 @@ def read_folder(folder: Path, files: Sequence[File]) -> list[np.ndarray]:
         FileNotFoundError: a file is not there.
         InputError: a file is not the published one, or cannot be read.
     """
-    paths = [_find(folder, file) for file in files]
-    missing = [file.name for file, path in zip(files, paths, strict=True) if path is None]
-    if missing:
+    paths = {file: path for file in files if (path := _find(folder, file))}
+    if missing := [file.name for file in files if file not in paths]:
         raise FileNotFoundError(f"{folder} holds no {', '.join(missing)} (plain or .gz)")
-    return [
-        file.parse(read_bytes(path), str(path)) for file, path in zip(files, paths, strict=True)
-    ]
+    return [file.parse(read_bytes(path), str(path)) for file, path in paths.items()]
 
 
 def read_bytes(path: Path) -> bytes:

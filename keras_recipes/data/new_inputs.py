@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import logging
 import pathlib
 import re
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from keras_recipes.data import own_table
+from keras_recipes.data import cells, csv_reader, own_table
 from keras_recipes.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -59,9 +59,16 @@ class Inputs:
             raise ValueError(f"inputs cannot have the shape {values['shape']}")
         if columns and shape != (len(columns),):
             raise ValueError(f"{len(columns)} columns do not make the shape {shape}")
-        if not columns and not made.minimum <= made.maximum:
+        if not columns and not made.limits[0] <= made.limits[1]:
             raise ValueError(f"inputs cannot lie between {made.minimum} and {made.maximum}")
         return made
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The smallest and the largest number in the training part of arrays."""
+        if self.minimum is None or self.maximum is None:
+            raise ValueError("inputs without a smallest and a largest number")
+        return self.minimum, self.maximum
 
     def example(self) -> np.ndarray | pd.DataFrame:
         """Return one row of what the model takes, with nothing in it."""
@@ -126,39 +133,27 @@ def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.D
 
 def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:
     """Read the columns, float32 of shape (rows, columns)."""
-    lines = _read_lines(path)
-    if not lines:
-        raise InputError(f"{path}: the file is empty")
-    header = _as_trained([name.strip() for name in lines[0][1]], columns)
-    _check_header(path, header, columns)
-    if len(lines) == 1:
-        raise InputError(f"{path}: a header and no rows; add a line for each input")
-    x = np.empty((len(lines) - 1, len(columns)), dtype="float32")
-    for row, (line, cells) in enumerate(lines[1:]):
-        if len(cells) != len(header):
-            raise InputError(
-                f"{path}: line {line} has {len(cells)} values, the header has {len(header)}"
-            )
-        x[row] = _to_numbers([cells[header.index(name)] for name in columns])
-        if (bad := np.flatnonzero(~np.isfinite(x[row]))).size:
-            name = columns[bad[0]]
-            raise InputError(
-                f"{path}: column {name!r} holds {cells[header.index(name)]!r} in row {row + 1} "
-                f"(line {line}), expected a number"
-            )
+    wanted = f"{_some(columns)} (all are in the run's schema.json)"
+    frame, dialect = csv_reader.read(path, no_header=f"put a line with the names {wanted} above it")
+    header = _as_trained(list(frame.columns), columns)
+    if missing := [name for name in columns if name not in header]:
+        raise InputError(
+            f"{path}: {len(missing)} of {len(columns)} columns are missing: {_some(missing)}; "
+            f"the first line names {_some(header)}, cut at {dialect.delimiter!r}"
+        )
+    if twice := [name for name in columns if header.count(name) > 1]:
+        raise InputError(f"{path}: the column {twice[0]!r} is there twice; keep one")
+    table = frame.set_axis(header, axis="columns")[list(columns)]
+    with np.errstate(over="ignore"):
+        x = table.apply(pd.to_numeric, errors="coerce").to_numpy("float32")
+    for row, place in np.argwhere(~np.isfinite(x))[:1]:
+        cell = table.iat[row, place]
+        raise InputError(
+            f"{path}: column {columns[place]!r} holds "
+            f"{'no value' if pd.isna(cell) else cells.short(cell)} in row {row + 1} "
+            f"(line {csv_reader.line_of(path, dialect, row + 1)}), expected a number"
+        )
     return x
-
-
-def _read_lines(path: pathlib.Path) -> list[tuple[int, list[str]]]:
-    """Read each line that is not empty: its number and its values."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            return [(reader.line_num, cells) for cells in reader if any(cells)]
-    except UnicodeError as error:
-        raise InputError(f"{path}: not UTF-8 text; save it as a CSV file in UTF-8") from error
-    except (OSError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table ({error})") from error
 
 
 def _as_trained(header: list[str], columns: tuple[str, ...]) -> list[str]:
@@ -169,38 +164,6 @@ def _as_trained(header: list[str], columns: tuple[str, ...]) -> list[str]:
 
 def _words(name: str) -> str:
     return re.sub(r"[\W_]+", " ", name).casefold()
-
-
-def _check_header(path: pathlib.Path, header: list[str], columns: tuple[str, ...]) -> None:
-    missing = [name for name in columns if name not in header]
-    mark = next((mark for mark in (";", "\t") if mark in header[0]), None)
-    if mark and len(missing) == len(columns):
-        raise InputError(f"{path}: its values stand between {mark!r}; save it with commas")
-    if missing and np.isfinite(_to_numbers(header)).all():
-        raise InputError(
-            f"{path}: the first line holds numbers, expected the names of the columns: "
-            f"{_some(columns)} (all are in the run's schema.json)"
-        )
-    if missing:
-        raise InputError(
-            f"{path}: {len(missing)} of {len(columns)} columns are missing: {_some(missing)}; "
-            f"the first line names {_some(header)}"
-        )
-    if twice := [name for name in columns if header.count(name) > 1]:
-        raise InputError(f"{path}: the column {twice[0]!r} is there twice; keep one")
-
-
-def _to_numbers(cells: list[str]) -> np.ndarray:
-    """Read cells as float32; NaN where one is no number, infinite where it is too large."""
-    words = {"true": "1", "false": "0"}
-    numbers = []
-    for cell in cells:
-        try:
-            numbers.append(float(words.get(cell.strip().lower(), cell)))
-        except ValueError:
-            numbers.append(float("nan"))
-    with np.errstate(over="ignore"):
-        return np.array(numbers).astype("float32")
 
 
 def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
@@ -243,14 +206,15 @@ def _check_array(path: pathlib.Path, x: np.ndarray, shape: tuple[int, ...]) -> N
 def _compare_range(path: pathlib.Path, x: np.ndarray, inputs: Inputs) -> None:
     """Refuse images on another scale than those of the training, which the model scales itself."""
     low, high = float(x.min()), float(x.max())
+    least, most = inputs.limits
     seen = (
         f"{path}: values from {low:g} to {high:g}, where the model was trained on "
-        f"{inputs.minimum:g} to {inputs.maximum:g}"
+        f"{least:g} to {most:g}"
     )
-    divided = 0 < high <= 1 < inputs.maximum
-    if inputs.whole and (divided or low < inputs.minimum or high > 2 * inputs.maximum):
+    divided = 0 < high <= 1 < most
+    if inputs.whole and (divided or low < least or high > 2 * most):
         raise InputError(f"{seen}, and scales them itself; give them as they were before scaling")
-    if low < inputs.minimum or high > inputs.maximum:
+    if low < least or high > most:
         _log.warning("%s; are they on the same scale?", seen)
 
 
@@ -287,8 +251,9 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
         raise
     except Exception as error:  # Pillow has many; whatever it is, it is about the file
         raise InputError(f"{path}: cannot be read as a PNG image ({error})") from error
-    return (inputs.minimum + fractions * (inputs.maximum - inputs.minimum)).reshape(inputs.shape)
+    low, high = inputs.limits
+    return (low + fractions * (high - low)).reshape(inputs.shape)
 
 
-def _some(names: list) -> str:
-    return ", ".join(map(str, names[:8])) + (", …" if len(names) > 8 else "")
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -67,7 +67,7 @@ class Source(splits.Source):
 
     @property
     def num_categories(self) -> list[int]:
-        """The number of words in each category, missing ones counted as a word."""
+        """The number of categories of each categorical column; missing values count as one."""
         categories = [column for column in self.columns if column.kind == "category"]
         return [column.num_values + bool(column.num_missing) for column in categories]
 
@@ -101,7 +101,19 @@ class Table:
             return splits.split(self.x, self.y, self.source, seed)
         rows, count = splits.Split(self.x, self.y), len(self.y)
         parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
-        return splits.Splits(*map(rows.take, parts), self.source, in_time=True)
+        train, validation, test = map(rows.take, parts)
+        return splits.Splits(train, validation, test, self.source, in_time=True)
+
+
+def source_of(data: splits.Splits) -> Source:
+    """Return the source of splits that `Table.split` made.
+
+    Raises:
+        InputError: If the splits are of other rows.
+    """
+    if not isinstance(data.source, Source):
+        raise InputError(f"{data.source.name}: received no table from `own_table.read`")
+    return data.source
 
 
 def read(
@@ -119,12 +131,12 @@ def read(
 
     Args:
         path: Of a delimited text file, or a DataFrame, which is read as the file that `to_csv`
-            makes of it; None draws a stand-in, which decides its columns itself.
+            makes of it; None computes synthetic data, which decide their columns themselves.
         target: Column to predict.
         problem: Kind of problem, or "auto" to decide by the target.
         header: Whether the first row names the columns.
-        categorical: Columns to take as categories.
-        numeric: Columns to take as numbers.
+        categorical: Columns to take as categorical.
+        numeric: Columns to take as numeric.
         drop: Columns to leave out.
         time: Column of dates or numbers; the last rows by it are the test rows, those before them
             the validation rows.
@@ -137,40 +149,48 @@ def read(
     """
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    if not isinstance(path, str | pathlib.Path):
-        if target is None:
-            raise InputError("which column to predict? Give target=COLUMN.")
-        told = {"problem": problem, "header": header, "categorical": categorical}
-        told |= {"numeric": numeric, "drop": drop, "time": time}
-        with csv_reader.as_csv(path) as file:
-            return read(file, target, **told)
-    path = pathlib.Path(path).expanduser()
-    if target is None:
-        raise InputError(f"{path}: which column to predict? Say --target COLUMN.")
     wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
-    path = path.resolve()
-    frame, dialect = csv_reader.read(path, header=header)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    origin = splits.Source(path.name, "real", "a file of the user", "the user's")
+    with csv_reader.as_file(path) as given:
+        file = given.expanduser().resolve()
+        if target is None:
+            raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
+        frame, dialect = csv_reader.read(file, header=header, no_header="say --no-header")
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    origin = splits.Source(file.name, "real", "a file of the user", "the user's")
     return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)
 
 
 def _synthetic(kind: targets.Kind) -> Table:
-    origin = splits.Source("flats to rent, drawn", "built-in", "drawn", "that of this repository")
+    origin = splits.Source(
+        "synthetic flats to rent", "built-in", "computed", "that of this repository"
+    )
     target = rents.TARGETS[kind]
     others = [name for name in rents.TARGETS.values() if name != target]
     return _make(rents.draw().drop(columns=others), target, kind, True, Wishes(), origin, "")
 
 
 def _make(
-    frame: "pd.DataFrame", target, problem, header, wishes, origin, digest: str, decimal: str = "."
+    frame: "pd.DataFrame",
+    target: str,
+    problem: Literal["auto"] | targets.Kind,
+    header: bool,
+    wishes: Wishes,
+    origin: splits.Source,
+    digest: str,
+    decimal: str = ".",
 ) -> Table:
     """Decide what a table's columns mean; messages begin with the file's name."""
     try:
         _check_target(frame, target, wishes)
         goal = targets.read(frame[target], problem, decimal)
         known, y = _with_target(frame, goal.y, target)
-        found = _meanings(known.drop(columns=target), wishes, decimal)
+        found = columns.infer(
+            known.drop(columns=target),
+            categorical=wishes.categorical,
+            numeric=wishes.numeric,
+            drop=wishes.drop,
+            decimal=decimal,
+        )
         x, y = _without_copies(origin.name, _inputs(known, found, target), y)
         order = _in_time(known.loc[x.index], wishes.time)
     except InputError as error:
@@ -203,11 +223,6 @@ def _with_target(
             "bring more rows."
         )
     return frame[known].reset_index(drop=True), y[known]
-
-
-def _meanings(inputs: "pd.DataFrame", wishes: Wishes, decimal: str) -> list[columns.Column]:
-    named = {"categorical": wishes.categorical, "numeric": wishes.numeric, "drop": wishes.drop}
-    return columns.infer(inputs, **named, decimal=decimal)
 
 
 def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
@@ -281,7 +296,7 @@ def _without_copies(
 def _expected_copies(x: "pd.DataFrame") -> float:
     """Return how many of some rows, all different, may be expected to have a copy by chance.
 
-    Rows of a few words and small numbers are alike by nature. Where a column has fractions that
+    Rows of few categories and small numbers are alike by nature. Where a column has fractions that
     hardly come again, no more of them are than those that agree in this column.
     """
     fractions = x.select_dtypes("float64").loc[:, lambda table: (table % 1 > 0).any()]

@@ -1,10 +1,10 @@
-"""Flats to rent, drawn: what stands in where no table is given. Nothing here is real.
+"""Flats to rent, synthetic data for where no table is given. Nothing here is real.
 
 Rows: 1,000 flats, or as many as are asked for.
-Shape: table as a user might bring it: numbers, words, yes and no, dates, and values that are
-missing; `rent` in euros a month (a number), `size` (three words) and `furnished` (yes or no) are
-there to be predicted.
-Source: drawn by this file.
+Shape: table as a user might bring it: numeric and categorical columns, yes and no, dates, and
+values that are missing; `rent` in euros a month (a number), `size` (three classes) and `furnished`
+(yes or no) are the targets.
+Source: computed by this file.
 Licence: that of this repository.
 """
 

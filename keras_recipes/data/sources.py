@@ -42,14 +42,16 @@ class Published:
     advice: str
     validation_rows: int = 5_000
 
-    def read(self, folder: Path) -> tuple[splits.Split, splits.Split]:
-        """Read and verify the set.
+    def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
+        """Read and verify the set, the validation rows chosen by the seed.
 
         Args:
             folder: where the files are.
+            origin: how the folder was found, in words.
+            seed: 0 or more.
 
         Returns:
-            Train and test: x uint8 (rows, 28, 28) in 0..255, y int32 (rows,) in 0..9.
+            Splits of x uint8 (rows, 28, 28) in 0..255 and y int32 (rows,) in 0..9.
 
         Raises:
             FileNotFoundError: a file is not there.
@@ -63,13 +65,9 @@ class Published:
         else:
             x_train, y_train, x_test, y_test = self._read_idx(folder)
         train = splits.Split(x_train, y_train.astype(np.int32))
-        return train, splits.Split(x_test, y_test.astype(np.int32))
-
-    def divide(
-        self, found: tuple[splits.Split, splits.Split], source: splits.Source, seed: int
-    ) -> splits.Splits:
-        """Make splits of what `read` gave, the validation rows chosen by the seed."""
-        return splits.hold_out(*found, source, seed, self.validation_rows)
+        test = splits.Split(x_test, y_test.astype(np.int32))
+        source = splits.Source(self.name, "real", origin, self.licence)
+        return splits.hold_out(train, test, source, seed, self.validation_rows)
 
     def _read_idx(self, folder: Path) -> list[np.ndarray]:
         try:
@@ -87,15 +85,15 @@ def load(
     seed: int,
     built_in: Callable[[int], splits.Splits],
 ) -> splits.Splits:
-    """Load the published set, or its stand-in.
+    """Load the published set, or built-in data in its place.
 
     Args:
         published: the set.
-        data: "real" for the published set or an error, "builtin" for the stand-in without
-            looking, "auto" for the published set if it can be found, else the stand-in.
+        data: "real" for the published set or an error, "builtin" for the built-in data
+            without looking, "auto" for the published set if it can be found, else the built-in.
         data_dir: folder to read from instead of searching; None to search.
         seed: 0 or more; chooses the validation rows and the order of train.
-        built_in: makes the stand-in from the seed.
+        built_in: makes the built-in data from the seed.
 
     Returns:
         Splits whose source tells what was loaded.
@@ -104,18 +102,22 @@ def load(
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    _check_choice(data, data_dir)
+    if data not in CHOICES:
+        raise InputError(f"data must be one of {', '.join(CHOICES)}: received {data!r}.")
+    if data == "builtin" and data_dir is not None:
+        raise InputError(
+            f"data='builtin' reads no files, but data_dir={str(data_dir)!r} was given; "
+            f"leave one of them out."
+        )
     if data == "builtin":
         return built_in(seed)
     try:
-        found, origin = _find(published, data_dir)
+        return _find(published, data_dir, seed)
     except FileNotFoundError as error:
         if data == "real":
             raise InputError(str(error)) from error
         _logger.info("%s", error)
         return built_in(seed)
-    source = splits.Source(published.name, "real", origin, published.licence)
-    return published.divide(found, source, seed)
 
 
 def keras_home() -> Path:
@@ -130,33 +132,21 @@ def keras_home() -> Path:
     return Path(home if os.access(home, os.W_OK) else "/tmp") / ".keras"
 
 
-def _check_choice(data: str, data_dir: str | os.PathLike | None) -> None:
-    if data not in CHOICES:
-        raise InputError(f"data must be one of {', '.join(CHOICES)}: received {data!r}.")
-    if data == "builtin" and data_dir is not None:
-        raise InputError(
-            f"data='builtin' reads no files, but data_dir={str(data_dir)!r} was given; "
-            f"leave one of them out."
-        )
-
-
-def _find(
-    published: Published, data_dir: str | os.PathLike | None
-) -> tuple[tuple[splits.Split, splits.Split], str]:
-    """Return (rows, origin) from data_dir, or from the first place that has the set."""
+def _find(published: Published, data_dir: str | os.PathLike | None, seed: int) -> splits.Splits:
+    """Read the set from data_dir, or from the first place that has it."""
     if data_dir is not None:
-        return _read_data_dir(published, Path(data_dir).expanduser()), "--data-dir"
+        return _read_data_dir(published, Path(data_dir).expanduser(), seed)
     tried = []
     for origin, folder, remedy in _folders(published):
         try:
-            return published.read(folder), origin
+            return published.read(folder, origin, seed)
         except FileNotFoundError as error:
             tried.append(f"{origin} ({error})")
         except InputError as error:
             tried.append(f"{origin} ({error})")
             _logger.warning("%s; %s.", error, remedy)
     try:
-        return _download(published), "download"
+        return _download(published, seed)
     except InputError as error:
         tried.append(f"download ({error})")
     raise FileNotFoundError(
@@ -173,7 +163,7 @@ def _folders(published: Published) -> list[tuple[str, Path, str]]:
     return folders
 
 
-def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Split, splits.Split]:
+def _read_data_dir(published: Published, folder: Path, seed: int) -> splits.Splits:
     """Read the folder that was asked for: anything wrong there is an error."""
     if not os.path.isdir(folder):
         raise InputError(
@@ -181,7 +171,7 @@ def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Split, sp
             f"which is no folder. To get the files: {published.advice}."
         )
     try:
-        return published.read(folder)
+        return published.read(folder, "--data-dir", seed)
     except (FileNotFoundError, InputError) as error:
         raise InputError(
             f"{error}. Put the published files there or leave --data-dir out. "
@@ -189,20 +179,14 @@ def _read_data_dir(published: Published, folder: Path) -> tuple[splits.Split, sp
         ) from error
 
 
-def _download(published: Published) -> tuple[splits.Split, splits.Split]:
+def _download(published: Published, seed: int) -> splits.Splits:
     """Bring the files that Keras's cache lacks into it, then read it."""
     folder = keras_home() / published.cache_folder
     deadline = time.monotonic() + download.TOTAL_SECONDS
     for file in (published.archive,) if published.archive else published.files:
         path = folder / file.download_name
-        if not _is_whole(path, file):
+        try:
+            file.parse(path.read_bytes(), str(path))
+        except (OSError, InputError):
             download.fetch(published.base_url + file.download_name, path, file.parse, deadline)
-    return published.read(folder)
-
-
-def _is_whole(path: Path, file: idx.File | npz.File) -> bool:
-    try:
-        file.parse(path.read_bytes(), str(path))
-    except (OSError, InputError):
-        return False
-    return True
+    return published.read(folder, "download", seed)

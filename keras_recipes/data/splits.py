@@ -76,7 +76,7 @@ class Source:
 
     Args:
         name: name of the data set, such as "Fashion-MNIST".
-        kind: "real" for published data, "built-in" for a stand-in.
+        kind: "real" for published data, "built-in" for other rows in their place.
         origin: how the rows were found, in words, such as "Keras cache".
         licence: licence of the data.
     """
@@ -114,16 +114,13 @@ class Splits:
         Returns:
             Splits with the same x.
         """
+        return self.map(lambda split: Split(split.x, function(split.y)))
 
-        def mapped(split: Split | None) -> Split | None:
-            return None if split is None else Split(split.x, function(split.y))
-
-        return dataclasses.replace(
-            self,
-            train=mapped(self.train),
-            validation=mapped(self.validation),
-            test=mapped(self.test),
-        )
+    def map(self, function: Callable[[Split], Split]) -> "Splits":
+        """Apply a function to every part that there is."""
+        validation = None if self.validation is None else function(self.validation)
+        train, test = function(self.train), function(self.test)
+        return dataclasses.replace(self, train=train, validation=validation, test=test)
 
     def merge_validation(self) -> "Splits":
         """Put the validation rows into train, to refit once every choice is made.

@@ -54,8 +54,8 @@ def read(
     Raises:
         InputError: The target cannot be learned, or not as the problem asked for.
     """
-    words = columns.to_kind(_finite(values), "category")
-    distinct = words.dropna().unique()
+    labels = columns.to_kind(_finite(values), "category")
+    distinct = labels.dropna().unique()
     if not len(distinct):
         raise InputError(
             f"the target {values.name!r} has no value in any row (or none below "
@@ -66,14 +66,15 @@ def read(
             f"the target {values.name!r} is {distinct[0]!r} in every row; expected two values or "
             "more; bring rows with others."
         )
-    numbers = _numbers(values, words, decimal)
-    kind, reason = problem, "as asked for"
+    numbers = _numbers(values, labels, decimal)
     if problem == "auto":
-        kind, reason = _decide(words, numbers, len(distinct))
+        kind, reason = _decide(labels, numbers, len(distinct))
+    else:
+        kind, reason = problem, "as asked for"
     if kind == "regression":
-        _check_numbers(words, numbers)
+        _check_numbers(labels, numbers)
         return Target(numbers.to_numpy(), kind, (), reason)
-    return _classes(_with_one_spelling(words), kind, reason)
+    return _classes(_with_one_spelling(labels), kind, reason)
 
 
 def _finite(values: "pd.Series") -> "pd.Series":
@@ -83,18 +84,18 @@ def _finite(values: "pd.Series") -> "pd.Series":
     return columns.to_kind(values, "number") if is_float else values
 
 
-def _numbers(values: "pd.Series", words: "pd.Series", decimal: str) -> "pd.Series":
+def _numbers(values: "pd.Series", labels: "pd.Series", decimal: str) -> "pd.Series":
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(values):
-        distinct = pd.Series(words.dropna().unique(), dtype="str")
+        distinct = pd.Series(labels.dropna().unique(), dtype="str")
         decimal = cells.decimal_mark(distinct.iloc[:1000], decimal)
     return columns.to_kind(values, "number", decimal=decimal)
 
 
-def _decide(words: "pd.Series", numbers: "pd.Series", num_values: int) -> tuple[Kind, str]:
+def _decide(labels: "pd.Series", numbers: "pd.Series", num_values: int) -> tuple[Kind, str]:
     """Decide the kind of problem by the target's values."""
-    name, num_rows = words.name, int(words.notna().sum())
+    name, num_rows = labels.name, int(labels.notna().sum())
     if num_values == 2:
         return "binary", f"{name} has two values"
     if numbers.notna().sum() >= _SURE * num_rows:
@@ -102,73 +103,73 @@ def _decide(words: "pd.Series", numbers: "pd.Series", num_values: int) -> tuple[
         if whole and num_values <= _MAX_CLASS_NUMBERS and num_rows >= _ROWS_OF_CLASS * num_values:
             return "multiclass", f"{name} has {num_values} whole numbers"
         return "regression", f"{name} holds numbers"
-    spellings = words.str.casefold().nunique()
+    spellings = labels.str.casefold().nunique()
     if spellings == 2:
         return "binary", f"{name} has two words"
     if spellings <= MAX_CLASSES and spellings <= num_rows / 2:
         return "multiclass", f"{name} has {spellings} words"
     raise InputError(
         f"the target {name!r} has {num_values:,} different words in {num_rows:,} rows, such as "
-        f"{cells.short(words.dropna().iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
+        f"{cells.short(labels.dropna().iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
         "words that come again; choose another column."
     )
 
 
-def _check_numbers(words: "pd.Series", numbers: "pd.Series") -> None:
-    misfits = words[words.notna() & numbers.isna()]
-    if len(misfits) > len(words.dropna()) / 2:
+def _check_numbers(labels: "pd.Series", numbers: "pd.Series") -> None:
+    misfits = labels[labels.notna() & numbers.isna()]
+    if len(misfits) > len(labels.dropna()) / 2:
         raise InputError(
-            f"the target {words.name!r} holds words such as {cells.short(misfits.iloc[0])}, "
+            f"the target {labels.name!r} holds words such as {cells.short(misfits.iloc[0])}, "
             "expected numbers; choose --problem multiclass."
         )
     if numbers.nunique() < 2:
         raise InputError(
-            f"the target {words.name!r} holds one number only, beside {len(misfits):,} values "
+            f"the target {labels.name!r} holds one number only, beside {len(misfits):,} values "
             f"such as {cells.short(misfits.iloc[0])}; expected finite numbers below "
             f"{columns.LARGEST:.0e} in size; change its unit, or choose --problem multiclass."
         )
 
 
-def _with_one_spelling(words: "pd.Series") -> "pd.Series":
+def _with_one_spelling(labels: "pd.Series") -> "pd.Series":
     """Take words that differ in capitals only for one, in its most frequent spelling."""
-    counts = words.value_counts()
-    first = {}
+    counts = labels.value_counts()
+    first: dict[str, str] = {}
     for word in counts.index:
         first.setdefault(word.casefold(), word)
     other = {word: first[word.casefold()] for word in counts.index}
     if len(first) == len(counts):
-        return words
+        return labels
     again = [f"{word!r} as {name!r}" for word, name in other.items() if word != name]
-    _logger.warning("the target %r is read with %s", words.name, ", ".join(again[:5]))
-    return words.map(other)
+    _logger.warning("the target %r is read with %s", labels.name, ", ".join(again[:5]))
+    return labels.map(other)
 
 
-def _classes(words: "pd.Series", kind: Kind, reason: str) -> Target:
+def _classes(labels: "pd.Series", kind: Kind, reason: str) -> Target:
     """Number the classes."""
     import pandas as pd
 
-    counts = words.value_counts()
+    counts = labels.value_counts()
     names = in_order(counts.index)
     wanted = f"2 for --problem binary, 2 to {MAX_CLASSES} for multiclass"
     if len(names) > MAX_CLASSES or (kind == "binary" and len(names) != 2) or len(names) < 2:
         raise InputError(
-            f"the target {words.name!r} has {len(names):,} values, expected {wanted}; choose "
+            f"the target {labels.name!r} has {len(names):,} values, expected {wanted}; choose "
             "another --problem."
         )
     if (counts >= MIN_OF_CLASS).sum() < 2:
         rare = counts.index[-1]
         raise InputError(
-            f"the target {words.name!r} is {rare!r} in {counts.iloc[-1]} of {counts.sum():,} rows, "
-            f"expected at least {MIN_OF_CLASS} rows, one to train, one to validate and one to "
-            "test; bring more of them."
+            f"the target {labels.name!r} is {rare!r} in {counts.iloc[-1]} of {counts.sum():,} "
+            f"rows, expected at least {MIN_OF_CLASS} rows, one to train, one to validate and one "
+            "to test; bring more of them."
         )
-    y = pd.Categorical(words, names).codes.astype("float64")
+    y = pd.Categorical(labels, names).codes.astype("float64")
     return Target(np.where(y < 0, np.nan, y), kind, tuple(names), reason)
 
 
-def in_order(words: Iterable[str]) -> list[str]:
+def in_order(labels: Iterable[str]) -> list[str]:
     """Put class names into label order: numbers by size, a yes after a no, else by alphabet."""
     try:
-        return sorted(words, key=float)
+        return sorted(labels, key=float)
     except ValueError:
-        return sorted(words, key=lambda word: (word.casefold() in {*cells.YES, "1", "+"}, word))
+        return sorted(labels, key=lambda word: (word.casefold() in {*cells.YES, "1", "+"}, word))

@@ -11,9 +11,11 @@ Babenko 2024, "TabM", there called TabM-mini).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import warnings
 from collections.abc import Hashable
+from typing import Any
 
 import keras
 import numpy as np
@@ -39,7 +41,7 @@ class Parts:
     """What a model for tables is made of.
 
     Attributes:
-        encoder: From raw columns to numbers; adapted to the training rows.
+        encoder: From raw columns to float32; adapted to the training rows.
         network: From the encoder's output to the outputs of each network; this is trained.
     """
 
@@ -47,21 +49,27 @@ class Parts:
     network: keras.Model
 
 
-def as_inputs(model: keras.Model, x: object) -> object:
-    """Return a table, or an array of numbers alone, in the form that a model of `serving` takes.
+def as_inputs(model: keras.Model, x: Any) -> Any:
+    """Return rows in the form that a model takes.
 
-    What is in this form already, or is for another model, comes back as it is.
+    Args:
+        model: From `serving`, or any other.
+        x: A table, an array or tensor; or columns `by_kind`, which come back as they are.
+
+    Returns:
+        Columns `by_kind` for a model of `serving`; for any other, a table as a float32 array, and
+        all else as it is.
     """
-    if parts_of(model) is None or isinstance(x, dict):
-        return x
-    return arrays(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+    if parts_of(model) and not isinstance(x, dict):
+        return by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+    return x.to_numpy("float32") if isinstance(x, pd.DataFrame) else x
 
 
-def arrays(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
+def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
     """Return a table as the encoder takes it.
 
     Args:
-        x: From `datasets.columns.convert`: float columns, and text columns.
+        x: From `columns.convert`: float columns, and text columns.
 
     Returns:
         The float columns as a table "numeric", the text columns as an array "categorical", in their
@@ -89,7 +97,7 @@ def encoder(num_numeric: int, num_categories: list[int], max_categories: int) ->
         max_categories: Categories of a column that are told apart; the rarer ones count as one.
 
     Returns:
-        Model from `arrays` to float32 (rows, features): the numeric columns, each with its median
+        Model from `by_kind` to float32 (rows, features): the numeric columns, each with its median
         at 0 and a standard deviation of 1; 1 where a value was missing; the index of each
         category, from 1, or 0 for a category that is rare or unknown.
     """
@@ -159,14 +167,14 @@ def network(
 
 
 def one_hot(
-    numbers: keras.KerasTensor, num_categories: list[int], max_categories: int
+    encoded: keras.KerasTensor, num_categories: list[int], max_categories: int
 ) -> keras.KerasTensor:
     """Return a column for each category: 1 in the rows that have it.
 
     Only here, for the rows of a batch: a table with a column for each category may be too large.
 
     Args:
-        numbers: Indices of the categories, shape (rows, categorical columns).
+        encoded: Indices of the categories, shape (rows, categorical columns).
         num_categories: Categories of each categorical column.
         max_categories: Where a column has more, the rarer ones share a column; else index 0,
             which was never there in training, has none.
@@ -180,14 +188,14 @@ def one_hot(
         for index in range(int(count <= max_categories), min(count, max_categories) + 1)
     ]
     places, indices = (list(values) for values in zip(*columns, strict=True))
-    of_each = keras.ops.take(numbers, places, axis=1)
+    of_each = keras.ops.take(encoded, places, axis=1)
     return keras.ops.cast(keras.ops.equal(of_each, [float(index) for index in indices]), "float32")
 
 
 def embedding(
-    numbers: keras.KerasTensor, num_numeric: int, num_bins: int, units: int
+    scaled: keras.KerasTensor, num_numeric: int, num_bins: int, units: int
 ) -> keras.KerasTensor:
-    """Turn each number into several, each a straight line and learned bends at the bins' edges.
+    """Turn each numeric column into several, each a line and learned bends at the bins' edges.
 
     Source: Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular
     deep learning", equation 1 (how far a number has come through each of its bins, 0 to 1, over
@@ -195,13 +203,13 @@ def embedding(
     their later code. `adapt` sets the bins.
 
     Args:
-        numbers: Shape (rows, numbers).
-        num_numeric: How many they are.
+        scaled: Numeric columns, shape (rows, num_numeric).
+        num_numeric: Numeric columns.
         num_bins: Of each column.
         units: Values that each column becomes.
 
     Returns:
-        Shape (rows, numbers * units).
+        Shape (rows, num_numeric * units).
     """
     uniform = keras.initializers.RandomUniform
     place = keras.layers.EinsumDense(
@@ -217,8 +225,8 @@ def embedding(
         bias_initializer=uniform(-1, 1),
         name="line",
     )
-    pieces = keras.layers.ReLU(max_value=1.0)(place(numbers))
-    return keras.layers.Flatten()(keras.layers.Add()([line(numbers), bends(pieces)]))
+    pieces = keras.layers.ReLU(max_value=1.0)(place(scaled))
+    return keras.layers.Flatten()(keras.layers.Add()([line(scaled), bends(pieces)]))
 
 
 def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
@@ -249,25 +257,25 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
         train: Training rows, which nobody changes any more.
     """
     encoder, network = model.table_parts.encoder, model.table_parts.network
-    x = train.x
+    x = pd.DataFrame(train.x)
     categorical = categories(x)
     for place, name in enumerate(categorical):
         layer = encoder.get_layer(f"vocabulary_{place}")
         made = ("vocabulary", name, layer.max_tokens)
-        layer.set_vocabulary(train.once(made, lambda n=name, i=layer: _vocabulary(i, x[n])))
+        layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
     if len(categorical) < x.shape[1]:
         scale, bins = encoder.get_layer("scale"), network.get_layer("bins")
         few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
         scale.adapt(train.once("scale", lambda: _scale(_numeric(few))))
-        made = ("bins", bins.kernel.shape[1])
-        bins.set_weights(train.once(made, lambda: _bins(_scaled(scale, few), bins.kernel.shape[1])))
+        count = bins.kernel.shape[1]
+        bins.set_weights(train.once(("bins", count), lambda: _bins(_scaled(scale, few), count)))
     if problem.is_regression:
         unit = network.get_layer("target_unit")
         unit.adapt(problem.labels(train.y)[:, np.newaxis])
 
 
 def _numeric(x: pd.DataFrame) -> np.ndarray:
-    return arrays(x)[NUMERIC].to_numpy("float32")
+    return x.drop(columns=categories(x)).to_numpy("float32")
 
 
 def _vocabulary(layer: keras.layers.StringLookup, column: pd.Series) -> list[str]:
@@ -349,7 +357,7 @@ def predict(
         batch_size = max(1, min(ROWS_TO_PREDICT, MAX_VALUES_AT_ONCE // widest))
     x = pd.DataFrame(x)
     parts = [
-        model({name: keras.ops.convert_to_tensor(values) for name, values in arrays(rows).items()})
+        model({name: keras.ops.convert_to_tensor(values) for name, values in by_kind(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
     ]
     return np.concatenate([keras.ops.convert_to_numpy(split) for split in parts])

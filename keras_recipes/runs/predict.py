@@ -42,11 +42,8 @@ def predict(
     """
     if not isinstance(run, Run):
         run = open_run(run)
-    if isinstance(source, pd.DataFrame):
-        with csv_reader.as_csv(source) as path:
-            names, x = new_inputs.read(path, run.inputs)
-    else:
-        names, x = new_inputs.read(pathlib.Path(source), run.inputs)
+    with csv_reader.as_file(source) as path:
+        names, x = new_inputs.read(path, run.inputs)
     if isinstance(x, pd.DataFrame):
         for name, unknown in tables.unknown_categories(run.model, x).items():
             _log.warning(

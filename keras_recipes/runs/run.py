@@ -157,7 +157,7 @@ def _warn_of_what_came_out(
 def synthetic_warning(source: Source) -> str:
     """Return the warning that the data are not the real ones."""
     return (
-        f"NOTE: these are not the real data but {source.name}, built in. The scores say nothing "
+        f"NOTE: these are not the real data but {source.name}. The scores say nothing "
         "about the real data; README says how to get them."
     )
 

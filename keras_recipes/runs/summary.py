@@ -66,11 +66,7 @@ def print_run(problem: Problem, metrics: dict) -> None:
         metrics: What `runs.run` returned.
     """
     data = metrics["data"]
-    kind = (
-        ""
-        if data["kind"] == "real"
-        else " [bold](BUILT-IN SYNTHETIC DATA, not the real data)[/bold]"
-    )
+    kind = "" if data["kind"] == "real" else " [bold](BUILT-IN DATA, not the real data)[/bold]"
     title = f"{metrics['recipe']}: test scores on {data['name']}{kind}"
     unit = markup.escape(problem.unit)
     if is_long := len(unit) > LONG_UNIT:

@@ -4,14 +4,12 @@ from keras_recipes.training.fitting import (
     NAN_CAUSES,
     Trained,
     adapt,
-    as_inputs,
     fit,
     fit_all,
     measure,
     predict,
     prepare,
     refit,
-    to_array,
     train,
 )
 
@@ -19,13 +17,11 @@ __all__ = [
     "NAN_CAUSES",
     "Trained",
     "adapt",
-    "as_inputs",
     "fit",
     "fit_all",
     "measure",
     "predict",
     "prepare",
     "refit",
-    "to_array",
     "train",
 ]

@@ -59,11 +59,6 @@ class Trained:
         return len(self.history["loss"])
 
 
-def to_array(x: np.ndarray | pd.DataFrame) -> np.ndarray:
-    """Return inputs as the array that a model takes: a table becomes float32, arrays stay."""
-    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else np.asarray(x)
-
-
 class Check(typing.Protocol):
     """What looks for mistakes before training; the check itself is handed in."""
 
@@ -94,7 +89,7 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
     if tables.parts_of(model):
         tables.adapt(model, problem, train)
         return
-    x = to_array(train.x)
+    x = tables.as_inputs(model, train.x)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             layer.adapt(problem.labels(train.y) if layer.invert else x.astype("float32"))
@@ -303,7 +298,7 @@ def _as_trained(
         if tables.parts_of(model):
             arrays = tables.encode(model, rows), tables.targets(model, problem, rows.y)
         else:
-            arrays = to_array(rows.x), problem.labels(rows.y)
+            arrays = tables.as_inputs(model, rows.x), problem.labels(rows.y)
         given.append(arrays if weights is None else (*arrays, weights[problem.classes(rows.y)]))
     names = ("x", "y", "sample_weight")  # the last only where classes have weights
     validation = given[1] if splits.validation is not None else None
@@ -319,12 +314,6 @@ def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarra
     return (len(y) / (np.count_nonzero(counts) * present)).astype("float32")
 
 
-def as_inputs(model: keras.Model, x: object) -> object:
-    """Return rows in the form that a model is called with: a table for a model of raw columns."""
-    x = tables.as_inputs(model, x)
-    return x.to_numpy(dtype="float32") if isinstance(x, pd.DataFrame) else x
-
-
 def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
     """Return the model's raw outputs, shape (rows, num_outputs), float32.
 
@@ -333,7 +322,7 @@ def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
     """
     if tables.parts_of(model):
         return tables.predict(model, x)
-    x = to_array(x)
+    x = tables.as_inputs(model, x)
     starts = range(0, len(x), PREDICT_BATCH_SIZE)
     batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
     return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])

@@ -13,6 +13,7 @@ import importlib
 import pathlib
 import sys
 import time
+import typing
 
 from rich.table import Table
 
@@ -20,6 +21,9 @@ from keras_recipes import configs
 from keras_recipes.console import command_line, files, startup, terminal
 from keras_recipes.errors import InputError
 from recipes import lessons
+
+if typing.TYPE_CHECKING:  # TensorFlow loads with it
+    from recipes.lessons import _lesson as lesson
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 STYLE = (
@@ -42,7 +46,7 @@ class Options:
 def title(name: str) -> str:
     """Read a lesson's title off its file, without running it."""
     tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
-    return ast.get_docstring(tree).partition("\n")[0]
+    return (ast.get_docstring(tree) or name).partition("\n")[0]
 
 
 def print_list() -> None:
@@ -82,7 +86,7 @@ def run_all(options: Options) -> pathlib.Path:
     return folder
 
 
-def section(name: str, doc: str, shown) -> str:
+def section(name: str, doc: str, shown: lesson.Shown) -> str:
     """Write one lesson as HTML."""
     heading, _, text = doc.strip().partition("\n")
     numbers = shown.table.to_html(index=False, float_format=lambda number: f"{number:.4g}")

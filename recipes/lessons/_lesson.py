@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 import pathlib
 import sys
 import typing
@@ -19,7 +21,11 @@ if typing.TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from keras_recipes.data.splits import Splits
     from keras_recipes.problems import Problem
+
+
+_print_once = functools.cache(print)  # however often a lesson loads its data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +74,7 @@ def main(study: Callable[[int], Shown]) -> None:
     """
     lesson = sys.modules[study.__module__]
     with command_line.errors_as_lines():
-        name = pathlib.Path(lesson.__file__).stem
+        name = pathlib.Path(inspect.getfile(study)).stem
         (options,) = command_line.parse(
             f"python -m recipes.lessons.{name}", lesson.__doc__, lesson=Options
         )
@@ -127,8 +133,25 @@ def network(
     return problem.compile(keras.Model(inputs, problem.outputs(hidden)), optimizer)
 
 
+def load_images(seed: int, num_rows: int | None = None) -> Splits:
+    """Load Fashion-MNIST; where built-in data are in its place, print so.
+
+    Args:
+        seed: Chooses the validation rows and the order of train.
+        num_rows: Of train, whose rows come again where they are fewer; all by default.
+    """
+    from datasets import fashion_mnist
+    from keras_recipes.runs import run
+
+    data = fashion_mnist.load(seed=seed)
+    if data.source.kind == "built-in":
+        _print_once(run.synthetic_warning(data.source))
+    rows = np.arange(num_rows or len(data.train)) % len(data.train)
+    return dataclasses.replace(data, train=data.train.take(rows))
+
+
 def train_to_the_end(
-    model: keras.Model, problem: Problem, splits, batch_size: int, epochs: int
+    model: keras.Model, problem: Problem, splits: Splits, batch_size: int, epochs: int
 ) -> tuple[dict[str, list[float]], dict[str, dict[str, float]]]:
     """Train for all epochs and test twice: the model of the last epoch, and of the best one.
 
@@ -145,16 +168,18 @@ def train_to_the_end(
     import keras
 
     from keras_recipes import training
+    from keras_recipes.features import tables
     from keras_recipes.training import fused
 
-    kept = {}
+    kept: dict[str, list[np.ndarray]] = {}
     keep_last = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: kept.update(last=model.get_weights())
     )
     keep_best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     train, validation = (
-        (training.to_array(split.x), problem.labels(split.y))
+        (tables.as_inputs(model, split.x), problem.labels(split.y))
         for split in (splits.train, splits.validation)
+        if split is not None
     )
     callbacks = [keep_last, keep_best]
     fused.fit(model, *train, batch_size, epochs, 0, callbacks, validation_data=validation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ if typing.TYPE_CHECKING:
 LOOKS = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILION, ":"))  # of lines
 
 
-def panels(columns: int, rows: int = 1, size: tuple = (11, 4.4), **settings) -> np.ndarray:
+def panels(columns: int, rows: int = 1, size: tuple = (11, 4.4), **settings: Any) -> np.ndarray:
     """Make a picture's panels.
 
     Args:
@@ -33,7 +34,7 @@ def panels(columns: int, rows: int = 1, size: tuple = (11, 4.4), **settings) -> 
     return figure.subplots(rows, columns, squeeze=False, **settings).ravel()
 
 
-def draw_lines(axes: Axes, lines: dict, x=None, **labels) -> None:
+def draw_lines(axes: Axes, lines: dict, x: Any = None, **labels: Any) -> None:
     """Draw lines that differ in colour and style, with a legend where there are several.
 
     Args:
@@ -55,7 +56,7 @@ def draw_lines(axes: Axes, lines: dict, x=None, **labels) -> None:
 
 
 def draw_map(
-    axes: Axes, values: np.ndarray, rows: tuple, columns: tuple, limit: float, **labels
+    axes: Axes, values: np.ndarray, rows: tuple, columns: tuple, limit: float, **labels: Any
 ) -> None:
     """Draw a table of losses as colours and numbers.
 
@@ -69,25 +70,28 @@ def draw_map(
     """
     shown = np.where(values <= limit, values, np.nan)
     axes.imshow(np.log(shown), cmap="viridis_r", aspect="auto")
-    for place, value in np.ndenumerate(shown):
+    for (row, column), value in np.ndenumerate(shown):
         text = "✗" if np.isnan(value) else f"{value:.2f}"
         text += "\nbest" if value == np.nanmin(shown) else ""
-        axes.text(*place[::-1], text, ha="center", va="center",
+        axes.text(column, row, text, ha="center", va="center",
                   bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 1})  # fmt: skip
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.set(**labels)
 
 
-def draw_classes(axes: Axes, x: np.ndarray, t: np.ndarray, names: tuple = ("0", "1"), size=60):
+def draw_classes(
+    axes: Axes, x: np.ndarray, t: np.ndarray, names: tuple = ("0", "1"), size: int = 60
+) -> None:
     """Draw points (rows, 2): crosses where t (rows,) is 0, circles where it is 1."""
     for value, colour, marker in ((0, VERMILION, "X"), (1, BLUE, "o")):
-        axes.scatter(*x[t == value].T, size, color=colour, marker=marker, edgecolor="white",
+        across, up = x[t == value].T
+        axes.scatter(across, up, size, color=colour, marker=marker, edgecolor="white",
                      linewidth=size / 100, label=names[value], zorder=2)  # fmt: skip
 
 
 def shade(
-    axes: Axes, function: Callable, low: float, high: float, levels, **style
+    axes: Axes, function: Callable, low: float, high: float, levels: Any, **style: Any
 ) -> QuadContourSet:
     """Shade a square of the plane by a function of its points.
 

@@ -6,6 +6,8 @@ Watch: sigmoid' is at most 0.25 (at 0), tanh' and ReLU' at most 1; all finite at
 Change: the slope of leaky ReLU; write sigmoid as 1 / (1 + exp(-z)) and see the warning at -1000.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -38,7 +40,7 @@ def softmax_derivative(z: np.ndarray) -> np.ndarray:
 
 
 # Name: (function, derivative), each from an array z to one of its shape.
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
     # For the perceptron only: its derivative is 0 and teaches nothing.
     "step": (lambda z: (z > 0).astype(float), np.zeros_like),
     "sigmoid": (sigmoid, sigmoid_derivative),

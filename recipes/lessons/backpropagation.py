@@ -87,7 +87,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(ours: Weights, nudged: Weights, losses: list[float]):
+def draw(ours: Weights, nudged: Weights, losses: list[float]) -> sketches.Figure:
     """Draw the gradients against those of finite differences, and the loss."""
     left, right = sketches.panels(2)
     left.scatter(*[np.concatenate([g.ravel() for g in way.values()]) for way in (nudged, ours)])

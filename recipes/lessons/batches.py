@@ -25,7 +25,7 @@ BATCH_SIZES = {1: (0.003, 8), 32: (0.05, 40), NUM_IMAGES: (0.2, 600)}
 
 def run(batch_size: int, seed: int) -> pd.DataFrame:
     """Train a small network; give steps, epochs, seconds and the loss of all rows by epoch."""
-    images = fashion_mnist.load(seed=seed).train.take(np.arange(NUM_IMAGES))
+    images = lesson.load_images(seed, NUM_IMAGES).train
     rate, epochs = BATCH_SIZES[batch_size]
     optimizer = keras.optimizers.SGD(rate)
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
@@ -70,7 +70,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(runs: pd.DataFrame):
+def draw(runs: pd.DataFrame) -> sketches.Figure:
     """Draw the loss against epochs, steps and seconds, mean and range of the seeds."""
     panels = sketches.panels(3, size=(13, 4.2), sharey=True)
     for axes, unit in zip(panels, ("epoch", "step", "seconds"), strict=True):

@@ -39,12 +39,11 @@ def cross_validate(seed: int) -> list[tuple[float, float]]:
 
 def right_answers(seed: int) -> np.ndarray:
     """Train networks that differ by chance alone; give who is right where, (models, rows)."""
-    data = fashion_mnist.load(seed=seed)
-    train, answers = data.train.take(np.arange(1000)), []
+    data, answers = lesson.load_images(seed, 1000), []
     for number in range(NUM_MODELS):
         optimizer, start = keras.optimizers.Adam(0.002), NUM_MODELS * seed + number
         model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, start)
-        fused.fit(model, train.x, train.y, batch_size=32, epochs=10, verbose=0)
+        fused.fit(model, data.train.x, data.train.y, batch_size=32, epochs=10, verbose=0)
         answers.append(fmnist.PROBLEM.decide(training.predict(model, data.test.x)) == data.test.y)
     return np.array(answers)
 
@@ -62,7 +61,7 @@ def optimism(answers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def study(seed: int = 0) -> lesson.Shown:
     """Measure all three."""
     repeats = [cross_validate(NUM_REPEATS * seed + number) for number in range(NUM_REPEATS)]
-    folds, saved = np.moveaxis(repeats, 2, 0)
+    folds, saved = np.moveaxis(np.array(repeats), 2, 0)
     flattery = optimism(right_answers(seed), np.random.default_rng(seed))
     measured = {
         "one split, accuracy": folds,
@@ -85,7 +84,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(folds: np.ndarray, flattery: np.ndarray):
+def draw(folds: np.ndarray, flattery: np.ndarray) -> sketches.Figure:
     """Draw the scores of single splits and of their means, and the optimism."""
     left, right = sketches.panels(2)
     seeds = np.arange(1, len(folds) + 1)

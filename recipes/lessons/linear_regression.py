@@ -24,7 +24,7 @@ INPUTS = {"1 input": ["bmi"], "10 inputs": list(diabetes.FEATURE_NAMES)}
 def load(columns: list[str], normalise: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Training rows of the diabetes data: inputs with a column of ones last, and the target."""
     train = diabetes.load(seed=0).train
-    x = train.x[columns].to_numpy("float64")
+    x = pd.DataFrame(train.x)[columns].to_numpy("float64")
     if normalise:
         x = (x - x.mean(axis=0)) / x.std(axis=0)
     return np.column_stack([x, np.ones(len(x))]), train.y.astype("float64")
@@ -45,7 +45,8 @@ def descend(x: np.ndarray, y: np.ndarray, rate: float, steps: int) -> tuple[np.n
 
     It ends early once every weight is within CLOSE of the exact one, relatively.
     """
-    w, target, losses = np.zeros(x.shape[1]), exact(x, y), []
+    w, target = np.zeros(x.shape[1]), exact(x, y)
+    losses: list[float] = []
     while len(losses) < steps and np.abs(w / target - 1).max() >= CLOSE:
         error = x @ w - y
         losses.append(np.mean(error**2))
@@ -89,7 +90,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(curves: dict[str, np.ndarray]):
+def draw(curves: dict[str, np.ndarray]) -> sketches.Figure:
     """Draw the line that was fitted, and how far each step's loss is above the minimum."""
     left, right = sketches.panels(2)
     x, y = load(["bmi"], normalise=False)

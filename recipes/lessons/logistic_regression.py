@@ -24,7 +24,7 @@ EPOCHS = 500
 def load(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two normalised measurements (rows, 2) of each tumour, and whether it is malignant (rows,)."""
     train = breast_cancer.load(seed).train
-    x = train.x[COLUMNS].to_numpy("float64")
+    x = pd.DataFrame(train.x)[COLUMNS].to_numpy("float64")
     return (x - x.mean(axis=0)) / x.std(axis=0), train.y.astype("float64")
 
 
@@ -76,7 +76,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(x: np.ndarray, t: np.ndarray, w: np.ndarray, losses: list[float]):
+def draw(x: np.ndarray, t: np.ndarray, w: np.ndarray, losses: list[float]) -> sketches.Figure:
     """Draw the rows with the boundary, and the loss."""
     left, right = sketches.panels(2, width_ratios=(3, 2))
     shades = sketches.shade(left, lambda x: sigmoid(x @ w[1:] + w[0]), -3, 4.2,

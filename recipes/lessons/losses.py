@@ -79,7 +79,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw():
+def draw() -> sketches.Figure:
     """Draw the cost of each probability, and the gradient behind a sigmoid."""
     left, right = sketches.panels(2)
     y = np.linspace(0.002, 1, 500)

@@ -17,7 +17,7 @@ from keras_recipes import configs, optimizers, training
 from recipes import fmnist
 from recipes.lessons import _lesson as lesson, _sketches as sketches, linear_regression
 
-NAMES = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
+NAMES: tuple[configs.Optimizer, ...] = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
 RATES = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
 NUM_SEEDS, NUM_IMAGES, LINE_STEPS = 3, 4000, 300
 
@@ -45,7 +45,7 @@ def descend_line(name: str, rate: float, seed: int) -> np.ndarray:
     """Fit a line from random weights; give the loss before each step, infinite beyond bounds."""
     x, y = linear_regression.load(linear_regression.INPUTS["10 inputs"])
     y = (y - y.mean()) / y.std()
-    w, memory = np.random.default_rng(seed).normal(0, 0.5, x.shape[1]), {}
+    w, memory = np.random.default_rng(seed).normal(0, 0.5, (x.shape[1],)), dict[str, np.ndarray]()
     losses = np.full(LINE_STEPS, np.inf)
     for count in range(1, LINE_STEPS + 1):
         error = x @ w - y
@@ -56,18 +56,19 @@ def descend_line(name: str, rate: float, seed: int) -> np.ndarray:
     return losses
 
 
-def train_network(images, name: str, rate: float, seed: int) -> float:
-    """Train a small network for two epochs; give the training loss of the second."""
+def train_network(images: tuple, name: configs.Optimizer, rate: float, seed: int) -> float:
+    """Train a small network on (x, y) for two epochs; return the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    return training.fused.fit(model, images.x, images.y, 32, 2, 0).history["loss"][-1]
+    x, y = images
+    return training.fused.fit(model, x, y, 32, 2, 0).history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Map the final loss of every optimizer and learning rate, on both problems."""
-    images = fashion_mnist.load(seed=seed).train.take(np.arange(NUM_IMAGES))
+    images = lesson.load_images(seed, NUM_IMAGES).train
     runs = list(itertools.product(NAMES, RATES, range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))))
-    losses = [(descend_line(*run)[-1], train_network(images, *run)) for run in runs]
+    losses = [(descend_line(*run)[-1], train_network((images.x, images.y), *run)) for run in runs]
     final = np.reshape(np.transpose(losses), (2, len(NAMES), len(RATES), NUM_SEEDS))
     table = pd.DataFrame({"optimizer": NAMES})
     for kind, losses in zip(("line", "network"), final, strict=True):
@@ -89,7 +90,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(final: np.ndarray):
+def draw(final: np.ndarray) -> sketches.Figure:
     """Draw both maps, and three learning rates of SGD as curves."""
     panels = sketches.panels(3, size=(15, 4.4))
     for axes, losses, kind in zip(panels, final, ("line", "network"), strict=False):

@@ -55,9 +55,10 @@ def effect(results: pd.DataFrame, remedy: str) -> dict:
 
 def study(seed: int = 0) -> lesson.Shown:
     """Train with every combination of the remedies, and compare."""
-    data, rows, curves = fashion_mnist.load(seed=seed), [], {}
+    data, rows = lesson.load_images(seed), []
+    curves: dict[tuple[bool, bool], list[dict]] = {}
     for number in range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1)):
-        for pair in itertools.product((False, True), repeat=2):
+        for pair in itertools.product((False, True), (False, True)):
             history, scores = run(data, *pair, number)
             curves.setdefault(pair, []).append(history)
             rows += [(number, *pair, epoch == "best", score["accuracy"], score["loss"])
@@ -80,7 +81,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(curves: dict[tuple, list[dict]]):
+def draw(curves: dict[tuple, list[dict]]) -> sketches.Figure:
     """Draw training and validation loss of each pair of remedies, mean and range of the seeds."""
     panels = sketches.panels(4, size=(12, 3.8), sharey=True)
     for axes, (pair, histories) in zip(panels, curves.items(), strict=True):

@@ -66,7 +66,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(table: pd.DataFrame):
+def draw(table: pd.DataFrame) -> sketches.Figure:
     """Draw each gate's four points and the line that was found."""
     panels = sketches.panels(4, 4, size=(9, 9.4))
     for gate, axes in enumerate(panels):

@@ -53,7 +53,8 @@ def predict(points: np.ndarray, scores: np.ndarray, at: np.ndarray) -> tuple:
 
 def study(seed: int = 0) -> lesson.Shown:
     """Search maps whose peaks lie in different places, with each method."""
-    found, first = {}, {}
+    found: dict[str, list[float]] = {}
+    first: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for number in range(NUM_SEEDS):
         rng = np.random.default_rng((seed, number))
         peak = rng.uniform(0.1, 0.9, 2)
@@ -78,7 +79,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(first: dict[str, tuple[np.ndarray, np.ndarray]]):
+def draw(first: dict[str, tuple[np.ndarray, np.ndarray]]) -> sketches.Figure:
     """Draw the points of each method on the first map, coloured by their order."""
     panels = sketches.panels(3, size=(14, 4.6))
     for axes, (name, (points, peak)) in zip(panels, first.items(), strict=True):

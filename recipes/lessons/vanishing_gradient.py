@@ -75,7 +75,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(measured: dict[tuple[str, str], np.ndarray]):
+def draw(measured: dict[tuple[str, str], np.ndarray]) -> sketches.Figure:
     """Draw variance and gradient of each layer on a log scale, with the range of the seeds."""
     panels = sketches.panels(2)
     titles = ("variance of z / layer 1's", "size of the gradient / layer 50's")

@@ -81,7 +81,7 @@ def study(seed: int = 0) -> lesson.Shown:
     )
 
 
-def draw(networks: Networks):
+def draw(networks: Networks) -> sketches.Figure:
     """Draw the hand-made XOR and the plane that the first successful network bends."""
     winner = networks.solved().argmax()
     planes = (by_hand, lambda x: networks.forward(x)[1][winner])
