@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
@@ -20,7 +20,7 @@ MAX_CLASSES = 100
 
 
 @rule("D9", "imbalanced-classes")
-def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
+def classes_unequal(facts: Facts) -> Iterator[Mistake]:
     """Classes of very different size.
 
     Why: always saying the large class gives a high accuracy and a useless model.
@@ -39,8 +39,7 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
         if present.max() > UNEQUAL * present.min():
             largest, smallest = int(counts.argmax()), int(np.argmin(np.where(counts, counts, 1e18)))
             fraction = present.max() / present.sum()
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}{counts[largest]} rows of class {largest} and {counts[smallest]} of "
                 f"class {smallest}: always saying {largest} is {fraction:.1%} right",
                 "classes of like size, weights that make up for it, or a metric that shows it",
@@ -49,7 +48,7 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D10", "invalid-class-weights")
-def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
+def class_weights_do_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Class weights whose keys are not the classes.
 
     Why: Keras looks each class number up and takes 1.0 for what it does not find: the weights have
@@ -63,7 +62,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
         head.uses(NUMERIC) and not head.are_classes for head in facts.heads
     ):
         fix = "sample_weight=..., one number for each row, in its place"
-        yield say("error", "class_weight for a regression", "classes to weigh", fix)
+        yield error("class_weight for a regression", "classes to weigh", fix)
         return
     if weights is None or len(heads) != 1:
         return
@@ -71,7 +70,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     classes = np.flatnonzero(counts).tolist()
     level, received = _judge_weights(weights, classes, heads[0])
     if level:
-        yield say(
+        yield Mistake(
             level,
             f"class_weight {received}",
             f"a weight for each of the classes {', '.join(map(str, classes[:6]))}, as integers"
@@ -82,7 +81,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D11", "constant-target")
-def one_class_only(facts: Facts, say) -> Iterator[Finding]:
+def one_class_only(facts: Facts) -> Iterator[Mistake]:
     """Targets that are all the same.
 
     Why: there is nothing to tell apart; the loss falls to 0 and the model says the same for all
@@ -102,7 +101,7 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
             single = head.y.is_flat and bool((train == train.flat[0]).all())
         if single:
             each = head.y.show(np.ravel(train[0]))
-            yield say(
+            yield Mistake(
                 "warning" if head.uses(NUMERIC) else "error",
                 f"{head.label}{head.y.rows} training targets, each {each}",
                 "targets that differ",

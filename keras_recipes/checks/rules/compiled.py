@@ -12,7 +12,7 @@ from keras.src import backend
 from keras.src.backend.common import global_state
 
 from keras_recipes import errors
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
@@ -36,7 +36,7 @@ _KNOWN = {
 
 
 @whole("H19", "losses-for-unknown-outputs")
-def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
+def losses_name_no_output(facts: Facts) -> Iterator[Mistake]:
     """Losses by name whose names are not those of the outputs.
 
     Why: `fit` stops with an error about keys; a model whose outputs are a list wants a loss, or
@@ -50,8 +50,7 @@ def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
     in_a_list = not isinstance(facts.model.output, dict)
     if set(loss) - set(names) or (in_a_list and set(names) - set(loss)):
         given = {name: loss.get(name) for name in names}
-        yield say(
-            "error",
+        yield error(
             f"losses for the outputs {', '.join(map(repr, loss))}",
             f"{'a loss or None for each of' if in_a_list else 'names among'} "
             f"{', '.join(map(repr, names))}",
@@ -60,7 +59,7 @@ def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
 
 
 @whole("N1", "not-judged")
-def not_judged(facts: Facts, say) -> Iterator[Finding]:
+def not_judged(facts: Facts) -> Iterator[Mistake]:
     """Something that could not be looked at, so that no finding does not mean that all is well.
 
     Why: a model that is not compiled has no loss to hold its output against, and one that cannot
@@ -69,22 +68,19 @@ def not_judged(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#18909
     """
     if not facts.model.compiled and not facts.trains_itself:
-        yield say(
-            "error",
+        yield error(
             "a model that is not compiled: fit refuses it, and output and loss are not judged",
             "a compiled model",
             "model.compile(optimizer='adam', loss=..., metrics=[...]) before the check",
         )
     if facts.train.x is None:
-        yield say(
-            "warning",
+        yield warning(
             f"data that are not judged: {facts.train.fault or 'there are none'}",
             "arrays, tables or a finite data set",
             "check(model, x, y) with some rows as arrays; --data x.csv --target y in the command",
         )
     if facts.fault and facts.train.x is None:
-        yield say(
-            "warning",
+        yield warning(
             f"a model whose output is not judged: {facts.fault}",
             "a model that is built, or inputs to build it from",
             "keras.Input(shape) as the first layer",
@@ -92,7 +88,7 @@ def not_judged(facts: Facts, say) -> Iterator[Finding]:
 
 
 @tried("H20", "invalid-loss-or-metric")
-def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
+def compiled_with_what_does_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Losses, weights of losses or metrics that Keras cannot use with these outputs.
 
     Why: `compile` takes them unseen, and `fit` stops inside Keras: with "dtype='string' is not a
@@ -106,13 +102,11 @@ def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
     weights = getattr(facts.model._compile_loss, "_user_loss_weights", None)
     odd = [one for one in keras.tree.flatten(weights) if not isinstance(one, int | float | None)]
     if odd:
-        yield say("error", f"loss_weights={odd!r:.80}", "numbers, one for each loss", _METRICS_FIX)
+        yield error(f"loss_weights={odd!r:.80}", "numbers, one for each loss", _METRICS_FIX)
         return
     for what, fault in _faults(facts):
         received = f"a {what} on which Keras fails: {fault}".replace("a metrics", "metrics")
-        yield say(
-            "error", received, "one that goes with outputs and targets", _fix(what, fault, facts)
-        )
+        yield error(received, "one that goes with outputs and targets", _fix(what, fault, facts))
 
 
 RULES = (*WHOLE, *TRIED)

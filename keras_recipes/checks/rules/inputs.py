@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
@@ -20,7 +20,7 @@ LARGEST = float(np.finfo("float32").max)
 
 
 @rule("D1", "nan-or-infinite")
-def not_finite(facts: Facts, say) -> Iterator[Finding]:
+def not_finite(facts: Facts) -> Iterator[Mistake]:
     """NaN or infinite values in inputs or targets.
 
     Why: one NaN makes the loss NaN, and after one update every weight; training goes on all the
@@ -38,7 +38,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
         ]
         if not counts or (axis == "x" and _copes(facts)):
             continue
-        yield say(
+        yield Mistake(
             "warning" if axis == "y" and own_loss else "error",
             _some(counts),
             "finite numbers only, since one NaN makes the loss and then every weight NaN",
@@ -47,7 +47,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D2", "not-numeric")
-def not_numbers(facts: Facts, say) -> Iterator[Finding]:
+def not_numbers(facts: Facts) -> Iterator[Mistake]:
     """Text, dates or other objects where numbers are needed.
 
     Why: TensorFlow takes numbers only; `fit` stops with "Unsupported object type" or "Invalid
@@ -56,7 +56,7 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
         text, `classes, y = np.unique(y, return_inverse=True)` for labels.
     Thread: tensorflow/tensorflow#28367, pandas-dev/pandas#61916
     """
-    yield from _text_that_fit_refuses(facts, say)
+    yield from _text_that_fit_refuses(facts)
     for axis in ("x", "y"):
         # By kind; a column that is so in several parts is named once.
         found: dict[str, dict[str, tuple]] = {}
@@ -73,11 +73,11 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
             fix = conversions.fix(axis, arrays[0], kind, list(dict.fromkeys(names)))
             if axis == "x" and (words := _fix_of_words(facts, arrays[0], kind)):
                 fix = words
-            yield say("error", _some(list(received)), "numbers", fix)
+            yield error(_some(list(received)), "numbers", fix)
 
 
 @rule("D14", "mixed-column-types")
-def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
+def columns_do_not_join(facts: Facts) -> Iterator[Mistake]:
     """A table whose columns NumPy cannot join to one array of numbers.
 
     Why: a column of True and False beside numbers, or one of pandas' own types such as Int64, makes
@@ -91,8 +91,7 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
             if label in told or not (names := columns.not_joined(leaf)):
                 continue
             told.add(label)
-            yield say(
-                "error",
+            yield error(
                 f"{split}{label} with {_some(names)}, which make objects of the table",
                 "one type of number in all columns, of NumPy's own types",
                 f"{label} = {label}.astype('float32')",
@@ -100,7 +99,7 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
 
 
 @leak("D12", "column-equals-target")
-def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
+def feature_is_target(facts: Facts) -> Iterator[Mistake]:
     """A column of the inputs that is the target.
 
     Why: the model copies it and scores perfectly, and fails where the target is not known.
@@ -117,8 +116,7 @@ def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
             if scipy.sparse.issparse(leaf):
                 continue
             for name in _equal_columns(leaf, y.ravel()):
-                yield say(
-                    "warning",
+                yield warning(
                     f"{label} {name}, which equals the target in every row",
                     "inputs that are known before the target is",
                     f"x = x.drop(columns=[{name.removeprefix('column ')}])"
@@ -202,7 +200,7 @@ def _drop(facts: Facts, only_missing: bool) -> str:
     return f"keep = {keep}; x, y = x[keep], y[keep]: a row without target teaches nothing"
 
 
-def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
+def _text_that_fit_refuses(facts: Facts) -> Iterator[Mistake]:
     """Describe text for a model of text in a form that Keras does not take."""
     if facts.settings.is_encoded:
         return  # its encoder is run over the text; `fit` is never given any
@@ -213,8 +211,7 @@ def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
                 continue
             told.add(label)
             single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
-            yield say(
-                "error",
+            yield error(
                 f"{name}{label}, text of type {getattr(leaf, 'dtype', 'object')} in "
                 f"{leaf.ndim} dimension(s), which fit refuses (Invalid dtype)",
                 "text as one column of Python's own strings, or as a tensor",

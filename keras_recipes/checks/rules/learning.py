@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_recipes import errors
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
@@ -84,7 +84,7 @@ class Trained:
 
 
 @untrained("P3", "first-step-fails")
-def step_fails(step: Step, say) -> Iterator[Finding]:
+def step_fails(step: Step) -> Iterator[Mistake]:
     """A first step that fails on the numbers, or whose loss is no number.
 
     Why: shapes and types are right, so that `fit` begins; it then stops with "Graph execution
@@ -96,8 +96,7 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
     bad = [loss for loss in step.losses if loss is not None and not np.isfinite(loss)]
     if step.fault:
         beyond = re.search(r"= (\d+) is not in \[0, (\d+)\)", step.fault)
-        yield say(
-            "error",
+        yield error(
             f"a first step that fails: {step.fault}",
             "numbers that the model and its loss can reckon with",
             f"keras.layers.Embedding(input_dim={int(beyond[1]) + 1}, ...), if x.max() is no more"
@@ -105,8 +104,7 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
             else "look at x.min(), x.max() and the shape of y, beside model.summary()",
         )
     elif bad and all(one is None or np.isfinite(one).all() for one in step.gradients):
-        yield say(
-            "error",
+        yield error(
             f"a loss of {bad[0]:g} at the first step",
             "a finite loss",
             "an output above 0 for a loss with a logarithm, such as poisson: Dense(1, "
@@ -115,7 +113,7 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("T7", "initial-loss-too-high")
-def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
+def loss_far_from_theory(step: Step) -> Iterator[Mistake]:
     """A first loss that is far from what guessing costs.
 
     Why: an untrained model guesses: ln K for K classes, about the mean square of the targets for a
@@ -129,8 +127,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
         squared = head.loss.name == "mean_squared_error"
         far = FAR_FROM_SQUARE if squared else FAR_FROM_THEORY
         if loss is not None and expected and loss > far * expected:
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}a loss of {loss:.4g} before training ({head.loss.name})",
                 f"about {expected:.4g}, which guessing costs",
                 "check the scale of the inputs (keras.layers.Normalization), the labels, and the "
@@ -139,7 +136,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("P1", "zero-or-nan-gradient")
-def no_gradient(step: Step, say) -> Iterator[Finding]:
+def no_gradient(step: Step) -> Iterator[Mistake]:
     """Gradients that are zero or not finite at the first step.
 
     Why: with a gradient of zero in every weight, or no weight to train, nothing can change; with
@@ -152,23 +149,20 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
     if step.fault:
         return  # a rule of its own
     if not step.gradients:
-        yield say(
-            "error",
+        yield error(
             "a model without a weight to train",
             "at least one layer whose weights are trained",
             "trainable = True for the model, or for its last layers, before compile",
         )
     elif not any(np.any(gradient) for gradient in there):
-        yield say(
-            "error",
+        yield error(
             "a gradient of zero for every weight at the first step",
             "weights that the loss depends on",
             "look for relu outputs that are all 0, a constant target, argmax or round in the loss, "
             "or layers that are not trainable",
         )
     elif bad := sum(not np.isfinite(gradient).all() for gradient in there):
-        yield say(
-            "error",
+        yield error(
             f"a gradient that is not finite for {bad} of {len(there)} weights at the first step",
             "finite gradients",
             "look for log(0), a division by 0 or very large inputs; clipnorm=1.0 in the optimizer",
@@ -176,7 +170,7 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("P2", "saturated-outputs")
-def dead_outputs(step: Step, say) -> Iterator[Finding]:
+def dead_outputs(step: Step) -> Iterator[Mistake]:
     """Outputs that are stuck at the end of their range before training begins.
 
     Why: a relu at 0, or a sigmoid at 0 or 1, has no gradient: it stays there.
@@ -192,8 +186,7 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
         if head.activation == "softmax":
             by_unit = np.array([stuck.all()])  # most units of a softmax may well be near 0
         if by_unit.any():
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}{int(by_unit.sum())} of {len(by_unit)} {head.activation} outputs at "
                 "the end of their range for nearly every row",
                 "outputs that can move both ways",
@@ -203,7 +196,7 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
 
 
 @trained("A1", "loss-not-decreasing")
-def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
+def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
     """A training loss that never moved.
 
     Why: nothing was learned: the model is as good as before.
@@ -215,8 +208,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
     if len(losses) < MIN_EPOCHS or abs(losses[0]) < NOTHING:
         return
     if losses[0] - min(losses) < MOVED * abs(losses[0]):
-        yield say(
-            "warning",
+        yield warning(
             f"a training loss that went from {losses[0]:.4g} to {min(losses):.4g} at best in "
             f"{len(losses)} epochs",
             "a loss that falls",
@@ -226,7 +218,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
 
 
 @trained("A2", "overfitting")
-def memorised(trained: Trained, say) -> Iterator[Finding]:
+def memorised(trained: Trained) -> Iterator[Mistake]:
     """Scores on the training rows that are far better than on the validation rows.
 
     Why: the model learned its rows by heart; new rows will score as the validation rows do.
@@ -242,8 +234,7 @@ def memorised(trained: Trained, say) -> Iterator[Finding]:
         scored = any(one.endswith(("accuracy", "acc")) for one in trained.history)
         by_loss = name == "loss" and not scored and its > LOSS_RATIO * mine > 0
         if by_score or by_loss:
-            yield say(
-                "warning",
+            yield warning(
                 f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
                 "scores that are alike",
                 "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
@@ -252,7 +243,7 @@ def memorised(trained: Trained, say) -> Iterator[Finding]:
 
 
 @trained("A3", "constant-predictions")
-def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
+def says_always_the_same(trained: Trained) -> Iterator[Mistake]:
     """Predictions that are the same for every input.
 
     Why: the score is that of always naming the largest class, or the mean: nothing was learned.
@@ -275,8 +266,7 @@ def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
                 f"predictions with a standard deviation of {spread:.3g}, targets {wanted:.3g}"
             )
     if received:
-        yield say(
-            "warning",
+        yield warning(
             received,
             "predictions that depend on the input",
             "likely causes: inputs that are not scaled, a learning rate that is too large, dead "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head, metric_class, metric_name
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
@@ -26,7 +26,7 @@ _OF_CLASSES = {"Precision", "Recall", "AUC", "F1Score", "FBetaScore"}
 
 
 @rule("H1", "softmax-over-one-unit")
-def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
+def softmax_over_one_unit(head: Head) -> Iterator[Mistake]:
     """Softmax over a single unit.
 
     Why: softmax makes the units of a row sum to 1, so that a single one is always 1.0; nothing is
@@ -35,8 +35,7 @@ def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
     Thread: keras-team/keras#500, keras-team/keras#18909
     """
     if head.activation == "softmax" and head.units == 1:
-        yield say(
-            "error",
+        yield error(
             "Dense(1, activation='softmax'), whose output is always 1.0",
             _ONE_UNIT[remedies.kind(head)].format(remedies.units(head)),
             remedies.fix(head),
@@ -44,7 +43,7 @@ def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H7", "logits-as-probabilities")
-def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
+def logits_taken_for_probabilities(head: Head) -> Iterator[Mistake]:
     """A linear output with a loss that expects probabilities.
 
     Why: the loss clips what is below 0 or above 1, where its gradient is zero; training goes on
@@ -58,8 +57,7 @@ def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
         what = "without activation" if head.activation == "linear" else f"by {head.activation}"
         if head.guessed:
             what = "with values outside 0 to 1"
-        yield say(
-            "error",
+        yield error(
             f"an output {what} and {head.loss.name} with from_logits=False",
             "probabilities, or a loss that is told that it gets logits",
             remedies.loss(head, from_logits=True)
@@ -69,7 +67,7 @@ def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H8", "activation-applied-twice")
-def activation_twice(head: Head, say) -> Iterator[Finding]:
+def activation_twice(head: Head) -> Iterator[Mistake]:
     """Softmax or sigmoid in the output and again in the loss.
 
     Why: applied twice, the probabilities can hardly leave the middle and learning is slow; Keras
@@ -80,8 +78,7 @@ def activation_twice(head: Head, say) -> Iterator[Finding]:
     if head.units == 1 and head.activation == "softmax":
         return  # a rule of its own
     if _is_classifier(head) and head.activation in ("softmax", "sigmoid") and head.from_logits:
-        yield say(
-            "error",
+        yield error(
             f"a {head.activation} output and {head.loss.name} with from_logits=True",
             "the activation in the output or in the loss, not in both",
             remedies.fix(head),
@@ -89,7 +86,7 @@ def activation_twice(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H9", "activation-does-not-match-loss")
-def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
+def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
     """An activation that does not go with the cross-entropy.
 
     Why: softmax with binary cross-entropy inflates the accuracy, sigmoid with a categorical loss
@@ -106,13 +103,13 @@ def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
     if head.activation == "softmax" and head.uses(BINARY) and (head.units or 0) > 1:
         if not several:
             received = f"softmax over {head.units} units with {name}"
-            yield say("error", received, f"{expected} (multi-label)", remedies.fix(head))
+            yield error(received, f"{expected} (multi-label)", remedies.fix(head))
     elif head.activation == "sigmoid" and head.uses(SPARSE | CATEGORICAL) and not head.from_logits:
         received = f"sigmoid over {head.units} unit(s) with {name}"
         if not several:
-            yield say("error", received, expected, remedies.fix(head))
+            yield error(received, expected, remedies.fix(head))
     elif head.activation in activations.REACH and not _gives(head):
-        yield say(
+        yield Mistake(
             "warning" if head.from_logits and not head.uses(BINARY) else "error",
             f"a {head.activation} output with {name}",
             "probabilities by sigmoid (two classes) or softmax (more), or logits from a linear "
@@ -122,7 +119,7 @@ def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H14", "metric-does-not-match-loss")
-def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
+def metric_does_not_fit(head: Head) -> Iterator[Mistake]:
     """A metric that says nothing about these outputs, such as the accuracy of a regression.
 
     Why: accuracy counts exact hits, which predicted numbers do not make; it stays near 0 or shows
@@ -142,18 +139,18 @@ def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
                 if name not in _OF_CLASSES:
                     why = "accuracy counts exact hits, which numbers do not make"
                 fix = "metrics=['mae', keras.metrics.R2Score(name='r2')]"
-                yield say("error", shown, f"an error in the target's unit; {why}", fix)
+                yield error(shown, f"an error in the target's unit; {why}", fix)
         elif head.uses(CROSS_ENTROPY) and name == "Accuracy":
             why = "metric keras.metrics.Accuracy(), which asks whether a probability equals a label"
             fix = "metrics=['accuracy'], in small letters"
-            yield say("error", why, "the accuracy that goes with the loss", fix)
+            yield error(why, "the accuracy that goes with the loss", fix)
         elif head.uses(CROSS_ENTROPY) and name in _ACCURACIES and not _counts(head, name):
             expected = "the accuracy that goes with the loss; this one compares something else"
-            yield say("error", shown, expected, "metrics=['accuracy']")
+            yield error(shown, expected, "metrics=['accuracy']")
 
 
 @rule("H18", "metric-expects-other-form")
-def metric_takes_other_values(head: Head, say) -> Iterator[Finding]:
+def metric_takes_other_values(head: Head) -> Iterator[Mistake]:
     """A metric that wants probabilities, or a column for each class, and gets something else.
 
     Why: accuracy, precision and recall hold an output against 0.5, which is not the middle of
@@ -166,16 +163,14 @@ def metric_takes_other_values(head: Head, say) -> Iterator[Finding]:
     for metric in head.metrics:
         name = _keras_name(metric)
         if head.uses(SPARSE) and (head.units or 1) > 1 and name in _OF_CLASSES:
-            yield say(
-                "error",
+            yield error(
                 f"metric {metric_name(metric)!r} with {head.loss.name}",
                 "a metric of class numbers; this one takes a column for each class",
                 "metrics=['accuracy']; or y = keras.utils.to_categorical(y) with "
                 "loss='categorical_crossentropy'",
             )
         elif head.uses(BINARY) and head.from_logits and (fix := _of_logits(metric, name)):
-            yield say(
-                "warning",
+            yield warning(
                 f"metric {metric_name(metric)!r}, which takes logits for probabilities",
                 "a threshold of 0, the logit of one half",
                 fix,

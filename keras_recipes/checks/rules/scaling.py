@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading, remedies, targets
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.losses import NUMERIC, RELATIVE
@@ -39,7 +39,7 @@ SQUEEZED = 0.05
 
 
 @rule("D3", "inputs-not-scaled")
-def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+def inputs_not_scaled(facts: Facts) -> Iterator[Mistake]:
     """Inputs that are not scaled, in a model that does not scale them.
 
     Why: large inputs make large outputs and gradients; learning is slow, stops at a bad place, or
@@ -60,8 +60,7 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
             continue
         if large.size:
             worst = large[np.argmax((mean + deviation)[large])]
-            yield say(
-                "warning",
+            yield warning(
                 f"{label} with {len(large)} of {len(mean)} columns not scaled, such as "
                 f"{summary.names[worst]} with mean {summary.mean[worst]:.4g} and standard "
                 f"deviation {deviation[worst]:.4g}",
@@ -74,7 +73,7 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D4", "parts-scaled-differently")
-def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+def parts_scaled_differently(facts: Facts) -> Iterator[Mistake]:
     """Training rows and validation or test rows on different scales.
 
     Why: the model meets numbers that it has never seen the like of; its scores say nothing.
@@ -89,7 +88,7 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
                 times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
                 # Rows that `fit` itself sets aside were scaled with the others.
                 in_order = bool(facts.settings.validation_split)
-                yield say(
+                yield Mistake(
                     "warning" if in_order else "error",
                     f"{name}{label} whose values are {times} those of training",
                     "one scale for all parts, taken from the training rows",
@@ -98,11 +97,11 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
                     if in_order
                     else "x_other = scaler.transform(x_other) with the scaler of the training rows",
                 )
-    yield from _targets_scaled_differently(facts, say)
+    yield from _targets_scaled_differently(facts)
 
 
 @rule("D5", "targets-not-scaled")
-def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+def targets_not_scaled(facts: Facts) -> Iterator[Mistake]:
     """A regression target of large numbers.
 
     Why: a network begins near 0, and thousands of steps pass before it reaches a target that is far
@@ -118,8 +117,7 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
             continue
         mean, deviation = finite.mean(dtype="float64"), finite.std(dtype="float64")
         if abs(mean) > LARGE_TARGET or deviation > LARGE_TARGET:
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}targets with mean {mean:.4g} and standard deviation {deviation:.4g}",
                 "targets around 0 to 1, near where a network begins",
                 "y = y / 255"
@@ -130,7 +128,7 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D6", "constant-column")
-def constant_column(facts: Facts, say) -> Iterator[Finding]:
+def constant_column(facts: Facts) -> Iterator[Mistake]:
     """A column with the same value in every row.
 
     Why: it tells the model nothing, and scaling it by hand divides by 0.
@@ -142,8 +140,7 @@ def constant_column(facts: Facts, say) -> Iterator[Finding]:
     for label, leaf in facts.train.x_leaves:
         names = _constant_columns(leaf)
         if names:
-            yield say(
-                "warning",
+            yield warning(
                 f"{label} with the same value in every row: {', '.join(names[:6])}"
                 + (f", … ({len(names)} columns)" if len(names) > 6 else ""),
                 "columns that vary",
@@ -154,7 +151,7 @@ def constant_column(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D15", "embedding-index-out-of-range")
-def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
+def words_beyond_the_embedding(facts: Facts) -> Iterator[Mistake]:
     """Numbers of words that an Embedding layer has no row for.
 
     Why: a number of `input_dim` or more stops training in the middle on a CPU and is read as zeros
@@ -167,10 +164,9 @@ def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
         sample = reading.take(leaf, reading.spread(len(leaf)))
         if (sample % 1 != 0).any():
             fix = "leave the numbers of the words as they were, without scaling"
-            yield say("error", f"{label} with fractions for an Embedding", "whole numbers", fix)
+            yield error(f"{label} with fractions for an Embedding", "whole numbers", fix)
         elif low < 0 or high >= size:
-            yield say(
-                "error",
+            yield error(
                 f"{label} with values {low:g} to {high:g} for an Embedding of {size}",
                 f"whole numbers from 0 to {size - 1}",
                 f"keras.layers.Embedding(input_dim={int(high) + 1}, ...)"
@@ -180,7 +176,7 @@ def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D13", "layer-not-adapted")
-def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
+def layer_not_adapted(facts: Facts) -> Iterator[Mistake]:
     """A Normalization, or a layer of words, that has not seen the data.
 
     Why: until `adapt` is called Normalization takes a mean of 0 and a variance of 1, which changes
@@ -190,8 +186,7 @@ def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
     """
     for layer in _without_words(facts):
         kind = type(layer).__name__
-        yield say(
-            "error",
+        yield error(
             f"the {kind} layer {layer.name!r}, which knows no word yet",
             "words learned from the training rows",
             f"model.get_layer({layer.name!r}).adapt(x), before the model is made where its size "
@@ -200,8 +195,7 @@ def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
     if any(isinstance(one, keras.layers.Rescaling) for one in facts.operations):
         return  # scaled already: Keras's own EfficientNet without weights is such a model
     for layer in not_adapted(facts):
-        yield say(
-            "error",
+        yield error(
             f"the Normalization layer {layer.name!r}, which changes nothing yet",
             "mean and variance learned from the training rows",
             f"model.get_layer({layer.name!r}).adapt({'y' if layer.invert else 'x'})",
@@ -209,7 +203,7 @@ def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D25", "inputs-scaled-twice")
-def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
+def scaled_twice(facts: Facts) -> Iterator[Mistake]:
     """Inputs that were scaled before they come to a layer that scales them again.
 
     Why: pixels divided by 255 twice are all but 0 and tell nothing apart; so are columns that were
@@ -236,15 +230,14 @@ def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
         received = f"{label} whose columns vary by {spread:.2g} after it, where 1 is meant,"
     else:
         return
-    yield say(
-        "error",
+    yield error(
         f"{received} before the {type(layer).__name__} layer {layer.name!r}",
         "inputs that are scaled once",
         "leave x as it was, or take that layer out of the model",
     )
 
 
-def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+def _targets_scaled_differently(facts: Facts) -> Iterator[Mistake]:
     for head in facts.heads:
         for name, y in head.y.others.items():
             if not head.uses(NUMERIC) or not head.y.is_number or y.dtype.kind not in "biuf":
@@ -252,8 +245,7 @@ def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
             ratio = _ratio_of_sizes(head.y.train, y)
             if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
                 in_order = bool(facts.settings.validation_split)
-                yield say(
-                    "warning",  # what is measured may well have grown with time
+                yield warning(  # what is measured may well have grown with time
                     f"{head.label}{name}targets of about {ratio:.3g} times the size of those of "
                     "training",
                     "one unit for the targets of all parts",

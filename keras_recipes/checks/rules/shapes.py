@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list
 from keras_recipes.checks.inspect import conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
@@ -20,7 +20,7 @@ MAX_INPUTS = 4
 
 
 @rule("D7", "wrong-input-shape")
-def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
+def wrong_input_shape(facts: Facts) -> Iterator[Mistake]:
     """Inputs of another shape than the model takes.
 
     Why: `fit` stops inside a layer, with a message about ranks rather than about x.
@@ -29,13 +29,12 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#11950, tensorflow/tensorflow#28442
     """
     for label in facts.train.lists:
-        yield say("error", f"{label} as a Python list", "an array", f"{label} = np.array({label})")
+        yield error(f"{label} as a Python list", "an array", f"{label} = np.array({label})")
     if facts.train.unbatched:
-        yield say("error", "a data set of single rows", "batches", "dataset = dataset.batch(32)")
+        yield error("a data set of single rows", "batches", "dataset = dataset.batch(32)")
     elif facts.fault and facts.train.x_leaves and not _will_change(facts, facts.train):
         shown = ", ".join(str(leaf.shape) for _, leaf in facts.train.x_leaves)
-        yield say(
-            "error",
+        yield error(
             f"x of shape {shown}, on which the model fails: {facts.fault}",
             "inputs that the model can be called on",
             _fix_of_shape(facts.train.x_leaves[0][1], None, facts.fault),
@@ -45,12 +44,12 @@ def wrong_input_shape(facts: Facts, say) -> Iterator[Finding]:
         for name, split in facts.splits:
             for received, expected, fix in _misfits(facts, split):
                 if received not in told:  # of several parts the first is enough
-                    yield say("error", name + received, expected, fix)
+                    yield error(name + received, expected, fix)
                 told.add(received)
 
 
 @rule("D8", "row-counts-differ")
-def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
+def rows_do_not_match(facts: Facts) -> Iterator[Mistake]:
     """No rows, no targets, or inputs and targets with different numbers of rows.
 
     Why: each row of x is learned with the row of y in the same place; `fit` stops with "Data
@@ -63,21 +62,19 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
         counts = {name + label: reading.count(leaf) for label, leaf in arrays}
         nested = split.y is None or isinstance(split.y, dict | list | tuple)
         if sum(head.loss.function is not None for head in facts.heads) > 1 and not nested:
-            yield _one_array_for_several(facts, name, split, say)
+            yield _one_array_for_several(facts, name, split)
             continue
         for output in _without_targets(facts, name, split):
             fix = _name_fix(facts, split) or "give y as well as x"
-            yield say("error", f"no {name}y{output}", "targets for each loss", fix)
+            yield error(f"no {name}y{output}", "targets for each loss", fix)
         if len(set(counts.values())) > 1:
-            yield say(
-                "error",
+            yield error(
                 ", ".join(f"{count} rows of {label}" for label, count in counts.items()),
                 "one row of y for each row of x",
                 _fix_of_rows(split),
             )
         elif 0 in counts.values():
-            yield say(
-                "error",
+            yield error(
                 f"{name}x without rows",
                 "at least one row in each part of the data",
                 "print(x.shape, y.shape) where they are made shows what took the rows away",
@@ -85,7 +82,7 @@ def rows_do_not_match(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D21", "columns-differ-between-parts")
-def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
+def columns_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
     """Validation or test tables with other columns than training, or with these in another order.
 
     Why: a model knows columns by their place alone; in another order it reads one for the other
@@ -102,8 +99,7 @@ def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
             same = sorted(known) == sorted(given)
             lacking = [one for one in known if one not in given]
             unknown = [one for one in given if one not in known]
-            yield say(
-                "error",
+            yield error(
                 f"{name}{label} with the columns of training in another order"
                 if same
                 else f"{name}{label} " + _differences(lacking, unknown),
@@ -116,7 +112,7 @@ def columns_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D22", "targets-differ-between-parts")
-def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
+def targets_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
     """Validation or test targets of another form than those of training.
 
     Why: one-hot labels beside class numbers stop `fit` at the end of the first epoch, or are
@@ -127,8 +123,7 @@ def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
     for head in facts.heads:
         for name, y in head.y.others.items():
             if y.size and head.y.rows and _is_of_other_form(head, y.shape):
-                yield say(
-                    "error",
+                yield error(
                     f"{head.label}{name}targets of shape {y.shape}, and training targets of shape "
                     f"{head.y.shape}",
                     "targets of one form in all parts",
@@ -139,7 +134,7 @@ def targets_of_parts_differ(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D24", "rows-in-different-order")
-def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
+def rows_out_of_step(facts: Facts) -> Iterator[Mistake]:
     """Rows of x that were shuffled, with the rows of y in the old order.
 
     Why: Keras takes rows by their place and does not look at pandas' labels: each row is learned
@@ -158,7 +153,7 @@ def rows_out_of_step(facts: Facts, say) -> Iterator[Finding]:
         if x.is_monotonic_increasing or not x.sort_values().equals(y.sort_values()):
             continue
         counted = isinstance(y, pd.RangeIndex)
-        yield say(
+        yield Mistake(
             "warning" if counted else "error",
             f"{name}x with the rows {_shown(x)} and {name}y with the rows {_shown(y)}",
             "rows of x and y in one order; Keras does not look at their labels",
@@ -201,11 +196,10 @@ def _name_fix(facts: Facts, split: reading.Split) -> str | None:
     return "; ".join(changes) or f"y = {{{', '.join(f'{name!r}: ...' for name in names)}}}"
 
 
-def _one_array_for_several(facts: Facts, name: str, split: reading.Split, say) -> Finding:
+def _one_array_for_several(facts: Facts, name: str, split: reading.Split) -> Mistake:
     names = [head.name for head in facts.heads]
     by_name = isinstance(split.y, pd.DataFrame) and set(names) <= set(split.y.columns)
-    return say(
-        "error",
+    return error(
         f"{name}y as one {'table' if by_name else 'array'} for {len(names)} outputs",
         "targets for each output by its name",
         f"y = {{name: y[name] for name in {names}}}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
@@ -33,7 +33,7 @@ ROWS_AT_ONCE = 2048
 
 
 @rule("S1", "sorted-rows-split")
-def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
+def sorted_rows_split(facts: Facts) -> Iterator[Mistake]:
     """Sorted rows that were split in the middle.
 
     Why: `validation_split` takes the last rows as they stand. Of rows sorted by class it takes
@@ -47,15 +47,13 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
             continue
         if head.uses(CROSS_ENTROPY):
             for where, classes in _missing_classes(head):
-                yield say(
-                    "error",
+                yield error(
                     f"{head.label}no row of class {head.y.show(classes)} in the {where} part",
                     "every class in both parts",
                     fix,
                 )
         elif facts.settings.validation_split and head.uses(NUMERIC) and _is_sorted(head):
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}targets in order of size, of which the last "
                 f"{facts.settings.validation_split:.0%} are set aside",
                 "validation targets of the same range as those of training",
@@ -64,7 +62,7 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S2", "rows-in-both-parts")
-def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
+def rows_in_both_parts(facts: Facts) -> Iterator[Mistake]:
     """Rows that stand in the training part and in another one too.
 
     Why: the model knows these rows by heart; the score on them says nothing about new ones.
@@ -80,8 +78,7 @@ def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
         by_chance = 2 * expected + 3 * max(expected, 1) ** 0.5
         enough = count >= MIN_COPIES and fraction >= COPIED_FRACTION
         if enough and (count > by_chance or _are_measured(facts)):
-            yield say(
-                "error",
+            yield error(
                 f"{count} of {split.rows} {name}rows that are training rows too",
                 "rows that training has not seen",
                 _part_rows(facts, count == split.rows),
@@ -89,7 +86,7 @@ def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S3", "scaler-fitted-on-all-rows")
-def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
+def scaled_with_all_rows(facts: Facts) -> Iterator[Mistake]:
     """Inputs scaled by a scaler that saw the validation or test rows.
 
     Why: the scaler carries what it saw of those rows into training; the score comes out too good.
@@ -102,8 +99,7 @@ def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
     for place, (label, leaf) in enumerate(facts.train.x_leaves):
         given = [leaf, *(split.x_leaves[place][1] for _, split in others if split.x_leaves[place:])]
         if _is_scaled_as_one(given) and not _is_scaled_as_one(given[:1]):
-            yield say(
-                "warning",
+            yield warning(
                 f"{label} whose columns have mean 0 and standard deviation 1 over all parts "
                 "together, not over the training rows",
                 "a scaler that saw the training rows only",
@@ -112,7 +108,7 @@ def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S4", "test-set-used-for-validation")
-def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
+def test_rows_used_to_choose(facts: Facts) -> Iterator[Mistake]:
     """The test set as validation data.
 
     Why: early stopping, tuning and the eye choose what is best on these rows; the score on them is
@@ -125,8 +121,7 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
     count, _ = count_equal_rows(facts.validation, facts.test)
     fraction = count / max(facts.test.rows, 1)
     if facts.test.x is facts.validation.x or (count >= MIN_COPIES and fraction >= COPIED_FRACTION):
-        yield say(
-            "error",
+        yield error(
             f"{count} of {facts.test.rows} test rows that are validation rows too",
             "test rows that no choice has looked at",
             "validation_split=0.2 in fit, and the test rows for evaluate alone",
@@ -134,7 +129,7 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S5", "validation-set-too-small")
-def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
+def validation_too_small(facts: Facts) -> Iterator[Mistake]:
     """A validation part of few rows.
 
     Why: one row is a large step of the score; what looks better may be chance.
@@ -145,8 +140,7 @@ def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
     if not count or facts.validation.note:
         return
     if count < MIN_ROWS or (count < SMALL_PART and count < MIN_FRACTION * total):
-        yield say(
-            "warning",
+        yield warning(
             f"{count} validation rows of {total}: each is {1 / count:.1%} of the score",
             "a fifth of the rows, or 100 of them",
             "validation_split=0.2, or cross-validation where there are few rows",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, rule_list, warning
 from keras_recipes.checks.inspect import reading
 
 RULES, rule = rule_list("tables")
@@ -57,7 +57,7 @@ class Table:
 
 
 @rule("D16", "column-reveals-target")
-def target_in_a_column(table: Table, say) -> Iterator[Finding]:
+def target_in_a_column(table: Table) -> Iterator[Mistake]:
     """A column that gives the target away: equal to it, or another way of writing it.
 
     Why: the model reads the answer off and scores nearly perfectly; where the target is still to
@@ -70,8 +70,7 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
     x, y = x.iloc[rows], y[rows].astype("float64")
     tells = _tells_class if table.class_names else _tells_value
     if names := [name for name in x.columns if tells(x[name], y)]:
-        yield say(
-            "warning",
+        yield warning(
             f"{_named(names)}, from which alone the target can be told",
             "columns that are known before the target is",
             f"--drop {shlex.join(names[:5])} where this is known only afterwards",
@@ -79,7 +78,7 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D17", "column-numbers-rows")
-def rows_numbered(table: Table, say) -> Iterator[Finding]:
+def rows_numbered(table: Table) -> Iterator[Mistake]:
     """A column that numbers the rows.
 
     Why: it says nothing about a new row, whose number is beyond all that were learned from; of
@@ -90,8 +89,7 @@ def rows_numbered(table: Table, say) -> Iterator[Finding]:
     first = table.x[0].sort_index()
     numbers = [one.name for one in table.columns if one.kind == "number"]
     if names := [name for name in numbers if name in first and _numbers_rows(first[name])]:
-        yield say(
-            "warning",
+        yield warning(
             f"{_named(names)}, whole numbers that change in one direction from row to row",
             "columns that say something about a row that is to come",
             f"--drop {shlex.join(names[:5])} where these only number the rows",
@@ -99,7 +97,7 @@ def rows_numbered(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D18", "future-rows-in-training")
-def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
+def future_among_training_rows(table: Table) -> Iterator[Mistake]:
     """Rows that follow one another in time, split at random.
 
     Why: the model is tested on days whose neighbours it has learned from; where new rows come
@@ -114,8 +112,7 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
             continue
         apart = known[0].max() <= min(split.min() for split in known[1:])
         if not apart and (sign := _follows_time(table, np.concatenate(days))):
-            yield say(
-                "warning",
+            yield warning(
                 f"{sign} {name!r}, and rows split at random",
                 "tests on rows later than all that are learned from, where this is to predict "
                 "what comes later",
@@ -125,7 +122,7 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D19", "class-with-few-rows")
-def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
+def class_of_few_rows(table: Table) -> Iterator[Mistake]:
     """A class of few rows.
 
     Why: there is too little of it to learn from, and one row or none to test it by; it may also be
@@ -138,8 +135,7 @@ def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
     few = [number for number, count in enumerate(counts) if count < ROWS_OF_CLASS]
     if few:
         shown = ", ".join(f"{counts[n]} of {table.class_names[n]!r}" for n in few[:5])
-        yield say(
-            "warning",
+        yield warning(
             f"{shown} among {len(labels)} rows" + (", …" if len(few) > 5 else ""),
             f"at least {ROWS_OF_CLASS} rows of each class",
             "bring more rows of it, mend its spelling, or take it together with another class",
@@ -147,7 +143,7 @@ def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D20", "more-columns-than-rows")
-def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
+def more_columns_than_rows(table: Table) -> Iterator[Mistake]:
     """More columns than rows to learn from.
 
     Why: among so many columns some go with the target by chance, in these rows and in no others.
@@ -156,8 +152,7 @@ def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
     """
     rows, columns = table.x[0].shape
     if columns > rows:
-        yield say(
-            "warning",
+        yield warning(
             f"{rows} training rows with {columns} columns",
             "more rows than columns",
             "bring more rows, or --drop columns that cannot matter, and cross-validate",

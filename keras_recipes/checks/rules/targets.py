@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
@@ -20,7 +20,7 @@ MAX_CLASSES = 100
 
 
 @rule("H2", "units-differ-from-classes")
-def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
+def units_are_not_classes(head: Head) -> Iterator[Mistake]:
     """Output units that are not the number of classes.
 
     Why: a label without a unit stops training in the middle on a CPU and gives a NaN loss on a GPU;
@@ -33,10 +33,10 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
         own_rule = head.activation in ("softmax", "sigmoid") or remedies.are_numbers(head)
         if not own_rule:
             expected = "one unit for each class, or the binary loss for two classes"
-            yield say("error", f"1 output unit with {head.loss.name}", expected, remedies.fix(head))
+            yield error(f"1 output unit with {head.loss.name}", expected, remedies.fix(head))
     elif classes and classes != head.units:
         missing = classes < head.units and head.uses(SPARSE)
-        yield say(
+        yield Mistake(
             "warning" if missing else "error",
             f"{head.units} output units for {classes} classes",
             "one unit for each class",
@@ -45,7 +45,7 @@ def units_are_not_classes(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H3", "labels-not-from-zero")
-def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
+def labels_not_from_zero(head: Head) -> Iterator[Mistake]:
     """Integer labels that do not run from 0 to K-1.
 
     Why: sparse losses take a label as the number of its unit. Labels 1..K overrun the last unit;
@@ -54,8 +54,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     Thread: rstudio/keras3#465, googlecolab/colabtools#2967
     """
     if _is_one_hot_from_one(head):
-        yield say(
-            "warning",
+        yield warning(
             f"one-hot labels whose first column is empty, of {head.y.shape[-1]}: the classes were "
             "numbered from 1",
             "a column for each class",
@@ -70,7 +69,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
     elif _is_surely_absent(head) and 1 < len(labels) <= labels[-1]:
         level = "warning"
     if level:
-        yield say(
+        yield Mistake(
             level,
             f"labels {head.y.show(labels)}",
             f"0 to {len(labels) - 1}, one for each of {len(labels)} classes",
@@ -79,7 +78,7 @@ def labels_not_from_zero(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H4", "integers-with-categorical-loss")
-def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
+def integers_with_categorical(head: Head) -> Iterator[Mistake]:
     """Integer labels with categorical cross-entropy.
 
     Why: the categorical loss wants a row of probabilities for each label; `fit` stops with an error
@@ -90,8 +89,7 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
     if not head.uses(CATEGORICAL) or not head.y.is_number or (head.units or 0) < 2:
         return
     if head.has_one_value and not remedies.are_numbers(head):
-        yield say(
-            "error",
+        yield error(
             f"integer labels of shape {head.y.shape} with {head.loss.name}",
             "one-hot labels, or the sparse loss",
             remedies.fix(head),
@@ -99,7 +97,7 @@ def integers_with_categorical(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H5", "one-hot-with-sparse-loss")
-def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
+def one_hot_with_sparse(head: Head) -> Iterator[Mistake]:
     """One-hot labels with sparse categorical cross-entropy.
 
     Why: the sparse loss wants one class number for each row; `fit` stops with an error about ranks
@@ -110,8 +108,7 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
     several = remedies.kind(head) == "multilabel"
     if head.uses(SPARSE) and head.has_label_for_each_unit and not several:
         numbers = remedies.are_numbers(head)
-        yield say(
-            "error",
+        yield error(
             f"{'targets' if numbers else 'one-hot labels'} of shape {head.y.shape} with "
             f"{head.loss.name}",
             "class numbers, one for each row, or the categorical loss",
@@ -120,7 +117,7 @@ def one_hot_with_sparse(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H6", "binary-shape-mismatch")
-def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
+def binary_shapes_differ(head: Head) -> Iterator[Mistake]:
     """Binary cross-entropy with labels and outputs of different shape.
 
     Why: each output unit is held against a label of its own, so that there must be as many;
@@ -131,8 +128,7 @@ def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
     """
     if head.uses(BINARY) and head.y.is_number and not head.fits and not head.has_axes_left:
         two_columns = head.units == 1 and head.y.is_one_hot and head.y.shape[-1] == 2
-        yield say(
-            "error",
+        yield error(
             f"labels of shape {head.y.shape} and outputs of shape {head.shown_shape}",
             "the same number of columns",
             "y = y[:, 1], which is 1 for the second of the two classes"
@@ -142,7 +138,7 @@ def binary_shapes_differ(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H10", "multi-label-with-softmax")
-def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
+def several_classes_with_softmax(head: Head) -> Iterator[Mistake]:
     """Rows with several classes at once under a softmax.
 
     Why: softmax shares out one probability among all classes, so that two true labels can never
@@ -156,8 +152,7 @@ def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
         return
     positives = head.y.positives if head.y.is_rows_of_0_and_1 else np.zeros(1)
     if positives.max() > 1:  # rows of zeros alone are padding
-        yield say(
-            "error",
+        yield error(
             f"rows with {int(positives.min())} to {int(positives.max())} classes at once "
             f"(multi-label) and {head.loss.name} after "
             + {"linear": "a linear output", None: "the output"}.get(
@@ -169,7 +164,7 @@ def several_classes_with_softmax(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H11", "binary-labels-not-0-and-1")
-def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
+def binary_labels_not_0_and_1(head: Head) -> Iterator[Mistake]:
     """Binary labels other than 0 and 1.
 
     Why: the loss takes a label as a probability; -1 or 2 make it negative without end, and the
@@ -188,11 +183,11 @@ def binary_labels_not_0_and_1(head: Head, say) -> Iterator[Finding]:
             fix += ", if these are numbers to predict"
         elif len(head.y.labels) == 2:
             fix = f"y = (y == {high:g}).astype(int)"
-        yield say("error", f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
+        yield error(f"binary labels {head.y.show(head.y.labels)}", "0 and 1", fix)
 
 
 @rule("H17", "extra-output-axis")
-def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
+def output_keeps_an_axis(head: Head) -> Iterator[Mistake]:
     """An output for each step or pixel where there is one target for each row.
 
     Why: without `Flatten`, or with `return_sequences=True` in the last LSTM, the model predicts
@@ -203,8 +198,7 @@ def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
     Thread: keras-team/keras#6351
     """
     if head.uses(CROSS_ENTROPY | NUMERIC) and head.y.is_number and head.has_axes_left:
-        yield say(
-            "error",
+        yield error(
             f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
             "one prediction for each row",
             "keras.layers.Flatten() before the output layer; after an LSTM or GRU "
@@ -213,7 +207,7 @@ def output_keeps_an_axis(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H12", "regression-with-activation")
-def regression_with_activation(head: Head, say) -> Iterator[Finding]:
+def regression_with_activation(head: Head) -> Iterator[Mistake]:
     """An activation on the output of a regression.
 
     Why: the output cannot leave the activation's range, so that targets outside it are never
@@ -227,7 +221,7 @@ def regression_with_activation(head: Head, say) -> Iterator[Finding]:
         unreachable = float(((sample < low) | (sample > high)).mean()) if sample.size else 0.0
         outside = head.y.range[0] < low or head.y.range[1] > high
         fraction = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
-        yield say(
+        yield Mistake(
             "error" if outside else "warning",
             f"a {head.activation} output"
             + (f", which cannot reach {fraction} of the targets" if outside else ""),
@@ -237,7 +231,7 @@ def regression_with_activation(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H13", "regression-shape-mismatch")
-def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
+def shapes_broadcast(head: Head) -> Iterator[Mistake]:
     """Targets and outputs of different width, which a regression loss broadcasts silently.
 
     Why: with targets (N, 1) and outputs (N, 3), each target is held against three outputs; the
@@ -246,8 +240,7 @@ def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
     Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
     """
     if head.uses(NUMERIC) and head.y.is_number and not head.fits and not head.has_axes_left:
-        yield say(
-            "error",
+        yield error(
             f"targets of shape {head.y.shape} and outputs of shape {head.shown_shape}",
             "the same number of columns",
             _number_fix(head),
@@ -255,7 +248,7 @@ def shapes_broadcast(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H15", "regression-and-classes-confused")
-def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
+def numbers_and_classes_confused(head: Head) -> Iterator[Mistake]:
     """Continuous targets given to a classifier, or class numbers to a regression.
 
     Why: the sparse loss cuts 1.7 down to class 1 without a word; and a regression on class numbers
@@ -267,16 +260,14 @@ def numbers_and_classes_confused(head: Head, say) -> Iterator[Finding]:
         broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
         cut = ", which cuts off decimals" if head.uses(SPARSE) and broken.size else ""
         if head.has_one_value or head.uses(CATEGORICAL):  # else told by another rule
-            yield say(
-                "error",
+            yield error(
                 f"targets such as {head.y.show((broken if cut else head.y.labels)[:3])} with "
                 f"{head.loss.name}{cut}",
                 "classes; or a regression, where these are numbers to predict",
                 remedies.fix(head),
             )
     elif head.uses(NUMERIC) and head.fits and head.are_classes and not _is_held_back(head):
-        yield say(
-            "warning",
+        yield warning(
             f"class numbers {head.y.show(head.y.labels)} as targets of a regression "
             f"({head.loss.name})",
             "a classification, if these are classes",
