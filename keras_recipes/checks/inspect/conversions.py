@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def as_columns(leaf: reading.Leaf) -> list[tuple[object, pd.Series | np.ndarray]
     return [(name, cells) for name, cells in named if not columns.is_numeric(cells)]
 
 
-def kind(cells: pd.Series | np.ndarray) -> tuple[str, object]:
+def kind(cells: pd.Series | np.ndarray) -> tuple[str, Any]:
     """Return what the cells of a column stand for: a kind that `fix` knows, and one of them."""
     flat = np.asarray(cells, dtype=object).ravel()
     flat = flat[reading.spread(len(flat), ROWS)]
@@ -125,7 +126,7 @@ def fix(axis: str, leaf: reading.Leaf, kind: str, names: list) -> str:
     return f"{first}for name in {names}: " + line.format(c=f"{axis}[name]")
 
 
-def show(kind: str, example: object) -> str:
+def show(kind: str, example: Any) -> str:
     """Describe what was found in a column."""
     if kind == "nothing":
         return "nothing but missing values"
@@ -147,7 +148,7 @@ def _to_pandas(axis: str, by_name: bool) -> str:
     )
 
 
-def _is_no_number(cell: object) -> bool:
+def _is_no_number(cell: Any) -> bool:
     return bool(pd.isna(pd.to_numeric(str(cell).strip(), errors="coerce")))
 
 

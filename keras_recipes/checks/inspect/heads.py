@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ class Head:
     rescaled: bool
     shape: tuple[int | None, ...]
     loss: Loss
-    metrics: tuple[object, ...]
+    metrics: tuple[Any, ...]
     y: Targets
 
     @property
@@ -49,9 +50,9 @@ class Head:
         return "" if self.alone else f"output {self.name!r}: "
 
     @property
-    def units(self) -> int | None:
-        """Units of the output layer."""
-        return self.shape[-1] if self.shape else None
+    def units(self) -> int:
+        """Units of the output layer; 0 where that is not known."""
+        return (self.shape[-1] if self.shape else None) or 0
 
     @property
     def from_logits(self) -> bool:
@@ -87,7 +88,7 @@ class Head:
 
     @property
     def has_axes_left(self) -> bool:
-        """Whether the outputs have an axis more than the targets have: time, or a picture's."""
+        """Whether the outputs have an axis more than the targets have, such as time."""
         if not self.y.rows or len(self.shape) < 2 or len(self.y.shape) > len(self.shape):
             return False
         first = self.y.shape[1:2]
@@ -121,7 +122,7 @@ def _align(longer: tuple, shorter: tuple) -> tuple[tuple, tuple]:
     return longer[:-1], shorter
 
 
-def metric_class(metric: object) -> type | None:
+def metric_class(metric: Any) -> type | None:
     """Return Keras's own class of a metric, or of a name or function that stands for it; else None.
 
     No metric is made: that would change the names of those that the user makes afterwards.
@@ -134,8 +135,8 @@ def metric_class(metric: object) -> type | None:
     return _METRICS.get(name.replace("_", "").lower())
 
 
-def metric_name(metric: object) -> str:
+def metric_name(metric: Any) -> str:
     """Return the name under which a metric is logged."""
     if isinstance(metric, str):
         return metric
-    return getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__)
+    return str(getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__))

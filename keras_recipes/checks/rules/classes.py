@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ MAX_CLASSES = 100
 def classes_unequal(facts: Facts) -> Iterator[Mistake]:
     """Classes of very different size.
 
-    Why: always saying the large class gives a high accuracy and a useless model.
+    Why: always predicting the large class has a high accuracy and is of no use.
     Fix: `class_weight` in `fit`, and a metric such as AUC beside the accuracy.
     Thread: keras-team/keras#177
     """
@@ -41,7 +42,7 @@ def classes_unequal(facts: Facts) -> Iterator[Mistake]:
             fraction = present.max() / present.sum()
             yield warning(
                 f"{head.label}{counts[largest]} rows of class {largest} and {counts[smallest]} of "
-                f"class {smallest}: always saying {largest} is {fraction:.1%} right",
+                f"class {smallest}: always predicting {largest} is {fraction:.1%} right",
                 "classes of like size, weights that make up for it, or a metric that shows it",
                 f"class_weight={_balanced(counts)} in fit",
             )
@@ -52,7 +53,7 @@ def class_weights_do_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Class weights whose keys are not the classes.
 
     Why: Keras looks each class number up and takes 1.0 for what it does not find: the weights have
-        no effect, and nothing tells.
+        no effect, without an error.
     Fix: `class_weight={0: 1.0, 1: 5.0}`, with an integer for each class.
     Thread: keras-team/keras#23220, keras-team/keras#8011
     """
@@ -84,7 +85,7 @@ def class_weights_do_not_fit(facts: Facts) -> Iterator[Mistake]:
 def one_class_only(facts: Facts) -> Iterator[Mistake]:
     """Targets that are all the same.
 
-    Why: there is nothing to tell apart; the loss falls to 0 and the model says the same for all
+    Why: there is nothing to tell apart; the loss falls to 0 and the model predicts the same for all
         inputs.
     Fix: rows of the other classes; `np.unique(y, return_counts=True)` shows what there is.
     Thread: experiencor/keras-yolo2#314
@@ -120,10 +121,10 @@ def _count_rows(head: Head) -> np.ndarray:
     allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
     if not whole or not allowed or head.y.range[1] >= 10 * MAX_CLASSES:
         return nothing
-    return np.bincount(y[np.isfinite(y)].astype("int64"))  # of NaN a finding tells
+    return np.bincount(y[np.isfinite(y)].astype("int64"))  # NaN has a rule of its own
 
 
-def _judge_weights(weights: object, classes: list[int], head: Head) -> tuple[str | None, str]:
+def _judge_weights(weights: Any, classes: list[int], head: Head) -> tuple[str | None, str]:
     """Describe how bad class weights are, and what is wrong with them."""
     if not isinstance(weights, dict):
         return "error", f"as {type(weights).__name__}"

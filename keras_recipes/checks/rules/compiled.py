@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import pandas as pd
@@ -62,7 +63,7 @@ def losses_name_no_output(facts: Facts) -> Iterator[Mistake]:
 def not_judged(facts: Facts) -> Iterator[Mistake]:
     """Something that could not be looked at, so that no finding does not mean that all is well.
 
-    Why: a model that is not compiled has no loss to hold its output against, and one that cannot
+    Why: a model that is not compiled has no loss to compare its output with, and one that cannot
         be built has no output.
     Fix: `model.compile(...)` before the check; arrays or a finite data set instead of a generator.
     Thread: keras-team/keras#18909
@@ -113,7 +114,7 @@ RULES = (*WHOLE, *TRIED)
 
 
 def _names_of_losses(facts: Facts) -> list[str]:
-    """Name the outputs as Keras holds losses against them; none for a model without a graph."""
+    """Name the outputs as Keras looks losses up; none for a model without a graph."""
     if not getattr(facts.model, "outputs", None) or isinstance(facts.model, keras.Sequential):
         return []
     if isinstance(facts.model.output, dict):
@@ -139,7 +140,7 @@ def _fix(what: str, fault: str, facts: Facts) -> str:
 
 
 def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Make losses and metrics anew and hold them against outputs and targets, without numbers."""
+    """Make losses and metrics anew and try them on outputs and targets, without numbers."""
     with running.undisturbed():
         outputs = running.structure(facts.model, facts.train.x)
     y = reading.map_leaves(facts.train.y, _symbolic)
@@ -154,13 +155,13 @@ def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
             yield what, errors.first_line(error)
 
 
-def _make_loss(model: keras.Model) -> object:
+def _make_loss(model: keras.Model) -> Any:
     loss, names = model._compile_loss, getattr(model, "output_names", None)
     given = (loss._user_loss, loss._user_loss_weights) if loss is not None else None
     return given and type(loss)(*given, output_names=names)
 
 
-def _make_metrics(model: keras.Model) -> object:
+def _make_metrics(model: keras.Model) -> Any:
     metrics, names = model._compile_metrics, getattr(model, "output_names", None)
     if metrics is None:
         return None
@@ -170,13 +171,10 @@ def _make_metrics(model: keras.Model) -> object:
     )
 
 
-def _copy(metric: object) -> object:
+def _copy(metric: Any) -> Any:
     """Return a metric of its own, since looking at one makes its variables."""
-    return type(metric).from_config(metric.get_config()) if _is_metric(metric) else metric
-
-
-def _is_metric(metric: object) -> bool:
-    return isinstance(metric, keras.metrics.Metric)
+    is_made = isinstance(metric, keras.metrics.Metric)
+    return type(metric).from_config(metric.get_config()) if is_made else metric
 
 
 @contextlib.contextmanager
@@ -191,7 +189,7 @@ def _names_kept() -> Iterator[None]:
 
 def _symbolic(leaf: reading.Leaf) -> keras.KerasTensor:
     """Return the tensor without numbers that a batch of these targets will be."""
-    dtypes = [leaf.dtype] if hasattr(leaf, "dtype") else list(leaf.dtypes)
+    dtypes = list(leaf.dtypes) if isinstance(leaf, pd.DataFrame) else [leaf.dtype]
     kinds = {getattr(dtype, "kind", "f") for dtype in dtypes}
     whole = kinds <= {"i", "u", "b"}
     column = (1,) if isinstance(leaf, pd.Series) else ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -58,7 +59,7 @@ def not_numbers(facts: Facts) -> Iterator[Mistake]:
     """
     yield from _text_that_fit_refuses(facts)
     for axis in ("x", "y"):
-        # By kind; a column that is so in several parts is named once.
+        # By kind; a column that is so in several splits is named once.
         found: dict[str, dict[str, tuple]] = {}
         for split, label, leaf in _leaves(facts, axis):
             if (axis == "x" and facts.takes_text(label)) or not reading.count(leaf):
@@ -66,14 +67,14 @@ def not_numbers(facts: Facts) -> Iterator[Mistake]:
             for name, cells in conversions.as_columns(leaf):
                 kind, example = conversions.kind(cells)
                 column = "" if name is None else f" column {name!r}"
-                received = f"{split}{label}{column} with {conversions.show(kind, example)}"
-                found.setdefault(kind, {}).setdefault(label + column, (received, leaf, name))
+                shown = f"{split}{label}{column} with {conversions.show(kind, example)}"
+                found.setdefault(kind, {}).setdefault(label + column, (shown, leaf, name))
         for kind, same in found.items():
             received, arrays, names = zip(*same.values(), strict=True)
             fix = conversions.fix(axis, arrays[0], kind, list(dict.fromkeys(names)))
-            if axis == "x" and (words := _fix_of_words(facts, arrays[0], kind)):
-                fix = words
-            yield error(_some(list(received)), "numbers", fix)
+            if axis == "x":
+                fix = _fix_of_sentences(facts, arrays[0], kind) or fix
+            yield error(_some(received), "numbers", fix)
 
 
 @rule("D14", "mixed-column-types")
@@ -129,13 +130,13 @@ RULES = (*NUMBERS, *LEAKS)
 
 
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:
-    """Yield the arrays of x or y of all parts, with the words for the part and for the array."""
+    """Yield the arrays of x or y of all splits, after the names of the split and of the array."""
     for name, split in facts.splits:
         for label, leaf in split.x_leaves if axis == "x" else split.y_leaves:
             yield name, label, leaf
 
 
-def _some(things: list[str]) -> str:
+def _some(things: Sequence[str]) -> str:
     return ", ".join(things[:6]) + (f", … ({len(things)} in all)" if len(things) > 6 else "")
 
 
@@ -175,10 +176,10 @@ def _copes(facts: Facts) -> bool:
         return False
     try:
         with running.undisturbed():
-            given = running.call(facts.model, facts.train.take(rows).x)
+            outputs = running.call(facts.model, facts.train.take(rows).x)
     except Exception:  # whatever the user's own `call` raises: then it does not cope
         return False
-    return all(np.isfinite(output).all() for output in given)
+    return all(np.isfinite(output).all() for output in outputs)
 
 
 def _fill(facts: Facts, only_missing: bool) -> str:
@@ -221,14 +222,14 @@ def _text_that_fit_refuses(facts: Facts) -> Iterator[Mistake]:
             )
 
 
-def _fix_of_words(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
-    """Write how sentences become the numbers of their words, for a model that takes such."""
+def _fix_of_sentences(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
+    """Write how sentences become word numbers, for a model that takes such."""
     sizes = [one.input_dim for one in facts.operations if isinstance(one, keras.layers.Embedding)]
     single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
     if not sizes or not single or kind not in ("categories", "many kinds"):
         return None
-    wanted = getattr(facts.model, "inputs", None) or [None]
-    length = wanted[0].shape[-1] if wanted[0] is not None and wanted[0].ndim > 1 else None
+    (wanted, *_) = getattr(facts.model, "inputs", None) or [None]
+    length = wanted.shape[-1] if wanted is not None and wanted.ndim > 1 else None
     return (
         f"words = keras.layers.TextVectorization(max_tokens={sizes[0]}, "
         f"output_sequence_length={length or 100}); texts = np.ravel(x).tolist(); "
@@ -246,6 +247,6 @@ def _equal_columns(leaf: reading.Leaf, y: np.ndarray) -> Iterator[str]:
             yield name.strip()
 
 
-def _equal(cells, y: np.ndarray, rows: np.ndarray | slice) -> bool:
+def _equal(cells: Any, y: np.ndarray, rows: np.ndarray | slice) -> bool:
     cells = cells.iloc[rows] if isinstance(cells, pd.Series) else cells[rows]
     return bool((columns.numbers(cells) == y[rows]).all())

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,10 +38,10 @@ class Step:
     Attributes:
         heads: The outputs.
         losses: Of each output; None where it has none.
-        outputs: What the model gave, training.
+        outputs: What the model returned, training.
         gradients: Of each trainable variable; None where the loss does not depend on it.
         targets: Of the batch, for each output.
-        fault: What TensorFlow says of numbers that it cannot reckon with; None where it could.
+        fault: TensorFlow's message where it cannot compute with the numbers; None where it can.
     """
 
     heads: list[Head]
@@ -51,7 +52,7 @@ class Step:
     fault: str | None = None
 
 
-# Below this share of its first value, a change of the loss is none.
+# Below this fraction of its first value, a change of the loss is none.
 MOVED = 0.01
 NOTHING = 1e-3
 MIN_EPOCHS = 3
@@ -89,7 +90,7 @@ def step_fails(step: Step) -> Iterator[Mistake]:
 
     Why: shapes and types are right, so that `fit` begins; it then stops with "Graph execution
         error" and a page of the names of operations, or shows a loss of nan.
-    Fix: what the message names: numbers of words below `input_dim`, an output above 0 for a loss
+    Fix: what the message names: category numbers below `input_dim`, an output above 0 for a loss
         with a logarithm.
     Thread: keras-team/tf-keras#358, keras-team/keras#13097
     """
@@ -98,7 +99,7 @@ def step_fails(step: Step) -> Iterator[Mistake]:
         beyond = re.search(r"= (\d+) is not in \[0, (\d+)\)", step.fault)
         yield error(
             f"a first step that fails: {step.fault}",
-            "numbers that the model and its loss can reckon with",
+            "numbers that the model and its loss can compute with",
             f"keras.layers.Embedding(input_dim={int(beyond[1]) + 1}, ...), if x.max() is no more"
             if beyond
             else "look at x.min(), x.max() and the shape of y, beside model.summary()",
@@ -117,7 +118,7 @@ def loss_far_from_theory(step: Step) -> Iterator[Mistake]:
     """A first loss that is far from what guessing costs.
 
     Why: an untrained model guesses: ln K for K classes, about the mean square of the targets for a
-        squared error. Ten times that says that inputs, labels or initial weights are not what they
+        squared error. Ten times that shows that inputs, labels or initial weights are not what they
         should be.
     Fix: scaled inputs, labels as the loss takes them, Keras's own initial weights.
     Thread: keras-team/keras#6259
@@ -221,7 +222,7 @@ def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
 def memorised(trained: Trained) -> Iterator[Mistake]:
     """Scores on the training rows that are far better than on the validation rows.
 
-    Why: the model learned its rows by heart; new rows will score as the validation rows do.
+    Why: the model memorised its rows; new rows will score as the validation rows do.
     Fix: dropout, weight decay, fewer units, early stopping, more rows.
     Thread: keras-team/keras#3894, keras-team/keras-tuner#167
     """
@@ -238,12 +239,12 @@ def memorised(trained: Trained) -> Iterator[Mistake]:
                 f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
                 "scores that are alike",
                 "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
-                "more rows; and a look at whether both parts come from the same data",
+                "more rows; and a look at whether both splits come from the same data",
             )
 
 
 @trained("A3", "constant-predictions")
-def says_always_the_same(trained: Trained) -> Iterator[Mistake]:
+def predicts_always_the_same(trained: Trained) -> Iterator[Mistake]:
     """Predictions that are the same for every input.
 
     Why: the score is that of always naming the largest class, or the mean: nothing was learned.
@@ -278,7 +279,7 @@ RULES = (*UNTRAINED, *TRAINED)
 
 
 def first_step(facts: Facts) -> Step | None:
-    """Take the first step without its update; None where it cannot be told or must wait."""
+    """Take the first step without its update; None where that cannot be done yet."""
     import tensorflow as tf
 
     if not _can_be_taken(facts):
@@ -288,7 +289,7 @@ def first_step(facts: Facts) -> Step | None:
     targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
     values: list[float | None] = []
 
-    def loss(outputs: list):
+    def loss(outputs: list) -> Any:
         each = [
             None if function is None else keras.ops.mean(function(_align(y, output), output))
             for function, y, output in zip(losses, targets, outputs, strict=True)
@@ -314,18 +315,18 @@ def _can_be_taken(facts: Facts) -> bool:
         return False
     if scaling.not_adapted(facts) or not facts.train.rows:
         return False
-    return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
+    return all(head.y.rows for head in with_loss)  # missing targets have a rule of their own
 
 
 def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
     if not head.loss.function:
         return np.empty(0)  # an output without a loss needs none
     y = head.y.train[reading.spread(rows, wanted)]
-    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras gives it to a loss
+    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras passes it to a loss
 
 
-def _align(y: np.ndarray, output) -> np.ndarray:
-    """Return targets the last axis that their output has, as Keras's losses do."""
+def _align(y: np.ndarray, output: Any) -> np.ndarray:
+    """Add the last axis of 1 that the output has to targets, as Keras's losses do."""
     lacks_one = y.ndim == len(output.shape) - 1 and output.shape[-1] == 1
     return y[..., None] if lacks_one else y
 
@@ -337,7 +338,8 @@ def _loss_of_guessing(head: Head, y: np.ndarray) -> float | None:
     at least 1, since outputs begin in that order.
     """
     if head.uses(CROSS_ENTROPY):
-        return float(np.log(2 if head.uses(BINARY) else max(head.units, 2)))
+        num_classes = 2 if head.uses(BINARY) else head.units
+        return float(np.log(max(num_classes, 2))) if num_classes else None
     sizes = np.abs(y.astype("float64"))
     if head.loss.name == "mean_squared_error":
         return max(1.0, float((sizes**2).mean()))

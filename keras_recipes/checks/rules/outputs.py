@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
@@ -30,7 +31,7 @@ def softmax_over_one_unit(head: Head) -> Iterator[Mistake]:
     """Softmax over a single unit.
 
     Why: softmax makes the units of a row sum to 1, so that a single one is always 1.0; nothing is
-        learned and the accuracy is the share of class 1.
+        learned and the accuracy is the fraction of class 1.
     Fix: `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"`.
     Thread: keras-team/keras#500, keras-team/keras#18909
     """
@@ -59,7 +60,7 @@ def logits_taken_for_probabilities(head: Head) -> Iterator[Mistake]:
             what = "with values outside 0 to 1"
         yield error(
             f"an output {what} and {head.loss.name} with from_logits=False",
-            "probabilities, or a loss that is told that it gets logits",
+            "probabilities, or a loss that is told to take logits",
             remedies.loss(head, from_logits=True)
             if head.units == remedies.units(head)
             else remedies.fix(head),
@@ -90,7 +91,7 @@ def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
     """An activation that does not go with the cross-entropy.
 
     Why: softmax with binary cross-entropy inflates the accuracy, sigmoid with a categorical loss
-        lets probabilities sum to anything, and relu or tanh give no probabilities at all; all of
+        lets probabilities sum to anything, and relu or tanh make no probabilities at all; all of
         them train without an error.
     Fix: softmax with a categorical loss, sigmoid with the binary one.
     Thread: keras-team/keras#3396, keras-team/keras#3098
@@ -99,8 +100,8 @@ def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
         return
     name = head.loss.name
     expected = "softmax with a categorical loss, or sigmoid with the binary one"
-    several = remedies.kind(head) == "multilabel"  # which softmax cannot say: a rule of its own
-    if head.activation == "softmax" and head.uses(BINARY) and (head.units or 0) > 1:
+    several = remedies.kind(head) == "multilabel"  # which softmax cannot express: a rule of its own
+    if head.activation == "softmax" and head.uses(BINARY) and head.units > 1:
         if not several:
             received = f"softmax over {head.units} units with {name}"
             yield error(received, f"{expected} (multi-label)", remedies.fix(head))
@@ -108,7 +109,7 @@ def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
         received = f"sigmoid over {head.units} unit(s) with {name}"
         if not several:
             yield error(received, expected, remedies.fix(head))
-    elif head.activation in activations.REACH and not _gives(head):
+    elif head.activation in activations.REACH and not _is_taken(head):
         yield Mistake(
             "warning" if head.from_logits and not head.uses(BINARY) else "error",
             f"a {head.activation} output with {name}",
@@ -162,7 +163,7 @@ def metric_takes_other_values(head: Head) -> Iterator[Mistake]:
     """
     for metric in head.metrics:
         name = _keras_name(metric)
-        if head.uses(SPARSE) and (head.units or 1) > 1 and name in _OF_CLASSES:
+        if head.uses(SPARSE) and head.units > 1 and name in _OF_CLASSES:
             yield error(
                 f"metric {metric_name(metric)!r} with {head.loss.name}",
                 "a metric of class numbers; this one takes a column for each class",
@@ -177,7 +178,7 @@ def metric_takes_other_values(head: Head) -> Iterator[Mistake]:
             )
 
 
-def _keras_name(metric: object) -> str | None:
+def _keras_name(metric: Any) -> str | None:
     """Return the class of Keras's own metric: "accuracy" where Keras chooses it; else None."""
     if isinstance(metric, str) and metric in ("accuracy", "acc"):
         return "accuracy"
@@ -193,14 +194,14 @@ def _counts(head: Head, name: str) -> bool:
     return name.startswith("Sparse") == head.uses(SPARSE) and name != "BinaryAccuracy"
 
 
-def _of_logits(metric: object, name: str | None) -> str | None:
+def _of_logits(metric: Any, name: str | None) -> str | None:
     """Write what a metric of probabilities has to be for logits; None where it is right."""
-    given = getattr(metric, "get_config", dict)()
+    config: dict[str, Any] = getattr(metric, "get_config", dict)()
     if name in ("accuracy", "BinaryAccuracy"):
-        right = given.get("threshold", 0.5) != 0.5
+        right = config.get("threshold", 0.5) != 0.5
         return None if right else "metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)]"
     if name in ("Precision", "Recall"):
-        right = given.get("thresholds") is not None
+        right = config.get("thresholds") is not None
         return None if right else f"metrics=[keras.metrics.{name}(thresholds=0.0)]"
     if name == "AUC":
         right = getattr(metric, "_from_logits", False)
@@ -210,16 +211,16 @@ def _of_logits(metric: object, name: str | None) -> str | None:
 
 def _is_classifier(head: Head) -> bool:
     """Whether the loss is for classes and the targets are no numbers to predict."""
-    # Of numbers with such a loss a rule about labels tells: loss and output are both wrong.
+    # Numbers with such a loss have a rule about labels: loss and output are both wrong.
     return head.uses(CROSS_ENTROPY) and remedies.kind(head) != "regression"
 
 
-def _gives(head: Head) -> bool:
-    """Whether the activation gives what the loss takes: probabilities, or logits."""
+def _is_taken(head: Head) -> bool:
+    """Whether the activation makes what the loss takes: probabilities, or logits."""
     allowed = activations.LOGITS if head.from_logits else activations.PROBABILITIES
     if head.activation in ("softmax", "sigmoid", "log_softmax", "log_sigmoid"):
         return True  # these have rules of their own
-    # A bounded activation that is scaled afterwards gives capped logits, which are meant.
+    # A bounded activation that is scaled afterwards makes capped logits, which are meant.
     return head.activation in allowed or (head.from_logits and head.rescaled)
 
 

@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import string
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +26,7 @@ _DATA_SET = "x as a data set with "
 LARGE_RATE = 1.0
 # Of a schedule these are looked at: it may warm up from 0.
 STEPS_OF_SCHEDULE = (0, 1, 10, 100, 1000, 10_000)
-# A saved model holds its weights and, for Adam, two numbers more of each.
+# A saved model holds its weights and, for Adam, two more numbers for each.
 BYTES_OF_PARAMETER = 12
 
 _PREDICTING = {"predict", "predict_on_batch"}
@@ -72,9 +73,9 @@ def callback_is_none(facts: Facts) -> Iterator[Mistake]:
 
 @rule("T9", "argument-beside-dataset")
 def not_beside_a_data_set(facts: Facts) -> Iterator[Mistake]:
-    """Targets, weights or a validation share beside a data set, which holds them itself.
+    """Targets, weights or a validation split beside a data set, which holds them itself.
 
-    Why: `fit` refuses them: a data set gives (x, y) or (x, y, weights) and cannot be cut in two.
+    Why: `fit` refuses them: a data set yields (x, y) or (x, y, weights) and cannot be cut in two.
     Fix: `validation_data=dataset.take(n)` with `dataset.skip(n)` to learn from.
     Thread: keras-team/keras#18525, tensorflow/tensorflow#38613
     """
@@ -137,7 +138,7 @@ def monitor_wrong_way(facts: Facts) -> Iterator[Mistake]:
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None) or ""
         right = directions.get(monitor.removeprefix("val_"))
-        mode = _mode(callback)
+        mode = getattr(callback, "mode", None)
         if right and mode in ("min", "max") and mode != right:
             yield error(
                 f"{type(callback).__name__}(monitor={monitor!r}, mode={mode!r})",
@@ -179,7 +180,7 @@ def argmax_of_one_unit(facts: Facts) -> Iterator[Mistake]:
         for line in _argmax_of_predictions(facts.settings.program):
             yield error(
                 f"in line {line}, argmax of an output with 1 unit, which is always 0",
-                "a probability held against a threshold",
+                "a probability compared with a threshold",
                 "classes = (model.predict(x) >= 0.5).astype(int)",
             )
 
@@ -240,7 +241,7 @@ def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
     """A learning rate above 1, or a batch larger than the data.
 
     Why: with too large a rate the loss grows until it is NaN; a batch of more rows than there are
-        makes one update an epoch.
+        makes one training step an epoch.
     Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
     Thread: keras-team/keras#2134
     """
@@ -254,7 +255,7 @@ def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
     size, rows = facts.settings.batch_size, facts.train.rows
     if size and rows and facts.train.batches is None and size > rows:
         yield warning(
-            f"batch_size={size} for {rows} rows, which makes one update an epoch",
+            f"batch_size={size} for {rows} rows, which makes one training step an epoch",
             "several batches in an epoch",
             f"batch_size={min(32, max(1, rows // 4))}",
         )
@@ -323,11 +324,9 @@ def _logged(facts: Facts) -> set[str] | None:
 
 def _nearest(monitor: str, names: set[str]) -> str:
     """Return the name that a user who wrote this will have meant."""
-    same_part = sorted(
-        name for name in names if name.startswith("val_") == monitor.startswith("val_")
-    )
-    starts = [name for name in same_part if name.startswith(monitor) or monitor.startswith(name)]
-    return (starts or [name for name in same_part if name.endswith("loss")] or sorted(names))[0]
+    same = sorted(name for name in names if name.startswith("val_") == monitor.startswith("val_"))
+    starts = [name for name in same if name.startswith(monitor) or monitor.startswith(name)]
+    return (starts or [name for name in same if name.endswith("loss")] or sorted(names))[0]
 
 
 def _directions(facts: Facts) -> dict[str, str]:
@@ -342,20 +341,16 @@ def _directions(facts: Facts) -> dict[str, str]:
     return known
 
 
-def _direction(metric: object) -> str | None:
+def _direction(metric: Any) -> str | None:
     if isinstance(metric, str):
         if metric.lower() in ("accuracy", "acc"):
             return "max"
+        kind = metric_class(metric)
         try:
-            metric = metric_class(metric)(name=metric)
-        except TypeError:  # no such metric, or one that wants more than a name
+            metric = kind(name=metric) if kind is not None else None
+        except TypeError:  # it wants more than a name
             return None
-    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
-
-
-def _mode(callback: keras.callbacks.Callback) -> str | None:
-    """Return the direction that a callback was told, in Keras 3.15 or before."""
-    return getattr(callback, "mode", None)
+    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", ""))
 
 
 def _files(facts: Facts) -> Iterator[tuple[pathlib.Path, bool]]:
@@ -436,4 +431,4 @@ def _calls(node: ast.AST, names: set[str]) -> bool:
 def _called(call: ast.Call) -> str:
     """Return the last part of what is called: argmax for np.argmax(...)."""
     function = call.func
-    return getattr(function, "attr", None) or getattr(function, "id", "")
+    return str(getattr(function, "attr", None) or getattr(function, "id", ""))

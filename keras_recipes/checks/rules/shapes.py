@@ -1,9 +1,10 @@
-"""Rules about shapes: whether x fits the model, y fits x, and all parts of the data agree."""
+"""Rules about shapes: whether x fits the model, y fits x, and all splits of the data agree."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def wrong_input_shape(facts: Facts) -> Iterator[Mistake]:
         told = set()
         for name, split in facts.splits:
             for received, expected, fix in _misfits(facts, split):
-                if received not in told:  # of several parts the first is enough
+                if received not in told:  # of several splits the first is enough
                     yield error(name + received, expected, fix)
                 told.add(received)
 
@@ -76,18 +77,18 @@ def rows_do_not_match(facts: Facts) -> Iterator[Mistake]:
         elif 0 in counts.values():
             yield error(
                 f"{name}x without rows",
-                "at least one row in each part of the data",
+                "at least one row in each split of the data",
                 "print(x.shape, y.shape) where they are made shows what took the rows away",
             )
 
 
 @rule("D21", "columns-differ-between-parts")
-def columns_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
+def columns_of_splits_differ(facts: Facts) -> Iterator[Mistake]:
     """Validation or test tables with other columns than training, or with these in another order.
 
     Why: a model knows columns by their place alone; in another order it reads one for the other
-        without an error. `pd.get_dummies` of each part by itself makes a column for each word that
-        happens to be there.
+        without an error. `pd.get_dummies` of each split by itself makes a column for each category
+        that happens to be there.
     Fix: `x_validation = x_validation[x.columns]`; `pd.get_dummies` before the split.
     Thread: pandas-dev/pandas#8918, mrdbourke/zero-to-mastery-ml#61
     """
@@ -112,12 +113,12 @@ def columns_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
 
 
 @rule("D22", "targets-differ-between-parts")
-def targets_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
+def targets_of_splits_differ(facts: Facts) -> Iterator[Mistake]:
     """Validation or test targets of another form than those of training.
 
     Why: one-hot labels beside class numbers stop `fit` at the end of the first epoch, or are
         broadcast against the outputs, so that the score means nothing.
-    Fix: the same line that makes the targets, for all parts.
+    Fix: the same line that makes the targets, for all splits.
     Thread: joytsay/livenessDetection#4, keras-team/keras#5696
     """
     for head in facts.heads:
@@ -126,15 +127,15 @@ def targets_of_parts_differ(facts: Facts) -> Iterator[Mistake]:
                 yield error(
                     f"{head.label}{name}targets of shape {y.shape}, and training targets of shape "
                     f"{head.y.shape}",
-                    "targets of one form in all parts",
+                    "targets of one form in all splits",
                     "y_other = y_other.argmax(axis=-1)"
                     if y.ndim > head.y.train.ndim
-                    else "make the targets of all parts by the same line",
+                    else "make the targets of all splits by the same line",
                 )
 
 
 @rule("D24", "rows-in-different-order")
-def rows_out_of_step(facts: Facts) -> Iterator[Mistake]:
+def rows_in_other_order(facts: Facts) -> Iterator[Mistake]:
     """Rows of x that were shuffled, with the rows of y in the old order.
 
     Why: Keras takes rows by their place and does not look at pandas' labels: each row is learned
@@ -147,7 +148,7 @@ def rows_out_of_step(facts: Facts) -> Iterator[Mistake]:
         if not all(isinstance(table, pd.DataFrame | pd.Series) for table in tables):
             continue
         x, y = split.x.index, split.y.index
-        # Of inputs that were made anew the labels say nothing.
+        # The labels of inputs that were made anew mean nothing.
         if len(x) != len(y) or isinstance(x, pd.RangeIndex) or x.equals(y) or not x.is_unique:
             continue
         if x.is_monotonic_increasing or not x.sort_values().equals(y.sort_values()):
@@ -209,14 +210,14 @@ def _one_array_for_several(facts: Facts, name: str, split: reading.Split) -> Mis
 
 
 def _will_change(facts: Facts, split: reading.Split) -> bool:
-    """Return whether there are no rows, or text, of which another finding makes columns."""
+    """Return whether there are no rows, or text, of which the fix of another rule makes columns."""
     return not split.rows or any(
         not facts.takes_text(label) and bool(conversions.as_columns(leaf))
         for label, leaf in split.x_leaves
     )
 
 
-def _change(facts: Facts, split: reading.Split, wanted, leaf) -> tuple[str, str]:
+def _change(facts: Facts, split: reading.Split, wanted: Any, leaf: Any) -> tuple[str, str]:
     """Describe what an input expects in the place of an array, and the change."""
     pairs = facts.inputs_of(split)
     expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
@@ -239,9 +240,9 @@ def _misfits(facts: Facts, split: reading.Split) -> Iterator[tuple[str, str, str
         return
     pairs = facts.inputs_of(split)
     if order := _other_order(pairs):
-        wanted = ", ".join(repr(tensor.name) for _, tensor, _ in pairs)
+        names = ", ".join(repr(tensor.name) for _, tensor, _ in pairs if tensor is not None)
         fix = f"x = [{', '.join(f'x[{place}]' for place in order)}]"
-        yield "x as a list in another order than the inputs", f"arrays for {wanted}", fix
+        yield "x as a list in another order than the inputs", f"arrays for {names}", fix
         return
     for label, wanted, leaf in pairs:
         if received := _misfit(label, wanted, leaf):
@@ -256,7 +257,7 @@ def _misfits(facts: Facts, split: reading.Split) -> Iterator[tuple[str, str, str
         yield received, f"rows of shape {known}, as in training", "the columns of training"
 
 
-def _names(leaf: object) -> list[str] | None:
+def _names(leaf: Any) -> list[str] | None:
     """Return the columns of a table that has names; None for anything else."""
     if not isinstance(leaf, pd.DataFrame):
         return None
@@ -270,7 +271,7 @@ def _differences(lacking: list[str], unknown: list[str]) -> str:
     return ", ".join(said)
 
 
-def _shown(names) -> str:
+def _shown(names: Any) -> str:
     return ", ".join(map(str, names[:6])) + (", …" if len(names) > 6 else "")
 
 
@@ -279,14 +280,14 @@ def _is_of_other_form(head: Head, shape: tuple) -> bool:
     mine, other = (_without_last_one(one) for one in (head.y.shape, shape))
     if len(mine) != len(other):
         return True
-    return mine != other and None not in head.shape[:-1]  # sequences may be longer in one part
+    return mine != other and None not in head.shape[:-1]  # sequences may be longer in one split
 
 
 def _without_last_one(shape: tuple) -> tuple:
     return shape[1:-1] if shape[1:] and shape[-1] == 1 else shape[1:]
 
 
-def _misfit(label: str, wanted, leaf: reading.Leaf | None) -> str | None:
+def _misfit(label: str, wanted: Any, leaf: reading.Leaf | None) -> str | None:
     """Describe what is wrong with the array for an input; None where nothing is."""
     if leaf is None:
         return f"no array for the input {label}"
@@ -323,7 +324,7 @@ def _fix_of_shape(leaf: reading.Leaf, wanted: tuple | None, fault: str = "") -> 
     Args:
         leaf: The array, or a table.
         wanted: Shape of a row; None where it is not known, () where there is no such input.
-        fault: What the model says of the array; "" where it was not asked.
+        fault: Why the model fails on the array; "" where it was not called.
     """
     shape = tuple(leaf.shape[1:])
     if wanted and _accepts((None, *wanted), (1, *leaf.shape)):

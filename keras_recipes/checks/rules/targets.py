@@ -13,8 +13,8 @@ from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTRO
 
 RULES, rule = rule_list("targets", lambda facts: facts.heads)
 
-# A class that is never seen is worth a word where it should have been seen: if all classes were
-# equally frequent, this many times the logarithm of the chance that none of its rows turned up.
+# A missing class is reported where it should have been seen: if all classes were equally frequent,
+# minus the logarithm of the probability that none of its rows turned up is above this.
 SURELY_ABSENT = 14.0
 MAX_CLASSES = 100
 
@@ -60,7 +60,7 @@ def labels_not_from_zero(head: Head) -> Iterator[Mistake]:
             "a column for each class",
             f"y = y[:, 1:] with Dense({head.y.shape[-1] - 1}, ...)",
         )
-    if not _has_class_numbers(head) or head.units == 1:
+    if not _has_class_numbers(head) or head.units <= 1:
         return
     labels = head.labels
     level = None
@@ -86,7 +86,7 @@ def integers_with_categorical(head: Head) -> Iterator[Mistake]:
     Fix: `loss="sparse_categorical_crossentropy"`.
     Thread: keras-team/keras#193, tensorflow/tensorflow#52060
     """
-    if not head.uses(CATEGORICAL) or not head.y.is_number or (head.units or 0) < 2:
+    if not head.uses(CATEGORICAL) or not head.y.is_number or head.units < 2:
         return
     if head.has_one_value and not remedies.are_numbers(head):
         yield error(
@@ -120,7 +120,7 @@ def one_hot_with_sparse(head: Head) -> Iterator[Mistake]:
 def binary_shapes_differ(head: Head) -> Iterator[Mistake]:
     """Binary cross-entropy with labels and outputs of different shape.
 
-    Why: each output unit is held against a label of its own, so that there must be as many;
+    Why: each output unit is compared with a label of its own, so that there must be as many;
         `fit` stops with an error inside the loss.
     Fix: one column for yes and no with `Dense(1, activation="sigmoid")`, or one column for each
         label.
@@ -141,7 +141,7 @@ def binary_shapes_differ(head: Head) -> Iterator[Mistake]:
 def several_classes_with_softmax(head: Head) -> Iterator[Mistake]:
     """Rows with several classes at once under a softmax.
 
-    Why: softmax shares out one probability among all classes, so that two true labels can never
+    Why: softmax divides one probability among all classes, so that two true labels can never
         both be near 1; training runs without an error.
     Fix: `Dense(K, activation="sigmoid")` with `loss="binary_crossentropy"`.
     Thread: keras-team/keras#741, keras-team/keras#2166
@@ -151,13 +151,12 @@ def several_classes_with_softmax(head: Head) -> Iterator[Mistake]:
     if (head.activation != "softmax" or head.units == 1) and head.uses(BINARY):
         return
     positives = head.y.positives if head.y.is_rows_of_0_and_1 else np.zeros(1)
+    shown = {"linear": "a linear output", None: "the output"}
     if positives.max() > 1:  # rows of zeros alone are padding
         yield error(
             f"rows with {int(positives.min())} to {int(positives.max())} classes at once "
             f"(multi-label) and {head.loss.name} after "
-            + {"linear": "a linear output", None: "the output"}.get(
-                head.activation, f"{head.activation}"
-            ),
+            f"{shown.get(head.activation, head.activation)}",
             "one yes/no for each class",
             remedies.fix(head),
         )
@@ -234,7 +233,7 @@ def regression_with_activation(head: Head) -> Iterator[Mistake]:
 def shapes_broadcast(head: Head) -> Iterator[Mistake]:
     """Targets and outputs of different width, which a regression loss broadcasts silently.
 
-    Why: with targets (N, 1) and outputs (N, 3), each target is held against three outputs; the
+    Why: with targets (N, 1) and outputs (N, 3), each target is compared with three outputs; the
         loss falls and means nothing.
     Fix: as many output units as target columns.
     Thread: tensorflow/tensorflow#37770, keras-team/keras#14627
@@ -251,15 +250,15 @@ def shapes_broadcast(head: Head) -> Iterator[Mistake]:
 def numbers_and_classes_confused(head: Head) -> Iterator[Mistake]:
     """Continuous targets given to a classifier, or class numbers to a regression.
 
-    Why: the sparse loss cuts 1.7 down to class 1 without a word; and a regression on class numbers
-        says that class 2 is twice class 1.
+    Why: the sparse loss cuts 1.7 down to class 1 without an error; and a regression on class
+        numbers takes class 2 for twice class 1.
     Fix: `loss="mse"` with a linear output for numbers; softmax and the sparse loss for classes.
     Thread: keras-team/keras#11786
     """
     if head.uses(SPARSE | CATEGORICAL) and head.y.is_number and remedies.are_numbers(head):
         broken = head.y.labels[head.y.labels != np.round(head.y.labels)]
         cut = ", which cuts off decimals" if head.uses(SPARSE) and broken.size else ""
-        if head.has_one_value or head.uses(CATEGORICAL):  # else told by another rule
+        if head.has_one_value or head.uses(CATEGORICAL):  # else another rule reports it
             yield error(
                 f"targets such as {head.y.show((broken if cut else head.y.labels)[:3])} with "
                 f"{head.loss.name}{cut}",
@@ -283,7 +282,9 @@ def _has_class_numbers(head: Head) -> bool:
 
 
 def _count_classes(head: Head) -> int | None:
-    """Count the classes where they can be told and are not the units; None where all is well."""
+    """Count the classes where they are known and are not the units; None where all is well."""
+    if not head.units:
+        return None
     if head.uses(CATEGORICAL) and len(head.y.shape) == len(head.shape) + 1:
         return head.y.shape[-1] if head.y.shape[-1] > 1 else None
     if not _has_class_numbers(head):
@@ -301,8 +302,10 @@ def _is_one_hot_from_one(head: Head) -> bool:
     """Whether to_categorical was given classes from 1: of all columns the first alone is empty."""
     if not head.uses(CATEGORICAL) or not head.y.are_whole or len(head.y.shape) != 2:
         return False
-    filled = head.y.is_one_hot and head.y.rows >= 10 * head.y.shape[-1] and head.y.train.any(axis=0)
-    return np.size(filled) > 2 and not filled[0] and bool(filled[1:].all())
+    if not head.y.is_one_hot or head.y.rows < 10 * head.y.shape[-1]:
+        return False
+    filled = np.any(head.y.train, axis=0).tolist()
+    return len(filled) > 2 and not filled[0] and all(filled[1:])
 
 
 def _is_too_narrow(head: Head) -> bool:
@@ -314,12 +317,7 @@ def _is_too_narrow(head: Head) -> bool:
 def _is_surely_absent(head: Head) -> bool:
     """Whether some classes have no row although there are rows enough to show them by chance."""
     seen = len(head.labels)
-    if (
-        not head.y.are_whole
-        or seen == head.units
-        or head.units > MAX_CLASSES
-        or len(head.shape) > 1
-    ):
+    if not head.y.are_whole or head.units > MAX_CLASSES or len(head.shape) > 1:
         return False
     return head.y.rows * np.log(head.units / seen) > SURELY_ABSENT
 
