@@ -98,9 +98,9 @@ class _Checks:
             found = list(inspect.signature(getattr(self._recipe, function)).parameters)
             written = f"def {function}({', '.join(parameters)}):"
             assert found == parameters, f"write `{written}`, nothing else calls it"
-        config: Any = self._recipe.Config
+        config = self._recipe.Config
         assert dataclasses.is_dataclass(config), "Config: put @dataclasses.dataclass above it"
-        is_frozen = config.__dataclass_params__.frozen
+        is_frozen = inspect.getattr_static(config, "__dataclass_params__").frozen
         assert is_frozen, "Config: @dataclasses.dataclass(frozen=True)"
 
     def model_follows_the_rule_table(self) -> None:

@@ -232,7 +232,7 @@ def test_long_stream_is_judged_by_its_beginning_and_it_says_so():
 def test_loss_that_no_rule_knows_is_noted():
     found = checks.check(compiled(stack(1, "relu"), lambda y, p: (y - p) ** 2), X, NUMBERS)
     assert "H12" not in ids(found)
-    assert "no rule says what goes with this loss: it is not judged" in found.notes
+    assert "no rule knows what goes with this loss: it is not judged" in found.notes
 
 
 def parts(x, y):

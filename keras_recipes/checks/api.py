@@ -36,31 +36,13 @@ from keras_recipes.checks.rules import (
 from keras_recipes.errors import InputError
 
 MODULES = (
-    outputs,
-    targets,
-    inputs,
-    shapes,
-    scaling,
-    classes,
-    splits,
-    settings,
-    compiled,
-    tables,
-    learning,
-)
+    outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled, tables, learning
+)  # fmt: skip
 # In the order in which findings are listed. The other rules follow where these find no error.
 BEFORE = (
-    *outputs.RULES,
-    *targets.RULES,
-    *inputs.NUMBERS,
-    *shapes.RULES,
-    *scaling.RULES,
-    *classes.RULES,
-    *inputs.LEAKS,
-    *splits.RULES,
-    *settings.RULES,
-    *compiled.WHOLE,
-)
+    *outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES,
+    *classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE,
+)  # fmt: skip
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
 EXPLAINING = {"H9", "H12", "D3", "D4", "D5"}

@@ -1,4 +1,4 @@
-"""What a rule says, and how a rule is made."""
+"""What a rule finds, and how a rule is made."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Findings(list):
     """What a check found, errors first.
 
     Attributes:
-        notes: What could not be looked at, or was looked at in part only.
+        notes: What could not be looked at, or was looked at only partly.
     """
 
     def __init__(self, found: Iterable[Finding] = (), notes: Iterable[str] = ()):
@@ -110,16 +110,16 @@ _Look = TypeVar("_Look", bound=Callable[[Any], Iterable[Mistake]])
 
 
 def rule_list(
-    subject: str, parts: Callable[[Any], Iterable[Any]] = lambda facts: (facts,)
+    subject: str, select: Callable[[Any], Iterable[Any]] = lambda facts: (facts,)
 ) -> tuple[list[Rule], Callable[[str, str], Callable[[_Look], _Look]]]:
     """Return an empty list of rules and the decorator that adds to it.
 
-    The decorated function takes what `parts` yields, one after the other, and yields mistakes.
+    The decorated function takes what `select` returns, one after the other, and yields mistakes.
     Its docstring names the mistake in the first line and goes on with "Why:", "Fix:" and "Thread:".
 
     Args:
         subject: Begins the name of each rule.
-        parts: Returns what a rule looks at; by default the facts as a whole.
+        select: Returns what a rule looks at; by default the facts as a whole.
     """
     rules: list[Rule] = []
 
@@ -128,9 +128,9 @@ def rule_list(
 
         def add(function: _Look) -> _Look:
             def find(facts: Any) -> Iterator[Finding]:
-                for part in parts(facts):
-                    label = getattr(part, "label", "")
-                    for level, received, expected, fix in function(part):
+                for each in select(facts):
+                    label = getattr(each, "label", "")
+                    for level, received, expected, fix in function(each):
                         yield Finding(identifier, name, level, label + received, expected, fix)
 
             rules.append(Rule(identifier, name, *_read_docstring(function), find))
@@ -144,9 +144,9 @@ def rule_list(
 def _read_docstring(function: Callable) -> tuple[str, str, str, tuple[str, ...]]:
     """Return the mistake, why it hurts, the fix and the threads."""
     mistake, _, rest = (inspect.getdoc(function) or "").partition("\n")
-    told = dict(
+    texts = dict(
         re.findall(r"^(Why|Fix|Thread): (.*?)(?=^\w+: |\Z)", rest, re.DOTALL | re.MULTILINE)
     )
     # `python -OO` takes docstrings away.
-    why, fix, threads = (" ".join(told.get(word, "").split()) for word in ("Why", "Fix", "Thread"))
+    why, fix, threads = (" ".join(texts.get(word, "").split()) for word in ("Why", "Fix", "Thread"))
     return mistake.rstrip("."), why, fix, tuple(threads.split(", ")) if threads else ()

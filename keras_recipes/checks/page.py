@@ -48,14 +48,11 @@ def _section(module: types.ModuleType) -> str:
 
 
 def _row(rule: Rule) -> str:
-    threads = ", ".join(map(_link, rule.threads))
+    places = [thread.replace("#", "/issues/") for thread in rule.threads]
+    linked = zip(rule.threads, places, strict=True)
+    threads = ", ".join(f"[{thread}](https://github.com/{place})" for thread, place in linked)
     cells = (f"`{rule.name}`", rule.id, rule.mistake, rule.why, rule.fix, threads)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _link(thread: str) -> str:
-    repository, _, number = thread.partition("#")
-    return f"[{thread}](https://github.com/{repository}/issues/{number})"
 
 
 if __name__ == "__main__":

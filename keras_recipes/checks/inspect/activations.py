@@ -57,8 +57,8 @@ def name(tensor: keras.KerasTensor) -> tuple[str | None, bool]:
         tensor: A symbolic output.
 
     Returns:
-        Keras's name of the activation, "linear" where there is none, None where it cannot be
-        told; and whether a layer after it rescales.
+        Keras's name of the activation, "linear" where there is none, None where it is not
+        known; and whether a layer after it rescales.
     """
     rescaled = False
     while getattr(tensor, "_keras_history", None) is not None:
@@ -90,7 +90,7 @@ def guess(values: np.ndarray | None) -> str | None:
         return None
     if values.min() < 0 or values.max() > 1.0001:
         return "linear"
-    # Softmax over a single unit gives 1; on some processors x / x is the number just below it.
+    # Softmax over a single unit is 1; on some processors x / x is the number just below it.
     near = 2 * np.finfo(values.dtype).eps if values.shape[-1] == 1 else 1e-3
     return "softmax" if np.allclose(values.sum(axis=-1), 1, rtol=0, atol=near) else None
 

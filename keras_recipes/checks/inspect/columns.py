@@ -48,7 +48,7 @@ class Summary:
 
 
 def each(leaf: Leaf) -> Iterator[tuple[str, pd.Series | np.ndarray]]:
-    """Yield each column of a table, or the array as a whole, with the words that name it."""
+    """Yield each column of a table, or the array as a whole, with the text that names it."""
     if isinstance(leaf, pd.DataFrame):
         # By place: two columns of one name would come as a table.
         for place, name in enumerate(leaf.columns):

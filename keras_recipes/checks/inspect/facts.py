@@ -116,7 +116,7 @@ class Facts:
         if train.rows > reading.ROWS_OF_SAMPLE:
             sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
             self.notes.append(f"means and standard deviations of columns are those of {sample}")
-        # Of training rows that cannot be read a finding tells.
+        # Training rows that cannot be read are a finding.
         for name, split in (("validation", validation), ("test", test)):
             self.notes += [f"{name} data that are not judged: {split.fault}"] if split.fault else []
         self.fault: str | None = None
@@ -229,7 +229,7 @@ class Facts:
             yield "the model is compiled without a loss: its outputs are not judged"
         for head in self.heads:
             if head.loss.function and not head.loss.name:
-                yield f"{head.label}no rule says what goes with this loss: it is not judged"
+                yield f"{head.label}no rule knows what goes with this loss: it is not judged"
 
 
 def _pair(data: Any) -> tuple | None:

@@ -37,9 +37,9 @@ class Split:
         fault: Why nothing could be read; None where it could.
         note: What was left out; None where all was read.
         lists: Labels of what came as Python lists, which Keras does not take.
-        unbatched: Whether a stream gives single rows where Keras takes batches.
+        unbatched: Whether a stream yields single rows where Keras takes batches.
         odd_text: Labels of text in a form that Keras does not take.
-        y_beside: Whether targets came beside a stream, which gives them itself.
+        y_beside: Whether targets came beside a stream, which yields them itself.
     """
 
     x: Any = None
@@ -84,7 +84,7 @@ def read(x: Any, y: Any = None) -> Split:
     Args:
         x: As in `fit`: an array, a pandas table, a dict or list of such, a finite
             `tf.data.Dataset` or a `PyDataset`.
-        y: Targets, in the same forms; None where x gives them too.
+        y: Targets, in the same forms; None where x yields them too.
     """
     if isinstance(x, types.GeneratorType | Iterator):
         return Split(fault="a generator can be read only once")
@@ -187,7 +187,12 @@ def _read_stream(stream: Any) -> Split:
     """Read batches until there are rows enough, or the time for it is over."""
     batches: list[Any] = []
     rows, note, start = 0, None, time.perf_counter()
-    for batch in _iterate(stream):
+    if isinstance(stream, keras.utils.PyDataset):
+        num_batches = -1 if stream.num_batches is None else stream.num_batches
+        stream = (stream[number] for number in range(max(num_batches, 1)))
+    elif (num_batches := int(stream.cardinality())) == -2:
+        num_batches = None
+    for batch in stream:
         # The first one may take long: a buffer to shuffle is filled, a generator begins.
         late = bool(batches) and time.perf_counter() - start > SECONDS_OF_STREAM
         if rows >= ROWS_OF_STREAM or late:
@@ -195,7 +200,6 @@ def _read_stream(stream: Any) -> Split:
             break
         batches.append(_convert(batch if isinstance(batch, tuple) else (batch,)))
         rows += max((count(leaf) for _, leaf in leaves(batches[-1], "")), default=0)
-    num_batches = _count_batches(stream)
     if not batches:
         return Split(batches=num_batches, fault="a data set without a batch")
     unbatched = any(leaf.ndim == 0 for _, leaf in leaves(batches[0], ""))
@@ -203,19 +207,6 @@ def _read_stream(stream: Any) -> Split:
     joined = [_join([batch[place] for batch in batches], join) for place in range(len(batches[0]))]
     y = joined[1] if len(joined) > 1 else None
     return Split(joined[0], y, num_batches, note=note, unbatched=unbatched)
-
-
-def _iterate(stream: Any) -> Iterator[Any]:
-    if isinstance(stream, keras.utils.PyDataset):
-        return (stream[number] for number in range(stream.num_batches or 1))
-    return iter(stream)
-
-
-def _count_batches(stream: Any) -> int | None:
-    if isinstance(stream, keras.utils.PyDataset):
-        return -1 if stream.num_batches is None else stream.num_batches
-    number = int(stream.cardinality())
-    return None if number == -2 else number
 
 
 def _join(batches: list[Any], join: Callable[[list], np.ndarray]) -> Any:
@@ -234,9 +225,5 @@ def _padded(batches: list[np.ndarray]) -> list[np.ndarray]:
     if len({*shapes}) == 1 or len({*map(len, shapes)}) > 1 or batches[0].dtype.kind in "OSU":
         return batches
     longest = np.max(shapes, axis=0)
-    return [
-        np.pad(
-            batch, [(0, 0), *((0, most - size) for most, size in zip(longest, shape, strict=True))]
-        )
-        for batch, shape in zip(batches, shapes, strict=True)
-    ]
+    missing = [[(0, 0), *((0, size) for size in longest - shape)] for shape in shapes]
+    return [np.pad(batch, widths) for batch, widths in zip(batches, missing, strict=True)]

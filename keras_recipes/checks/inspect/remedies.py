@@ -74,7 +74,7 @@ def units(head: Head) -> int:
     if wanted != "multiclass":
         return 1 if head.has_one_value else head.y.shape[-1]
     seen = len(head.labels) or 1
-    # Classes may well be missing from the data; a rule of its own tells where there are too many.
+    # Classes may well be missing from the data; a rule of its own reports too many units.
     return max(seen, head.units or 1) if head.uses(SPARSE | CATEGORICAL) else seen
 
 

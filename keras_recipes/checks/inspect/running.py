@@ -39,7 +39,16 @@ class CallError(Exception):
 
 
 def outputs(model: keras.Model, x: Any) -> tuple[list[str], list[keras.KerasTensor]]:
-    """Return the name and the symbolic tensor of each output.
+    """Return the name and the symbolic tensor of each output, as `structure` makes them."""
+    made = structure(model, x)
+    tensors = keras.tree.flatten(made)
+    if isinstance(made, dict):
+        return sorted(made), tensors
+    return list(getattr(model, "output_names", None) or map(str, range(len(tensors)))), tensors
+
+
+def structure(model: keras.Model, x: Any) -> Any:
+    """Return the symbolic outputs in the model's own structure.
 
     A model that is not built yet is built, with the random numbers and so to the weights that `fit`
     would build it with.
@@ -52,23 +61,9 @@ def outputs(model: keras.Model, x: Any) -> tuple[list[str], list[keras.KerasTens
         CallError: If the model cannot be called on such inputs.
     """
     made = None if getattr(model, "outputs", None) else _call_symbolically(model, x)
-    if getattr(model, "outputs", None):
-        made = None if isinstance(model, keras.Sequential) else model.output
-    tensors = list(getattr(model, "outputs", None) or keras.tree.flatten(made))
-    if isinstance(made, dict):
-        return sorted(made), tensors
-    return list(getattr(model, "output_names", None) or map(str, range(len(tensors)))), tensors
-
-
-def structure(model: keras.Model, x: Any) -> Any:
-    """Return the symbolic outputs in the model's own structure; None if unknown."""
-    if isinstance(model, keras.Sequential) and getattr(model, "outputs", None):
-        return model.outputs[0]
-    if getattr(model, "outputs", None):
-        return model.output
-    with contextlib.suppress(CallError):
-        return _call_symbolically(model, x)
-    return None
+    if not getattr(model, "outputs", None):
+        return made
+    return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
 
 
 def _call_symbolically(model: keras.Model, x: Any) -> Any:

@@ -133,8 +133,12 @@ def _to_array(y: Any) -> np.ndarray:
         return np.empty(0)
     if scipy.sparse.issparse(y):
         return y.toarray()
-    if isinstance(y, pd.DataFrame | pd.Series) and _is_nullable(y):
-        return y.to_numpy(dtype="float64", na_value=np.nan)
+    if isinstance(y, pd.DataFrame | pd.Series):
+        dtypes = y.dtypes if isinstance(y, pd.DataFrame) else [y.dtype]
+        own = any(isinstance(dtype, pd.api.extensions.ExtensionDtype) for dtype in dtypes)
+        if own and all(pd.api.types.is_numeric_dtype(dtype) for dtype in dtypes):
+            # pandas' own numbers, which become objects in NumPy
+            return y.to_numpy(dtype="float64", na_value=np.nan)
     return np.asarray(y)
 
 
@@ -154,13 +158,6 @@ def _without_text(splits: list[np.ndarray]) -> tuple[list[np.ndarray], list[str]
     ends = np.cumsum([len(split) for split in splits])[:-1]
     made = np.split(numbers.to_numpy(), ends)
     return [y.reshape(given.shape) for y, given in zip(made, splits, strict=True)], list(names)
-
-
-def _is_nullable(y: pd.DataFrame | pd.Series) -> bool:
-    """Return whether these are pandas' own numbers, which become objects in NumPy."""
-    dtypes = y.dtypes if isinstance(y, pd.DataFrame) else [y.dtype]
-    own = any(isinstance(d, pd.api.extensions.ExtensionDtype) for d in dtypes)
-    return own and all(pd.api.types.is_numeric_dtype(dtype) for dtype in dtypes)
 
 
 def _thin(y: np.ndarray) -> np.ndarray:

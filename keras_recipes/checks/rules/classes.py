@@ -10,7 +10,7 @@ import numpy as np
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
-from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+from keras_recipes.checks.inspect.losses import CATEGORICAL, CROSS_ENTROPY, NUMERIC
 
 RULES, rule = rule_list("classes")
 
@@ -112,16 +112,10 @@ def one_class_only(facts: Facts) -> Iterator[Mistake]:
 
 def _count_rows(head: Head) -> np.ndarray:
     """Count the training rows of each class; empty where a row has no single class."""
-    y, nothing = head.y.train, np.empty(0, dtype=int)
-    if not head.uses(CROSS_ENTROPY) or not head.y.is_number or len(head.shape) != 1:
-        return nothing
-    if head.uses(CATEGORICAL) and y.ndim == 2:
-        return np.bincount(y.argmax(axis=1)) if head.y.is_one_hot else nothing
-    whole = head.y.is_flat and head.y.are_integers and head.y.range[0] >= 0
-    allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
-    if not whole or not allowed or head.y.range[1] >= 10 * MAX_CLASSES:
-        return nothing
-    return np.bincount(y[np.isfinite(y)].astype("int64"))  # NaN has a rule of its own
+    classes = head.classes(head.y.train) if head.y.is_number else None
+    if classes is None or head.y.range[0] < 0 or head.y.range[1] >= 10 * MAX_CLASSES:
+        return np.empty(0, dtype=int)
+    return np.bincount(classes[np.isfinite(classes)].astype("int64"))  # NaN has a rule of its own
 
 
 def _judge_weights(weights: Any, classes: list[int], head: Head) -> tuple[str | None, str]:

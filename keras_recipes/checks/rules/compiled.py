@@ -21,7 +21,7 @@ WHOLE, whole = rule_list("compiled")
 TRIED, tried = rule_list("compiled")  # judged where nothing else is wrong
 
 _COUNTERS = "object_name_uids"  # by which Keras numbers the metrics that have no name
-_METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the word metrics"
+_METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the name metrics"
 _MEANT = {
     "loss": {"rmse": "loss='mse', which has its minimum at the same place"},
     "metrics": {
@@ -45,10 +45,13 @@ def losses_name_no_output(facts: Facts) -> Iterator[Mistake]:
     Fix: `loss={"price": "mse", "kind": None}`, or a list in the order of the outputs.
     Thread: keras-team/keras#18708, tensorflow/tensorflow#34691
     """
-    loss, names = facts.model.loss if facts.model.compiled else None, _names_of_losses(facts)
-    if not isinstance(loss, dict) or not names or facts.trains_itself:
+    model = facts.model
+    loss = model.loss if model.compiled and not facts.trains_itself else None
+    has_graph = getattr(model, "outputs", None) and not isinstance(model, keras.Sequential)
+    if not isinstance(loss, dict) or not has_graph:
         return
-    in_a_list = not isinstance(facts.model.output, dict)
+    in_a_list = not isinstance(model.output, dict)
+    names = list(model.output_names if in_a_list else model.output)
     if set(loss) - set(names) or (in_a_list and set(names) - set(loss)):
         given = {name: loss.get(name) for name in names}
         yield error(
@@ -94,7 +97,7 @@ def compiled_with_what_does_not_fit(facts: Facts) -> Iterator[Mistake]:
 
     Why: `compile` takes them unseen, and `fit` stops inside Keras: with "dtype='string' is not a
         valid dtype" where metrics stand in the place of `loss_weights`, its third argument.
-    Fix: `model.compile("adam", "mse", metrics=["mae"])`, with the word `metrics`; for several
+    Fix: `model.compile("adam", "mse", metrics=["mae"])`, with the name `metrics`; for several
         outputs a dict by their names.
     Thread: keras-team/keras#21259, tensorflow/tensorflow#100319
     """
@@ -111,15 +114,6 @@ def compiled_with_what_does_not_fit(facts: Facts) -> Iterator[Mistake]:
 
 
 RULES = (*WHOLE, *TRIED)
-
-
-def _names_of_losses(facts: Facts) -> list[str]:
-    """Name the outputs as Keras looks losses up; none for a model without a graph."""
-    if not getattr(facts.model, "outputs", None) or isinstance(facts.model, keras.Sequential):
-        return []
-    if isinstance(facts.model.output, dict):
-        return list(facts.model.output)
-    return list(facts.model.output_names)
 
 
 def _fix(what: str, fault: str, facts: Facts) -> str:
@@ -144,42 +138,32 @@ def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
     with running.undisturbed():
         outputs = running.structure(facts.model, facts.train.x)
     y = reading.map_leaves(facts.train.y, _symbolic)
-    if outputs is None or y is None:
+    if y is None:
         return
-    for what, make in (("loss", _make_loss), ("metrics", _make_metrics)):
+    names = getattr(facts.model, "output_names", None)
+    for what in ("loss", "metrics"):
+        if (compiled := getattr(facts.model, f"_compile_{what}")) is None:
+            continue
+        weights = "_user_loss_weights" if what == "loss" else "_user_weighted_metrics"
+        given = (getattr(compiled, f"_user_{what}"), getattr(compiled, weights))
         try:
             with running.undisturbed(), _names_kept():
-                if (made := make(facts.model)) is not None:
-                    backend.compute_output_spec(made, y, outputs)
+                copies = (keras.tree.map_structure(_copy, one) for one in given)
+                made = type(compiled)(*copies, output_names=names)
+                backend.compute_output_spec(made, y, outputs)
         except Exception as error:  # Keras has many, and the user's own raise what they like
             yield what, errors.first_line(error)
 
 
-def _make_loss(model: keras.Model) -> Any:
-    loss, names = model._compile_loss, getattr(model, "output_names", None)
-    given = (loss._user_loss, loss._user_loss_weights) if loss is not None else None
-    return given and type(loss)(*given, output_names=names)
-
-
-def _make_metrics(model: keras.Model) -> Any:
-    metrics, names = model._compile_metrics, getattr(model, "output_names", None)
-    if metrics is None:
-        return None
-    given = (metrics._user_metrics, metrics._user_weighted_metrics)
-    return type(metrics)(
-        *(keras.tree.map_structure(_copy, one) for one in given), output_names=names
-    )
-
-
-def _copy(metric: Any) -> Any:
-    """Return a metric of its own, since looking at one makes its variables."""
-    is_made = isinstance(metric, keras.metrics.Metric)
-    return type(metric).from_config(metric.get_config()) if is_made else metric
+def _copy(given: Any) -> Any:
+    """Return a metric of its own, since looking at one makes its variables; all else as it is."""
+    is_metric = isinstance(given, keras.metrics.Metric)
+    return type(given).from_config(given.get_config()) if is_metric else given
 
 
 @contextlib.contextmanager
 def _names_kept() -> Iterator[None]:
-    """Leave the numbers as they were that Keras gives to metrics without a name."""
+    """Restore the numbers by which Keras names metrics that have no name."""
     counted = collections.defaultdict(int, global_state.get_global_attribute(_COUNTERS) or {})
     try:
         yield

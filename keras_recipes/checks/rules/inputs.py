@@ -24,8 +24,8 @@ LARGEST = float(np.finfo("float32").max)
 def not_finite(facts: Facts) -> Iterator[Mistake]:
     """NaN or infinite values in inputs or targets.
 
-    Why: one NaN makes the loss NaN, and after one update every weight; training goes on all the
-        same.
+    Why: one NaN makes the loss NaN, and after one training step every weight; training
+        goes on all the same.
     Fix: `x = x.fillna(x.median(numeric_only=True))` for a table; `np.isfinite` picks the rows of an
         array.
     Thread: keras-team/keras#2134, rstudio/keras3#1221
@@ -86,12 +86,12 @@ def columns_do_not_join(facts: Facts) -> Iterator[Mistake]:
     Fix: `x = x.astype("float32")`; `dtype="float32"` in `pd.get_dummies`.
     Thread: tensorflow/tensorflow#36623, rstudio/keras3#925
     """
-    told = set()
+    reported = set()
     for axis in ("x", "y"):
         for split, label, leaf in _leaves(facts, axis):
-            if label in told or not (names := columns.not_joined(leaf)):
+            if label in reported or not (names := columns.not_joined(leaf)):
                 continue
-            told.add(label)
+            reported.add(label)
             yield error(
                 f"{split}{label} with {_some(names)}, which make objects of the table",
                 "one type of number in all columns, of NumPy's own types",
@@ -112,9 +112,8 @@ def feature_is_target(facts: Facts) -> Iterator[Mistake]:
         if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
             continue
         for label, leaf in facts.train.x_leaves:
-            if leaf.ndim != 2 or leaf.shape[1] < 2 or leaf.shape[0] != len(y):
-                continue
-            if scipy.sparse.issparse(leaf):
+            is_table = leaf.ndim == 2 and leaf.shape[1] > 1 and not scipy.sparse.issparse(leaf)
+            if not is_table or len(leaf) != len(y):
                 continue
             for name in _equal_columns(leaf, y.ravel()):
                 yield warning(
@@ -205,12 +204,12 @@ def _text_that_fit_refuses(facts: Facts) -> Iterator[Mistake]:
     """Describe text for a model of text in a form that Keras does not take."""
     if facts.settings.is_encoded:
         return  # its encoder is run over the text; `fit` is never given any
-    told = set()
+    reported = set()
     for name, split in facts.splits:
         for label, leaf in split.x_leaves:
-            if label not in split.odd_text or not facts.takes_text(label) or label in told:
+            if label not in split.odd_text or not facts.takes_text(label) or label in reported:
                 continue
-            told.add(label)
+            reported.add(label)
             single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
             yield error(
                 f"{name}{label}, text of type {getattr(leaf, 'dtype', 'object')} in "

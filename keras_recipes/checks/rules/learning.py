@@ -279,14 +279,16 @@ RULES = (*UNTRAINED, *TRAINED)
 
 
 def first_step(facts: Facts) -> Step | None:
-    """Take the first step without its update; None where that cannot be done yet."""
+    """Compute the first training step without taking it; None where that cannot be done yet."""
     import tensorflow as tf
 
     if not _can_be_taken(facts):
         return None
     losses = [head.loss.function for head in facts.heads]
     batch = running.first_batch(facts.model, facts.train)
-    targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
+    rows = reading.spread(facts.train.rows, batch.rows)
+    # An output without a loss needs no targets.
+    targets = [head.y.train[rows] if head.loss.function else np.empty(0) for head in facts.heads]
     values: list[float | None] = []
 
     def loss(outputs: list) -> Any:
@@ -318,15 +320,9 @@ def _can_be_taken(facts: Facts) -> bool:
     return all(head.y.rows for head in with_loss)  # missing targets have a rule of their own
 
 
-def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
-    if not head.loss.function:
-        return np.empty(0)  # an output without a loss needs none
-    y = head.y.train[reading.spread(rows, wanted)]
-    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras passes it to a loss
-
-
 def _align(y: np.ndarray, output: Any) -> np.ndarray:
-    """Add the last axis of 1 that the output has to targets, as Keras's losses do."""
+    """Return targets as Keras passes them to a loss, with the last axis of 1 of the output."""
+    y = y.astype("float32") if y.dtype.kind in "biuf" else y
     lacks_one = y.ndim == len(output.shape) - 1 and output.shape[-1] == 1
     return y[..., None] if lacks_one else y
 

@@ -52,8 +52,10 @@ def logits_taken_for_probabilities(head: Head) -> Iterator[Mistake]:
     Fix: `from_logits=True` in the loss, or the activation in the output.
     Thread: keras-team/keras#15271, tensorflow/tensorflow#28718
     """
-    if not _is_classifier(head) or head.from_logits or _is_one_unit_for_classes(head):
+    if not _is_classifier(head) or head.from_logits:
         return
+    if head.units == 1 and head.uses(SPARSE | CATEGORICAL):
+        return  # one unit for several classes has a rule of its own
     if head.activation in activations.LOGITS or head.activation == "leaky_relu":
         what = "without activation" if head.activation == "linear" else f"by {head.activation}"
         if head.guessed:
@@ -121,7 +123,7 @@ def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
 
 @rule("H14", "metric-does-not-match-loss")
 def metric_does_not_fit(head: Head) -> Iterator[Mistake]:
-    """A metric that says nothing about these outputs, such as the accuracy of a regression.
+    """A metric without meaning for these outputs, such as the accuracy of a regression.
 
     Why: accuracy counts exact hits, which predicted numbers do not make; it stays near 0 or shows
         a number without meaning.
@@ -222,7 +224,3 @@ def _is_taken(head: Head) -> bool:
         return True  # these have rules of their own
     # A bounded activation that is scaled afterwards makes capped logits, which are meant.
     return head.activation in allowed or (head.from_logits and head.rescaled)
-
-
-def _is_one_unit_for_classes(head: Head) -> bool:
-    return head.units == 1 and head.uses(SPARSE | CATEGORICAL)

@@ -49,6 +49,8 @@ _PLAIN = (
     base_pooling.BasePooling, base_global_pooling.BaseGlobalPooling,
 )  # fmt: skip
 
+_SHUFFLE = "shuffle the rows before the split; where they follow time, learn the differences"
+
 # Pixels are divided by about so much; inputs within 0 to 1 were divided already.
 SMALL_SCALE = 0.01
 # Of data that a Normalization layer was adapted to, the standard deviations come out near 1.
@@ -93,7 +95,7 @@ def inputs_not_scaled(facts: Facts) -> Iterator[Mistake]:
 def splits_scaled_differently(facts: Facts) -> Iterator[Mistake]:
     """Training rows and validation or test rows on different scales.
 
-    Why: the model meets numbers that it has never seen the like of; its scores say nothing.
+    Why: the model meets numbers that it has never seen the like of; its scores mean nothing.
     Fix: the scaler of the training rows for all splits, `x_test = scaler.transform(x_test)`; or
         the scaling in the model.
     Thread: ageron/handson-ml2#132
@@ -109,8 +111,7 @@ def splits_scaled_differently(facts: Facts) -> Iterator[Mistake]:
                     "warning" if in_order else "error",
                     f"{name}{label} whose values are {times} those of training",
                     "one scale for all splits, taken from the training rows",
-                    "shuffle the rows before the split; where they follow time, learn the "
-                    "differences, x = np.diff(x, axis=0)"
+                    f"{_SHUFFLE}, x = np.diff(x, axis=0)"
                     if in_order
                     else "x_other = scaler.transform(x_other) with the scaler of the training rows",
                 )
@@ -148,7 +149,7 @@ def targets_not_scaled(facts: Facts) -> Iterator[Mistake]:
 def constant_column(facts: Facts) -> Iterator[Mistake]:
     """A column with the same value in every row.
 
-    Why: it tells the model nothing, and scaling it by hand divides by 0.
+    Why: nothing can be learned from it, and scaling it by hand divides by 0.
     Fix: `x = x.loc[:, x.nunique() > 1]`, or `x = x[:, x.std(axis=0) > 0]` for an array.
     Thread: keras-team/keras#20011
     """
@@ -223,7 +224,7 @@ def layer_not_adapted(facts: Facts) -> Iterator[Mistake]:
 def scaled_twice(facts: Facts) -> Iterator[Mistake]:
     """Inputs that were scaled before they come to a layer that scales them again.
 
-    Why: pixels divided by 255 twice are all but 0 and tell nothing apart; so are columns that were
+    Why: pixels divided by 255 twice are all but 0 and hardly differ; so are columns that were
         scaled by hand for a Normalization that was adapted to the raw ones.
     Fix: scale once: in the model, and leave x as it was.
     Thread: keras-team/keras-io#1549
@@ -261,27 +262,25 @@ def _targets_scaled_differently(facts: Facts) -> Iterator[Mistake]:
                 continue
             ratio = _ratio_of_sizes(head.y.train, y)
             if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
-                in_order = bool(facts.settings.validation_split)
                 yield warning(  # what is measured may well have grown with time
                     f"{head.label}{name}targets of about {ratio:.3g} times the size of those of "
                     "training",
                     "one unit for the targets of all splits",
-                    "shuffle the rows before the split; where they follow time, learn the "
-                    "differences, y = np.diff(y)"
-                    if in_order
+                    f"{_SHUFFLE}, y = np.diff(y)"
+                    if facts.settings.validation_split
                     else "y_other in the unit of y: scale both by the same line, or neither",
                 )
 
 
 def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
-    """Return how many times larger some targets are, by whichever of two measures says less."""
+    """Return how many times larger some targets are, by the smaller of two measures."""
     if min(len(train), len(other)) < MIN_ROWS:
         return None
     sizes = [np.abs(targets.finite_sample(y).astype("float64")) for y in (train, other)]
     if not all(size.any() for size in sizes):
         return None
     ratios = [np.sqrt((sizes[1] ** 2).mean() / (sizes[0] ** 2).mean())]
-    # A few large values make a mean square; of many zeros the median says nothing.
+    # A few large values make a mean square; of many zeros the median means nothing.
     middle = [np.median(size) for size in sizes]
     ratios += [middle[1] / middle[0]] if all(middle) else [1.0]
     return float(min(ratios, key=lambda ratio: abs(np.log(ratio))))
@@ -323,7 +322,7 @@ def _starts_with_weights(facts: Facts) -> bool:
     if len(facts.model.inputs) == 1:
         rest = (one for one in facts.operations if not isinstance(one, _BEFORE_WEIGHTS))
         return isinstance(next(rest, None), _WEIGHTS)
-    # With several inputs the order does not tell which layer belongs to which.
+    # With several inputs the order does not show which layer belongs to which.
     return all(isinstance(one, (*_PLAIN, *_WEIGHTS)) for one in facts.operations)
 
 
@@ -353,7 +352,7 @@ def _ratio_of_scales(train: reading.Leaf, other: reading.Leaf) -> float | None:
         return None
     if first.values.shape[1] != second.values.shape[1]:
         return None
-    # Columns of 0 and 1 are never scaled: they say nothing about how the others were.
+    # Columns of 0 and 1 are never scaled: they do not show how the others were.
     telling = ~np.isin(first.values, (0, 1)).all(axis=0) & (first.magnitude > 0)
     telling &= second.magnitude > 0
     if not telling.any():
@@ -389,7 +388,7 @@ def _without_vocabulary(facts: Facts) -> list[layers.Layer]:
 
 
 def _first_layer(facts: Facts) -> layers.Layer | None:
-    """Return the layer that the only input goes into; None where that cannot be told."""
+    """Return the layer that the only input goes into; None where that is not known."""
     if len(getattr(facts.model, "inputs", None) or []) != 1:
         return None
     for operation in facts.operations:

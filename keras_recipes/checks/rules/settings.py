@@ -21,6 +21,7 @@ from keras_recipes.checks.inspect.heads import metric_class, metric_name
 RULES, rule = rule_list("settings")
 
 _DATA_SET = "x as a data set with "
+_FIX_OF_VALIDATION = "give validation_data or validation_split as well"
 
 # Optimizers that adapt their steps take rates far below 1; plain descent too, on scaled inputs.
 LARGE_RATE = 1.0
@@ -63,12 +64,10 @@ def callback_is_none(facts: Facts) -> Iterator[Mistake]:
     Thread: keras-team/keras#23263, aporia-ai/mlnotify#40
     """
     for one in facts.settings.odd_callbacks:
-        is_class = isinstance(one, type)
-        yield error(
-            f"the class {one.__name__} as a callback" if is_class else f"{one!r:.80} as a callback",
-            "callbacks that are made",
-            f"{one.__name__}(...)" if is_class else "callbacks=[keras.callbacks....(...)]",
-        )
+        shown, fix = f"{one!r:.80}", "callbacks=[keras.callbacks....(...)]"
+        if isinstance(one, type):
+            shown, fix = f"the class {one.__name__}", f"{one.__name__}(...)"
+        yield error(f"{shown} as a callback", "callbacks that are made", fix)
 
 
 @rule("T9", "argument-beside-dataset")
@@ -108,21 +107,17 @@ def monitor_unknown(facts: Facts) -> Iterator[Mistake]:
     yield from _unknown_in_file_names(facts, names)
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None)
-        if not monitor or not _monitors(callback):
+        # A checkpoint of every epoch needs no monitor.
+        if not monitor or not getattr(callback, "save_best_only", True):
             continue
+        given, fix = f"{type(callback).__name__}(monitor={monitor!r})", _FIX_OF_VALIDATION
         if names is None and monitor.startswith("val_") and not _may_be_validated(facts):
-            given = f"{type(callback).__name__}(monitor={monitor!r})"
-            fix = "give validation_data or validation_split as well"
             yield error(f"{given} without validation data", "scores of those rows", fix)
         if names is None or monitor in names:
             continue
-        yield error(
-            f"{type(callback).__name__}(monitor={monitor!r})",
-            f"one of {', '.join(sorted(names))}",
-            "give validation_data or validation_split as well"
-            if monitor.startswith("val_") and monitor.removeprefix("val_") in names
-            else f"monitor={_nearest(monitor, names)!r}",
-        )
+        if not monitor.startswith("val_") or monitor.removeprefix("val_") not in names:
+            fix = f"monitor={_nearest(monitor, names)!r}"
+        yield error(given, f"one of {', '.join(sorted(names))}", fix)
 
 
 @rule("T2", "monitor-in-wrong-mode")
@@ -134,7 +129,7 @@ def monitor_wrong_way(facts: Facts) -> Iterator[Mistake]:
     Fix: `mode="max"` for accuracy, AUC, F1 and R², `mode="min"` for losses and errors.
     Thread: tensorflow/tensorflow#49227, keras-team/autokeras#867
     """
-    directions = _directions(facts)
+    directions = {name: _direction(metric) for name, metric in _metrics(facts)} | {"loss": "min"}
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None) or ""
         right = directions.get(monitor.removeprefix("val_"))
@@ -245,12 +240,14 @@ def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
     Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
     Thread: keras-team/keras#2134
     """
-    rate = _largest_rate(facts.model)
+    optimizer = getattr(facts.model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+    rate = _largest_rate(optimizer)
     if rate is not None and (rate > LARGE_RATE or rate <= 0):
         yield warning(
             f"a learning rate of {rate:g}",
             "0.0001 to 0.1",
-            f"keras.optimizers.{type(_optimizer(facts.model)).__name__}(learning_rate=0.001)",
+            f"keras.optimizers.{type(optimizer).__name__}(learning_rate=0.001)",
         )
     size, rows = facts.settings.batch_size, facts.train.rows
     if size and rows and facts.train.batches is None and size > rows:
@@ -296,27 +293,17 @@ def _may_be_validated(facts: Facts) -> bool:
     return own or fits_itself or facts.validation.x is not None or bool(settings.validation_split)
 
 
-def _monitors(callback: keras.callbacks.Callback) -> bool:
-    """Return whether the callback needs its monitor: a checkpoint of every epoch does not."""
-    checkpoint = isinstance(callback, keras.callbacks.ModelCheckpoint)
-    return not checkpoint or callback.save_best_only
-
-
 def _logged(facts: Facts) -> set[str] | None:
     """Return the names of all scores of an epoch; None where somebody may add others."""
     own = [one for one in facts.settings.callbacks if not type(one).__module__.startswith("keras.")]
     own_metrics = type(facts.model).compute_metrics is not keras.Model.compute_metrics
-    if own and any(
-        type(one).on_epoch_end is not keras.callbacks.Callback.on_epoch_end for one in own
-    ):
+    unchanged = keras.callbacks.Callback.on_epoch_end
+    if any(type(one).on_epoch_end is not unchanged for one in own):
         return None
     if facts.trains_itself or own_metrics or not facts.heads:
         return None
-    names = {"loss"}
-    for head in facts.heads:
-        prefix = "" if head.alone else f"{head.name}_"
-        names |= {prefix + metric_name(metric) for metric in head.metrics}
-        names |= set() if head.alone else {f"{head.name}_loss"}
+    names = {"loss", *(name for name, _ in _metrics(facts))}
+    names |= {f"{head.name}_loss" for head in facts.heads if not head.alone}
     validated = facts.validation.x is not None or facts.settings.validation_split
     names |= {f"val_{name}" for name in names} if validated else set()
     return names | {"learning_rate"}
@@ -329,16 +316,11 @@ def _nearest(monitor: str, names: set[str]) -> str:
     return (starts or [name for name in same if name.endswith("loss")] or sorted(names))[0]
 
 
-def _directions(facts: Facts) -> dict[str, str]:
-    """Return for each score whether lower or higher is better, where it is known."""
-    known = {"loss": "min"}
+def _metrics(facts: Facts) -> Iterator[tuple[str, Any]]:
+    """Yield the name under which each metric is logged, and the metric."""
     for head in facts.heads:
         prefix = "" if head.alone else f"{head.name}_"
-        for metric in head.metrics:
-            direction = _direction(metric)
-            if direction:
-                known[prefix + metric_name(metric)] = direction
-    return known
+        yield from ((prefix + metric_name(metric), metric) for metric in head.metrics)
 
 
 def _direction(metric: Any) -> str | None:
@@ -375,15 +357,9 @@ def _why_not_writable(model: keras.Model, path: pathlib.Path) -> str | None:
     return f"{free} bytes are free, {needed} are needed" if free < needed else None
 
 
-def _optimizer(model: keras.Model) -> keras.optimizers.Optimizer | None:
-    """Return the optimizer that makes the steps, which one that scales the loss holds inside."""
-    optimizer = getattr(model, "optimizer", None)
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def _largest_rate(model: keras.Model) -> float | None:
+def _largest_rate(optimizer: keras.optimizers.Optimizer | None) -> float | None:
     """Return the learning rate; of a schedule, which may begin at 0, the largest of some steps."""
-    rate = getattr(_optimizer(model), "_learning_rate", None)
+    rate: Any = getattr(optimizer, "_learning_rate", None)
     schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     try:
         rates = [rate(step) for step in STEPS_OF_SCHEDULE] if schedule else [rate]
@@ -393,14 +369,7 @@ def _largest_rate(model: keras.Model) -> float | None:
 
 
 def _argmax_of_predictions(source: str | None) -> list[int]:
-    """Find where a program takes the argmax of a model's predictions.
-
-    Args:
-        source: Python source text; None, or text that does not parse, holds none.
-
-    Returns:
-        The lines, counted from 1.
-    """
+    """Return the lines, counted from 1, in which a program takes the argmax of predictions."""
     try:
         tree = ast.parse(source or "")
     except SyntaxError:

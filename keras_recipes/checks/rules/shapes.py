@@ -12,7 +12,7 @@ import pandas as pd
 from keras_recipes.checks.findings import Mistake, error, rule_list
 from keras_recipes.checks.inspect import conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
-from keras_recipes.checks.inspect.heads import Head
+from keras_recipes.checks.inspect.heads import Head, accepts
 
 RULES, rule = rule_list("shapes")
 
@@ -41,12 +41,12 @@ def wrong_input_shape(facts: Facts) -> Iterator[Mistake]:
             _fix_of_shape(facts.train.x_leaves[0][1], None, facts.fault),
         )
     else:
-        told = set()
+        reported = set()
         for name, split in facts.splits:
             for received, expected, fix in _misfits(facts, split):
-                if received not in told:  # of several splits the first is enough
+                if received not in reported:  # of several splits the first is enough
                     yield error(name + received, expected, fix)
-                told.add(received)
+                reported.add(received)
 
 
 @rule("D8", "row-counts-differ")
@@ -97,13 +97,13 @@ def columns_of_splits_differ(facts: Facts) -> Iterator[Mistake]:
             known, given = _names(train), _names(other)
             if known is None or given is None or known == given:
                 continue
-            same = sorted(known) == sorted(given)
             lacking = [one for one in known if one not in given]
             unknown = [one for one in given if one not in known]
+            differences = [f"without {_shown(lacking)}"] if lacking else []
+            differences += [f"with {_shown(unknown)}, which training has not"] if unknown else []
+            in_other_order = "with the columns of training in another order"
             yield error(
-                f"{name}{label} with the columns of training in another order"
-                if same
-                else f"{name}{label} " + _differences(lacking, unknown),
+                f"{name}{label} {', '.join(differences) or in_other_order}",
                 f"the columns {_shown(known)}, in this order",
                 f"x_other = x_other[{label}.columns]"
                 if not lacking
@@ -163,7 +163,7 @@ def rows_in_other_order(facts: Facts) -> Iterator[Mistake]:
 
 
 def _fix_of_rows(split: reading.Split) -> str:
-    """Write the change that gives inputs and targets equally many rows."""
+    """Write the change by which inputs and targets have equally many rows."""
     (_, x), *more_x = split.x_leaves
     (_, y), *more_y = split.y_leaves or [("", np.empty(0))]
     if not more_x and not more_y and x.shape[1:] == y.shape[1:] and np.prod(x.shape[1:]) > 1:
@@ -223,9 +223,8 @@ def _change(facts: Facts, split: reading.Split, wanted: Any, leaf: Any) -> tuple
     expected = f"{len(facts.model.inputs)} array(s), one for each input of the model"
     if wanted is None or leaf is None:
         return expected, "x = {name of an input: array, ...}"
-    if len(split.y_leaves) == len(pairs) == 1 and _accepts(
-        wanted.shape, split.y_leaves[0][1].shape
-    ):
+    single_y = split.y_leaves[0][1] if len(split.y_leaves) == len(pairs) == 1 else None
+    if single_y is not None and accepts(wanted.shape, single_y.shape):
         return "inputs in the place of x", "x, y = y, x"
     if len(split.x_leaves) < len(pairs):
         return expected, _fix_of_inputs(leaf, pairs)
@@ -245,10 +244,17 @@ def _misfits(facts: Facts, split: reading.Split) -> Iterator[tuple[str, str, str
         yield "x as a list in another order than the inputs", f"arrays for {names}", fix
         return
     for label, wanted, leaf in pairs:
-        if received := _misfit(label, wanted, leaf):
-            yield received, *_change(facts, split, wanted, leaf)
-            if 0 < len(split.x_leaves) < len(pairs):
-                return  # one change for all of them
+        if leaf is None:
+            received = f"no array for the input {label}"
+        elif wanted is None:
+            received = f"{label}, an array without an input"
+        elif not accepts(wanted.shape, leaf.shape):
+            received = f"{label} of shape {leaf.shape}"
+        else:
+            continue
+        yield received, *_change(facts, split, wanted, leaf)
+        if 0 < len(split.x_leaves) < len(pairs):
+            return  # one change for all of them
     without_graph = not pairs and split is not facts.train and not facts.fault
     if without_graph and (fault := running.fault(facts.model, split.x)):
         shown = ", ".join(str(leaf.shape) for _, leaf in split.x_leaves)
@@ -265,35 +271,18 @@ def _names(leaf: Any) -> list[str] | None:
     return list(leaf.columns) if named else None
 
 
-def _differences(lacking: list[str], unknown: list[str]) -> str:
-    said = [f"without {_shown(lacking)}"] if lacking else []
-    said += [f"with {_shown(unknown)}, which training has not"] if unknown else []
-    return ", ".join(said)
-
-
 def _shown(names: Any) -> str:
     return ", ".join(map(str, names[:6])) + (", …" if len(names) > 6 else "")
 
 
 def _is_of_other_form(head: Head, shape: tuple) -> bool:
     """Return whether targets differ from training in more than rows and a last axis of 1."""
-    mine, other = (_without_last_one(one) for one in (head.y.shape, shape))
+    mine, other = (
+        one[1:-1] if one[1:] and one[-1] == 1 else one[1:] for one in (head.y.shape, shape)
+    )
     if len(mine) != len(other):
         return True
     return mine != other and None not in head.shape[:-1]  # sequences may be longer in one split
-
-
-def _without_last_one(shape: tuple) -> tuple:
-    return shape[1:-1] if shape[1:] and shape[-1] == 1 else shape[1:]
-
-
-def _misfit(label: str, wanted: Any, leaf: reading.Leaf | None) -> str | None:
-    """Describe what is wrong with the array for an input; None where nothing is."""
-    if leaf is None:
-        return f"no array for the input {label}"
-    if wanted is None:
-        return f"{label}, an array without an input"
-    return None if _accepts(wanted.shape, leaf.shape) else f"{label} of shape {leaf.shape}"
 
 
 def _other_order(pairs: list[tuple]) -> tuple[int, ...] | None:
@@ -302,20 +291,14 @@ def _other_order(pairs: list[tuple]) -> tuple[int, ...] | None:
     Args:
         pairs: For each input its label, tensor and array.
     """
-    if not 2 <= len(pairs) <= MAX_INPUTS or any(None in pair[1:2] for pair in pairs):
+    if not 2 <= len(pairs) <= MAX_INPUTS or not pairs[0][0].startswith("x[0]"):
         return None
-    leaves = [leaf for _, _, leaf in pairs]
-    if any(leaf is None for leaf in leaves) or not pairs[0][0].startswith("x[0]"):
+    if any(tensor is None or leaf is None for _, tensor, leaf in pairs):
         return None
-    fits = [
-        order
-        for order in itertools.permutations(range(len(pairs)))
-        if all(
-            _accepts(pair[1].shape, leaves[place].shape)
-            for pair, place in zip(pairs, order, strict=True)
-        )
-    ]
-    return fits[0] if fits and tuple(range(len(pairs))) not in fits else None
+    wanted, given = [tensor.shape for _, tensor, _ in pairs], [leaf.shape for *_, leaf in pairs]
+    orders = list(itertools.permutations(range(len(pairs))))
+    fits = [one for one in orders if all(map(accepts, wanted, (given[place] for place in one)))]
+    return fits[0] if fits and fits[0] != orders[0] else None
 
 
 def _fix_of_shape(leaf: reading.Leaf, wanted: tuple | None, fault: str = "") -> str:
@@ -327,11 +310,11 @@ def _fix_of_shape(leaf: reading.Leaf, wanted: tuple | None, fault: str = "") -> 
         fault: Why the model fails on the array; "" where it was not called.
     """
     shape = tuple(leaf.shape[1:])
-    if wanted and _accepts((None, *wanted), (1, *leaf.shape)):
+    if wanted and accepts((None, *wanted), (1, *leaf.shape)):
         return "x = x[None], which makes a batch of the single row"
-    if wanted and len(wanted) > len(shape) > 0 and _holds(wanted, np.prod(shape)):
-        sizes = ", ".join("-1" if size is None else str(size) for size in wanted)
-        return f"x = np.reshape(x, (len(x), {sizes}))"
+    longer = wanted and len(wanted) > len(shape) > 0 and None not in wanted
+    if wanted and longer and np.prod(wanted) == np.prod(shape):
+        return f"x = np.reshape(x, (len(x), {', '.join(map(str, wanted))}))"
     if wanted and len(wanted) == 1 and len(shape) > 1 and wanted[0] == np.prod(shape):
         return "x = x.reshape(len(x), -1)"
     if wanted and (moved := _moved(shape, tuple(wanted))):
@@ -342,20 +325,14 @@ def _fix_of_shape(leaf: reading.Leaf, wanted: tuple | None, fault: str = "") -> 
         return "x = x[..., None], which makes a sequence of each row's numbers"
     if len(shape) == 2 and (wanted is None or len(wanted) == 3):
         channels = 1 if wanted is None else wanted[-1]
-        return (
-            "x = x[..., None]" if channels == 1 else f"x = np.repeat(x[..., None], {channels}, -1)"
-        )
+        added = "x[..., None]"
+        return f"x = {added}" if channels == 1 else f"x = np.repeat({added}, {channels}, -1)"
     if not shape and wanted:
         return "x with all columns that the model takes: x = table[[...]]"
     fewer = ""
     if isinstance(leaf, pd.DataFrame) and wanted and len(wanted) == 1 and wanted[0] < shape[0]:
         fewer = f", or x = x[[...]] with the {wanted[0]} columns that it takes"
     return f"keras.Input({shape}) as the model's input{fewer}"
-
-
-def _holds(wanted: tuple, numbers: int) -> bool:
-    """Return whether a row of this shape may hold so many numbers."""
-    return wanted.count(None) == 0 and np.prod(wanted) == numbers
 
 
 def _fix_of_inputs(leaf: reading.Leaf, pairs: list[tuple]) -> str:
@@ -373,20 +350,9 @@ def _moved(shape: tuple, wanted: tuple) -> str | None:
     if len(shape) != len(wanted) or len(shape) < 2:
         return None
     for first, last in ((1, -1), (-1, 1)):
-        if _accepts((None, *wanted), np.moveaxis(np.empty((0, *shape)), first, last).shape):
+        if accepts((None, *wanted), np.moveaxis(np.empty((0, *shape)), first, last).shape):
             return f"x = np.moveaxis(x, {first}, {last})"
     for order in itertools.permutations(range(1, len(shape) + 1)):
-        if _accepts((None, *wanted), (0, *(shape[place - 1] for place in order))):
+        if accepts((None, *wanted), (0, *(shape[place - 1] for place in order))):
             return f"x = np.transpose(x, {(0, *order)})"
     return None
-
-
-def _accepts(wanted: tuple, given: tuple) -> bool:
-    """Return whether Keras takes an array of this shape, with the rank adjusted as it does."""
-    if len(given) == len(wanted) + 1 and given[-1] == 1:
-        given = given[:-1]
-    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
-        given = (*given, 1)
-    return len(given) == len(wanted) and all(
-        size in (None, its) for size, its in zip(wanted[1:], given[1:], strict=True)
-    )

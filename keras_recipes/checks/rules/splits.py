@@ -12,7 +12,7 @@ from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
-from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+from keras_recipes.checks.inspect.losses import CROSS_ENTROPY, NUMERIC
 
 RULES, rule = rule_list("splits")
 
@@ -65,7 +65,7 @@ def sorted_rows_split(facts: Facts) -> Iterator[Mistake]:
 def rows_in_both_splits(facts: Facts) -> Iterator[Mistake]:
     """Training rows that stand in another split too.
 
-    Why: the model knows these rows by heart; the score on them says nothing about new ones.
+    Why: the model has memorised these rows; the score on them means nothing for new ones.
     Fix: drop the copies before the split, and oversample after it: `table.drop_duplicates()`.
     Thread: abdoelsayed2016/TNCR_Dataset#3, mljar/mljar-supervised#627
     """
@@ -178,7 +178,7 @@ def _are_measured(facts: Facts) -> bool:
 
 def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the classes that chance alone would not have kept out of a split."""
-    train, validation = _classes(head, head.y.train), _classes(head, head.y.validation)
+    train, validation = head.classes(head.y.train), head.classes(head.y.validation)
     if train is None or validation is None or not len(train) or not len(validation):
         return
     fraction = len(validation) / (len(train) + len(validation))
@@ -191,17 +191,6 @@ def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
     missing = labels[~np.isin(labels, others) & (counts * fraction >= NO_CHANCE)]
     if missing.size:
         yield "validation", missing
-
-
-def _classes(head: Head, y: np.ndarray | None) -> np.ndarray | None:
-    """Return one class for each row; None where a row has no single class."""
-    if y is None or len(head.shape) != 1 or y.dtype.kind not in "biuf":
-        return None
-    if head.uses(CATEGORICAL) and y.ndim == 2:
-        return y.argmax(axis=1) if head.y.is_one_hot else None
-    flat = y.ndim == 1 or y.shape[1:] == (1,)
-    known = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
-    return y.ravel() if flat and known and head.y.are_integers else None
 
 
 def _is_sorted(head: Head) -> bool:

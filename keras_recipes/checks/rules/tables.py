@@ -72,7 +72,7 @@ def column_tells_target(table: Table) -> Iterator[Mistake]:
     tells = _tells_class if table.class_names else _tells_value
     if names := [name for name in x.columns if tells(x[name], y)]:
         yield warning(
-            f"{_named(names)}, from which alone the target can be told",
+            f"{_named(names)}, from which alone the target follows",
             "columns that are known before the target is",
             f"--drop {shlex.join(names[:5])} where this is known only afterwards",
         )
@@ -172,7 +172,7 @@ def _groups(values: pd.Series) -> np.ndarray | None:
     many = len(distinct) > MIN_VALUES or len(distinct) * ROWS_OF_VALUE > len(codes)
     if not many:
         return codes + 1
-    # Of many numbers it may still be the gaps that tell.
+    # The target may still follow from the gaps among many numbers.
     return None if (codes >= 0).all() else (codes >= 0).astype(int)
 
 

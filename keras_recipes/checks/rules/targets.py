@@ -23,8 +23,8 @@ MAX_CLASSES = 100
 def units_are_not_classes(head: Head) -> Iterator[Mistake]:
     """Output units that are not the number of classes.
 
-    Why: a label without a unit stops training in the middle on a CPU and gives a NaN loss on a GPU;
-        a unit without a label takes probability that belongs to the others.
+    Why: a label without a unit stops training in the middle on a CPU and makes the loss NaN on a
+        GPU; a unit without a label takes probability that belongs to the others.
     Fix: one unit for each class, `Dense(num_classes, ...)`.
     Thread: tensorflow/tensorflow#8484, keras-team/keras#17368
     """
