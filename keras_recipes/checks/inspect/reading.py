@@ -189,7 +189,7 @@ def _read_stream(stream: Any) -> Split:
     rows, note, start = 0, None, time.perf_counter()
     if isinstance(stream, keras.utils.PyDataset):
         num_batches = -1 if stream.num_batches is None else stream.num_batches
-        stream = (stream[number] for number in range(max(num_batches, 1)))
+        stream = map(stream.__getitem__, range(max(num_batches, 1)))
     elif (num_batches := int(stream.cardinality())) == -2:
         num_batches = None
     for batch in stream:
