@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 
@@ -35,7 +35,7 @@ from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import tables
 
 STAGES = ("before", "during", "after", "never")
-# What the check may take: this share of an epoch, or this many seconds, whichever is more.
+# What the check may take: this fraction of an epoch, or this many seconds, whichever is more.
 FRACTION_OF_EPOCH = 0.05
 SECONDS = 0.3
 
@@ -71,7 +71,7 @@ def report_of_stock(identifier: str) -> str:
     return "never"
 
 
-def _reports(action) -> bool:
+def _reports(action: Callable[[], object]) -> bool:
     """Return whether an action raises or warns."""
     with warnings.catch_warnings(record=True) as said, _log_lines() as lines:
         warnings.simplefilter("always")
@@ -129,17 +129,16 @@ def time_once(name: str) -> dict[str, float]:
     config = dataclasses.replace(recipe.Config(), epochs=3, patience=3)
     splits = recipe.load_data(config)
     problem = contract.problem(recipe, config, splits)
-    seconds, left_out = {}, contract.ignored_checks(recipe)
+    seconds, check = {}, checks.PreFlight(contract.ignored_checks(recipe))
     for key in ("first", "again"):
         model = contract.build_model(recipe, config, splits)
         start = time.perf_counter()
-        as_inputs = functools.partial(tables.as_inputs, model)
-        given = {"as_inputs": as_inputs} if tables.parts_of(model) else {}
-        checks.check_splits(model, splits, ignore=left_out, **given)
+        as_inputs = functools.partial(tables.as_inputs, model) if tables.parts_of(model) else None
+        check.look_at_data(model, splits, as_inputs)
         halfway = time.perf_counter()
         training.adapt(model, problem, splits.train)
         adapted = time.perf_counter()
-        checks.check_untrained(model, splits, ignore=left_out, **given)
+        check.look_at_model(model, splits, as_inputs)
         seconds[key] = time.perf_counter() - adapted + halfway - start
     ends: list[float] = []
     mark = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))

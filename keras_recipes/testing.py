@@ -13,11 +13,11 @@ A message says what to change where the recipe breaks the contract.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import pathlib
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import keras_tuner
@@ -48,11 +48,9 @@ def parametrize_with_checks(recipe: Recipe, memorised: float = MEMORISED) -> Cal
     """
     import pytest
 
-    named = {name: check for name, check in vars(_Checks).items() if not name.startswith("_")}
     bound = _Checks(recipe, memorised)
-    cases = [
-        pytest.param(functools.partial(check, bound), id=name) for name, check in named.items()
-    ]
+    names = [name for name in vars(_Checks) if not name.startswith("_")]
+    cases = [pytest.param(getattr(bound, name), id=name) for name in names]
     return pytest.mark.parametrize("check", cases)
 
 
@@ -77,12 +75,12 @@ class _UntilMemorised(keras.callbacks.Callback):
         super().__init__()
         self._memorised = memorised
 
-    def on_epoch_end(self, epoch, logs=None):
-        score = _known(logs, "val_")
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        score = _known(logs or {}, "val_")
         self.model.stop_training = score is not None and score >= self._memorised
 
 
-def _known(scores, prefix: str = "") -> float | None:
+def _known(scores: dict[str, float], prefix: str = "") -> float | None:
     names = ("accuracy", "binary_accuracy", "r2")
     return next((scores[prefix + name] for name in names if prefix + name in scores), None)
 
@@ -103,14 +101,14 @@ class _Checks:
             assert found == parameters, f"write `{written}`, nothing else calls it"
         config = self._recipe.Config
         assert dataclasses.is_dataclass(config), "Config: put @dataclasses.dataclass above it"
-        is_frozen = config.__dataclass_params__.frozen
+        is_frozen = inspect.getattr_static(config, "__dataclass_params__").frozen
         assert is_frozen, "Config: @dataclasses.dataclass(frozen=True)"
 
     def model_follows_the_rule_table(self) -> None:
         few = self._few_rows()
         model, rule = few.prepare(self._recipe), few.problem.rule
         x = tables.as_inputs(model, few.data.train.x)
-        (facts,) = Facts.gather(model, x, few.data.train.y).heads
+        (facts,) = Facts(model, x, few.data.train.y).heads
         advice = "end build_model with PROBLEM.outputs(hidden) and PROBLEM.compile(model, ...)"
         assert facts.activation == (rule.activation or "linear"), advice
         assert facts.units == few.problem.num_outputs, advice
@@ -192,7 +190,7 @@ class _Checks:
             err_msg="the saved model predicts differently: build it of Keras layers alone",
         )
 
-    def _few_rows(self, **changes: object) -> _Few:
+    def _few_rows(self, **changes: Any) -> _Few:
         """Return the recipe's data, built-in ones where it may, with the first training rows."""
         kind = self._recipe.Config
         fields = {field.name for field in dataclasses.fields(kind)}
@@ -207,7 +205,7 @@ class _Checks:
         data = dataclasses.replace(loaded, train=split)
         return _Few(config, data, contract.problem(self._recipe, config, data))
 
-    def _train(self, **changes: object) -> tuple:
+    def _train(self, **changes: Any) -> tuple:
         """Train for two epochs: the loss before, the history, the model and its data."""
         few = self._few_rows(epochs=2, batch_size=16, **changes)
         model = few.prepare(self._recipe)

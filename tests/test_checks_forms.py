@@ -217,7 +217,9 @@ def test_statistics_of_many_rows_are_those_of_a_sample_and_it_says_so():
     x = np.random.default_rng(0).normal(size=(3000, 4)).astype("float32")
     found = checks.check(compiled(stack(1)), x, x[:, 0] * 2)
     assert list(found) == []
-    assert found.notes == ("means and deviations of columns are those of 2000 of 3000 rows",)
+    assert found.notes == (
+        "means and standard deviations of columns are those of 2000 of 3000 rows",
+    )
 
 
 def test_long_stream_is_judged_by_its_beginning_and_it_says_so():
@@ -230,7 +232,7 @@ def test_long_stream_is_judged_by_its_beginning_and_it_says_so():
 def test_loss_that_no_rule_knows_is_noted():
     found = checks.check(compiled(stack(1, "relu"), lambda y, p: (y - p) ** 2), X, NUMBERS)
     assert "H12" not in ids(found)
-    assert "no rule says what goes with this loss: it is not judged" in found.notes
+    assert "no rule knows what goes with this loss: it is not judged" in found.notes
 
 
 def parts(x, y):
@@ -241,29 +243,31 @@ def parts(x, y):
 def test_splits_raise_errors_and_log_warnings(caplog):
     caplog.set_level(logging.WARNING)
     model = mistakes.network(3, "softmax", SPARSE)
-    (warned,) = checks.check_splits(model, parts(X * 99, CLASSES))
+    check, strict = checks.PreFlight(), checks.PreFlight(strict=True)
+    (warned,) = check.look_at_data(model, parts(X * 99, CLASSES))
     said = "scaling/inputs-not-scaled (D3): received"
     assert (warned.id, said in caplog.text) == ("D3", True)
     assert warned.name == "scaling/inputs-not-scaled"
     for key in (warned.id, warned.name):
-        assert checks.check_splits(model, parts(X * 99, CLASSES), ignore=[key]) == []
+        assert checks.PreFlight([key]).look_at_data(model, parts(X * 99, CLASSES)) == []
     with pytest.raises(InputError, match=re.escape(said)):
-        checks.check_splits(model, parts(X * 99, CLASSES), strict=True)
+        strict.look_at_data(model, parts(X * 99, CLASSES))
     with pytest.raises(InputError, match="labels 1, 2, 3"):
-        checks.check_splits(model, parts(X, CLASSES + 1))
+        check.look_at_data(model, parts(X, CLASSES + 1))
+    config = types.SimpleNamespace(epochs=1, batch_size=999)
     with pytest.raises(InputError, match="T6"):
-        checks.check_splits(model, parts(X, CLASSES), strict=True, batch_size=999)
+        strict.look_at_data(model, parts(X, CLASSES), config=config)
 
 
 def test_untrained_model_is_run_once_its_preprocessing_is_adapted():
     layers = [keras.Input((4,)), keras.layers.Normalization(), keras.layers.Dense(3, "softmax")]
     model = compiled(keras.Sequential(layers), SPARSE)
-    data = parts(X * 900, CLASSES)
-    assert checks.check_splits(model, data) == []
+    check, data = checks.PreFlight(), parts(X * 900, CLASSES)
+    assert check.look_at_data(model, data) == []
     with pytest.raises(InputError, match="D13"):
-        checks.check_untrained(model, data)
+        check.look_at_model(model, data)
     layers[1].adapt(data.train.x)
-    assert checks.check_untrained(model, data) == []
+    assert check.look_at_model(model, data) == []
 
 
 FALLING = [2.0, 1.0, 0.5, 0.4]

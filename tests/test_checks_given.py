@@ -188,7 +188,7 @@ def test_text_of_a_model_that_encodes_it_by_itself_is_left_alone():
     source = splits.Source("texts", "real", "here", "none")
     data = splits.split(table, SHORT, source, seed=0)
     as_inputs = functools.partial(tables.as_inputs, model)
-    assert "D2" not in ids(checks.check_splits(model, data, as_inputs=as_inputs))
+    assert "D2" not in ids(checks.PreFlight().look_at_data(model, data, as_inputs))
 
 
 def test_layer_of_words_that_was_never_adapted():
@@ -344,11 +344,11 @@ def test_inputs_that_were_scaled_already():
     assert checks.check(columns, X * 90 + 400, NUMBERS) == []
 
 
-def test_settings_of_fit_are_taken_and_shares_are_shares():
+def test_settings_of_fit_are_taken_and_fractions_are_fractions():
     settings = {"verbose": 0, "shuffle": False, "initial_epoch": 1, "validation_freq": 2}
     found = checks.check(linear(), X, NUMBERS, validation_steps=3, **settings)
     assert str(found) == "0 errors, 0 warnings"
-    with pytest.raises(InputError, match="validation_split: received 20, expected a share"):
+    with pytest.raises(InputError, match="validation_split: received 20, expected a fraction"):
         checks.check(linear(), X, NUMBERS, validation_split=20)
 
 

@@ -3,24 +3,6 @@
 `api.py` holds the entry points, `rules` the rules by subject, `inspect` what they look at.
 """
 
-from keras_recipes.checks.api import (
-    RULES,
-    Finding,
-    Findings,
-    PreFlight,
-    check,
-    check_splits,
-    check_trained,
-    check_untrained,
-)
+from keras_recipes.checks.api import RULES, Finding, Findings, PreFlight, check, check_trained
 
-__all__ = [
-    "RULES",
-    "Finding",
-    "Findings",
-    "PreFlight",
-    "check",
-    "check_splits",
-    "check_trained",
-    "check_untrained",
-]
+__all__ = ["RULES", "Finding", "Findings", "PreFlight", "check", "check_trained"]

@@ -1,8 +1,8 @@
 """The check before training: classic mistakes named before they cost an hour.
 
-`check` looks at a compiled model and its data and gives all findings at once, errors first.
+`check` looks at a compiled model and its data and returns all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
-a `Finding` or nothing; a new one is a new function with `@rule` in the module of its kind:
+a mistake or nothing; a new one is a new function with `@rule` in the module of its kind:
 `outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `settings`, `compiled`,
 `tables` (a table of the user's) and `learning` (runs the untrained model on one batch, and looks at
 a trained one).
@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,38 +35,32 @@ from keras_recipes.checks.rules import (
 )
 from keras_recipes.errors import InputError
 
-MODULES = (outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled)
-MODULES += (tables, learning)
+MODULES = (
+    outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled, tables, learning
+)  # fmt: skip
 # In the order in which findings are listed. The other rules follow where these find no error.
-BEFORE = (*outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES)
-BEFORE += (*classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE)
+BEFORE = (
+    *outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES,
+    *classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE,
+)  # fmt: skip
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
 EXPLAINING = {"H9", "H12", "D3", "D4", "D5"}
 
-__all__ = [
-    "RULES",
-    "Finding",
-    "Findings",
-    "check",
-    "check_splits",
-    "check_trained",
-    "check_untrained",
-]
-
 _log = logging.getLogger(__name__)
+_Encode = Callable[[Any], Any]
 
 
 def check(
     model: keras.Model,
-    x,
-    y=None,
-    validation_data=None,
+    x: Any,
+    y: Any = None,
+    validation_data: Any = None,
     *,
-    test_data=None,
+    test_data: Any = None,
     ignore: Iterable[str] = (),
     strict: bool = False,
-    **fit_settings,
+    **fit_settings: Any,
 ) -> Findings:
     """Look for mistakes in model, data and settings, without training and without changing them.
 
@@ -73,7 +68,7 @@ def check(
         model: Compiled. One that is not built yet is built, as `fit` would.
         x: Inputs as `fit` takes them: an array (rows, ...), a pandas table, a dict or list of such,
             or a finite `tf.data.Dataset`, which is read once from its beginning: one that shuffles
-            with a seed gives `fit` its second order, as after any other look at it.
+            with a seed yields its second order to `fit`, as after any other look at it.
         y: Targets as an array (rows,) or (rows, columns), a pandas column or table, or a dict or
             list for several outputs.
         validation_data: (x, y), or a data set.
@@ -94,92 +89,9 @@ def check(
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
     left_out = _ids(ignore)
-    facts = Facts.gather(model, x, y, validation_data, test_data, Settings(**fit_settings))
-    return _judge(facts, left_out, strict)
-
-
-def check_splits(
-    model: keras.Model,
-    splits,
-    *,
-    as_inputs: Callable[[object], object] | None = None,
-    with_test: bool = False,
-    ignore: Iterable[str] = (),
-    strict: bool = False,
-    **fit_settings,
-) -> Findings:
-    """Check a model against the parts of its data; log warnings, raise errors.
-
-    The preprocessing layers need not be adapted yet.
-
-    Args:
-        model: Compiled.
-        splits: With the parts train and validation, which may be None; labels as the model's loss
-            takes them.
-        as_inputs: Brings x into the form that the model is called with, where it is encoded before
-            `fit`.
-        with_test: Whether the test part is looked at too, where a run is to open it in the end. A
-            search never does.
-        ignore: Rules to leave out, by id or by name.
-        strict: Whether warnings count as errors.
-        **fit_settings: As in `check`.
-
-    Returns:
-        The warnings, which are logged too.
-
-    Raises:
-        InputError: With a line for each error found; or if there is no such rule to leave out.
-    """
-    ignored = _ids(ignore)
-    parts = (splits.train, splits.validation, splits.test if with_test else None)
-    train, validation, test = (
-        None if split is None else (_inputs(split, as_inputs), split.y) for split in parts
-    )
-    settings = Settings(is_encoded=as_inputs is not None, **fit_settings)
-    facts = Facts.gather(model, *train, validation, test, settings)
-    table = tables.Table.gather(splits, with_test)
-    found = [] if table is None else _apply(tables.RULES, table, ignored, facts.notes)
-    # The caller adapts its layers once the data are known to be right, and makes arrays of tables.
-    # In a user's table D16 tells of more columns than D12 does.
-    left_out = {*ignored, "D13", "D14"} | ({"D12"} if table is not None else set())
-    findings = [*_judge(facts, left_out, strict), *_finish(found, facts, strict)]
-    return _report(Findings(findings, facts.notes))
-
-
-def check_untrained(
-    model: keras.Model,
-    splits,
-    *,
-    as_inputs: Callable[[object], object] | None = None,
-    ignore: Iterable[str] = (),
-    strict: bool = False,
-) -> Findings:
-    """Run a built model, its preprocessing adapted, on one batch, where `check_splits` could not.
-
-    Args:
-        model: As it will be trained.
-        splits: As in `check_splits`.
-        as_inputs: As in `check_splits`.
-        ignore: Rules to leave out, by id or by name.
-        strict: Whether warnings count as errors.
-
-    Returns:
-        The warnings, which are logged too.
-
-    Raises:
-        InputError: With a line for each error found; or if there is no such rule to leave out.
-    """
-    ignored = _ids(ignore)
-    x, settings = _inputs(splits.train, as_inputs), Settings(is_encoded=as_inputs is not None)
-    facts = Facts.gather(model, x, splits.train.y, settings=settings)
-    found = _apply(
-        [rule for rule in scaling.RULES if rule.id == "D13"], facts, ignored, facts.notes
-    )
-    return _report(_finish(found + _probe(facts, ignored), facts, strict))
-
-
-def _inputs(split, as_inputs: Callable[[object], object] | None) -> object:
-    return split.x if as_inputs is None else as_inputs(split.x)
+    facts = Facts(model, x, y, validation_data, test_data, Settings(**fit_settings))
+    found = _judge(facts, left_out)
+    return Findings(_strictly(found) if strict else found, facts.notes)
 
 
 def check_trained(
@@ -191,7 +103,7 @@ def check_trained(
     are_classes: bool = False,
     ignore: Iterable[str] = (),
 ) -> Findings:
-    """Look for signs that a model learned nothing, or learned its rows by heart.
+    """Look for signs that a model learned nothing, or memorised its rows.
 
     Args:
         history: One list for each score, one value for each epoch, as in `History.history`.
@@ -209,7 +121,8 @@ def check_trained(
     """
     epochs = len(history.get("loss", ()))
     trained = learning.Trained(history, (best_epoch or epochs) - 1, y, predicted, are_classes)
-    return Findings(_apply(learning.TRAINED, trained, _ids(ignore), notes := []), notes)
+    notes: list[str] = []
+    return Findings(_apply(learning.TRAINED, trained, _ids(ignore), notes), notes)
 
 
 def _ids(ignore: Iterable[str]) -> set[str]:
@@ -227,14 +140,14 @@ def _ids(ignore: Iterable[str]) -> set[str]:
     return {known[key] for key in ignore}
 
 
-def _judge(facts: Facts, ignore: set[str], strict: bool) -> Findings:
+def _judge(facts: Facts, ignore: set[str]) -> list[Finding]:
     found = _apply(BEFORE, facts, set(), facts.notes)
-    # What is known and left out explains as much as what is said.
+    # What is known and left out explains as much as what is reported.
     if not any(one.level == "error" for one in found):
         found += _apply(compiled.TRIED, facts, set(), facts.notes)
     if not any(one.level == "error" or one.id in EXPLAINING for one in found):
         found += _probe(facts, ignore)
-    return _finish([one for one in found if one.id not in ignore], facts, strict)
+    return [one for one in found if one.id not in ignore]
 
 
 def _probe(facts: Facts, ignore: set[str]) -> list[Finding]:
@@ -242,10 +155,8 @@ def _probe(facts: Facts, ignore: set[str]) -> list[Finding]:
     return _apply(learning.UNTRAINED, step, ignore, facts.notes) if step else []
 
 
-def _apply(
-    rules: Sequence[Rule], facts: object, ignore: set[str], notes: list[str]
-) -> list[Finding]:
-    found = []
+def _apply(rules: Iterable[Rule], facts: Any, ignore: set[str], notes: list[str]) -> list[Finding]:
+    found: list[Finding] = []
     for rule in rules:
         if rule.id in ignore:
             continue
@@ -258,20 +169,8 @@ def _apply(
     return found
 
 
-def _finish(found: list[Finding], facts: Facts, strict: bool) -> Findings:
-    if strict:
-        found = [dataclasses.replace(finding, level="error") for finding in found]
-    return Findings(found, facts.notes)
-
-
-def _report(findings: Findings) -> Findings:
-    """Log the warnings and raise the errors."""
-    for finding in findings:
-        if finding.level == "warning":
-            _log.warning("%s", finding)
-    if findings.errors:
-        raise InputError("\n".join(map(str, findings.errors)))
-    return findings
+def _strictly(found: list[Finding]) -> list[Finding]:
+    return [dataclasses.replace(finding, level="error") for finding in found]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,30 +180,85 @@ class PreFlight:
     Attributes:
         ignore: Rules to leave out, by id or by name.
         strict: Whether warnings count as errors.
-        with_test: Whether the test rows are looked at too, which a run opens in the end.
+        with_test: Whether the test rows are looked at too, which a run opens in the end. A search
+            never does.
     """
 
-    ignore: tuple[str, ...] = ()
+    ignore: Sequence[str] = ()
     strict: bool = False
     with_test: bool = False
 
-    def look_at_data(self, model: keras.Model, splits, as_inputs: Callable | None, config) -> None:
-        """Check a model that was built against the parts of its data; raise errors."""
-        check_splits(
-            model,
-            splits,
-            as_inputs=as_inputs,
-            with_test=self.with_test,
-            ignore=self.ignore,
-            strict=self.strict,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
+    def look_at_data(
+        self, model: keras.Model, splits: Any, as_inputs: _Encode | None = None, config: Any = None
+    ) -> Findings:
+        """Check a built model, its preprocessing not adapted yet, against its data.
+
+        Args:
+            model: Compiled.
+            splits: With train, validation (which may be None) and test; labels as the model's
+                loss takes them.
+            as_inputs: Brings x into the form that the model is called with, where it is encoded
+                before `fit`.
+            config: With the epochs and the batch size of `fit`.
+
+        Returns:
+            The warnings, which are logged too.
+
+        Raises:
+            InputError: With a line for each error found; or if there is no such rule to leave out.
+        """
+        ignored, encode = _ids(self.ignore), as_inputs or (lambda x: x)
+        validation, test = (
+            None if split is None else (encode(split.x), split.y)
+            for split in (splits.validation, splits.test if self.with_test else None)
         )
+        of_fit = Settings(
+            epochs=config.epochs if config else None,
+            batch_size=config.batch_size if config else None,
+            is_encoded=as_inputs is not None,
+        )
+        train = splits.train
+        facts = Facts(model, encode(train.x), train.y, validation, test, of_fit)
+        table = tables.Table.gather(splits, self.with_test)
+        found = [] if table is None else _apply(tables.RULES, table, ignored, facts.notes)
+        # The caller adapts its layers once the data are known to be right, and makes arrays of
+        # tables. In a user's table D16 names more columns than D12 does.
+        left_out = {*ignored, "D13", "D14"} | ({"D12"} if table is not None else set())
+        return self._report(_judge(facts, left_out) + found, facts.notes)
 
-    def look_at_model(self, model: keras.Model, splits, as_inputs: Callable | None) -> None:
-        """Check the model with its preprocessing adapted; raise errors."""
-        check_untrained(model, splits, as_inputs=as_inputs, ignore=self.ignore, strict=self.strict)
+    def look_at_model(
+        self, model: keras.Model, splits: Any, as_inputs: _Encode | None = None
+    ) -> Findings:
+        """Run the model, its preprocessing adapted, on one batch.
 
-    def look_at_trained(self, *arguments, **named) -> Findings:
+        Args:
+            model: As it will be trained.
+            splits: As in `look_at_data`.
+            as_inputs: As in `look_at_data`.
+
+        Returns:
+            The warnings, which are logged too.
+
+        Raises:
+            InputError: As in `look_at_data`.
+        """
+        x = as_inputs(splits.train.x) if as_inputs else splits.train.x
+        of_fit = Settings(is_encoded=as_inputs is not None)
+        facts, ignored = Facts(model, x, splits.train.y, settings=of_fit), _ids(self.ignore)
+        adapted = [rule for rule in scaling.RULES if rule.id == "D13"]
+        found = _apply(adapted, facts, ignored, facts.notes) + _probe(facts, ignored)
+        return self._report(found, facts.notes)
+
+    def look_at_trained(self, *arguments: Any, **named: Any) -> Findings:
         """Look at a trained model's history and predictions, as `check_trained`."""
         return check_trained(*arguments, ignore=self.ignore, **named)
+
+    def _report(self, found: list[Finding], notes: list[str]) -> Findings:
+        """Log the warnings and raise the errors."""
+        findings = Findings(_strictly(found) if self.strict else found, notes)
+        for finding in findings:
+            if finding.level == "warning":
+                _log.warning("%s", finding)
+        if findings.errors:
+            raise InputError("\n".join(map(str, findings.errors)))
+        return findings

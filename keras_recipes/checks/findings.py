@@ -1,11 +1,13 @@
-"""What a rule says, and how a rule is made."""
+"""What a rule finds, and how a rule is made."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
+import typing
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 LEVELS = ("error", "warning")
 
@@ -31,15 +33,15 @@ class Finding:
     fix: str
 
     def __str__(self) -> str:
-        said = f"received {self.received}; expected {self.expected}; fix: {self.fix}"
-        return f"{self.name} ({self.id}): {said}"
+        text = f"received {self.received}; expected {self.expected}; fix: {self.fix}"
+        return f"{self.name} ({self.id}): {text}"
 
 
 class Findings(list):
     """What a check found, errors first.
 
     Attributes:
-        notes: What could not be looked at, or was looked at in part only, in words.
+        notes: What could not be looked at, or was looked at only partly.
     """
 
     def __init__(self, found: Iterable[Finding] = (), notes: Iterable[str] = ()):
@@ -62,6 +64,25 @@ class Findings(list):
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.summary])
 
 
+class Mistake(typing.NamedTuple):
+    """A finding as a rule's function yields it: without the id and the name of the rule."""
+
+    level: str
+    received: str
+    expected: str
+    fix: str
+
+
+def error(received: str, expected: str, fix: str) -> Mistake:
+    """Return a mistake by which the result would be wrong."""
+    return Mistake("error", received, expected, fix)
+
+
+def warning(received: str, expected: str, fix: str) -> Mistake:
+    """Return a mistake by which the result may well be wrong."""
+    return Mistake("warning", received, expected, fix)
+
+
 @dataclasses.dataclass(frozen=True)
 class Rule:
     """A rule: its id and name, what it stands for, and the function that looks for it.
@@ -73,7 +94,7 @@ class Rule:
         why: Why it hurts.
         fix: What to do instead.
         threads: Public threads of people whom it happened to, such as "keras-team/keras#500".
-        find: Takes what the rule looks at and gives findings.
+        find: Takes what the rule looks at and yields findings.
     """
 
     id: str
@@ -82,39 +103,37 @@ class Rule:
     why: str
     fix: str
     threads: tuple[str, ...]
-    find: Callable[[object], Iterator[Finding]]
+    find: Callable[[Any], Iterable[Finding]]
+
+
+_Look = TypeVar("_Look", bound=Callable[[Any], Iterable[Mistake]])
 
 
 def rule_list(
-    subject: str,
-    parts: Callable[[object], Iterable[object]] = lambda facts: (facts,),
-) -> tuple[list[Rule], Callable]:
-    """Yield an empty list of rules and the decorator that adds to it.
+    subject: str, select: Callable[[Any], Iterable[Any]] = lambda facts: (facts,)
+) -> tuple[list[Rule], Callable[[str, str], Callable[[_Look], _Look]]]:
+    """Return an empty list of rules and the decorator that adds to it.
 
-    The decorated function takes what `parts` yields, one after the other, and a function `say` of
-    level, received, expected and fix that makes the finding. Its docstring names the mistake in
-    the first line and goes on with "Why:", "Fix:" and "Thread:".
+    The decorated function takes what `select` returns, one after the other, and yields mistakes.
+    Its docstring names the mistake in the first line and goes on with "Why:", "Fix:" and "Thread:".
 
     Args:
         subject: Begins the name of each rule.
-        parts: Gives what a rule looks at; by default the facts as a whole.
+        select: Returns what a rule looks at; by default the facts as a whole.
     """
     rules: list[Rule] = []
 
-    def rule(identifier: str, what_is_wrong: str) -> Callable[[Callable], Callable]:
+    def rule(identifier: str, what_is_wrong: str) -> Callable[[_Look], _Look]:
         name = f"{subject}/{what_is_wrong}"
 
-        def add(function: Callable) -> Callable:
-            def find(facts) -> Iterator[Finding]:
-                for split in parts(facts):
-                    label = getattr(split, "label", "")
+        def add(function: _Look) -> _Look:
+            def find(facts: Any) -> Iterator[Finding]:
+                for each in select(facts):
+                    label = getattr(each, "label", "")
+                    for level, received, expected, fix in function(each):
+                        yield Finding(identifier, name, level, label + received, expected, fix)
 
-                    def say(level, received, expected, fix, label=label) -> Finding:
-                        return Finding(identifier, name, level, label + received, expected, fix)
-
-                    yield from function(split, say)
-
-            rules.append(Rule(identifier, name, **_read_docstring(function), find=find))
+            rules.append(Rule(identifier, name, *_read_docstring(function), find))
             return function
 
         return add
@@ -122,17 +141,12 @@ def rule_list(
     return rules, rule
 
 
-def _read_docstring(function: Callable) -> dict[str, str | tuple[str, ...]]:
-    if not function.__doc__:  # `python -OO` takes docstrings away
-        return {"mistake": "", "why": "", "fix": "", "threads": ()}
-    mistake, _, rest = inspect.getdoc(function).partition("\n")
-    said = dict(
+def _read_docstring(function: Callable) -> tuple[str, str, str, tuple[str, ...]]:
+    """Return the mistake, why it hurts, the fix and the threads."""
+    mistake, _, rest = (inspect.getdoc(function) or "").partition("\n")
+    texts = dict(
         re.findall(r"^(Why|Fix|Thread): (.*?)(?=^\w+: |\Z)", rest, re.DOTALL | re.MULTILINE)
     )
-    why, fix, threads = (" ".join(said[word].split()) for word in ("Why", "Fix", "Thread"))
-    return {
-        "mistake": mistake.rstrip("."),
-        "why": why,
-        "fix": fix,
-        "threads": tuple(threads.split(", ")),
-    }
+    # `python -OO` takes docstrings away.
+    why, fix, threads = (" ".join(texts.get(word, "").split()) for word in ("Why", "Fix", "Thread"))
+    return mistake.rstrip("."), why, fix, tuple(threads.split(", ")) if threads else ()

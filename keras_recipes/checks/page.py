@@ -18,8 +18,8 @@ HEAD = """# What the check looks for
 `keras_recipes.check(model, x, y)` and `python -m recipes check` hold a compiled Keras model
 and its data against these rules before training; a finding names what was received, what was
 expected and the change to make. `ignore=["scaling/inputs-not-scaled"]`, or `ignore=["D3"]`, leaves
-a rule out. Of an output whose loss is the user's own, and of data that cannot be read twice,
-nothing is said but that they were not judged.
+a rule out. An output whose loss is the user's own, and data that cannot be read twice, are
+not judged; a note says so.
 
 This page is made from the rules: `python -m keras_recipes.checks.page`.
 """
@@ -32,7 +32,9 @@ def write() -> str:
 
 
 def _section(module: types.ModuleType) -> str:
-    title = inspect.getdoc(module).partition("\n")[0].removeprefix("Rules about ").rstrip(".")
+    title = (
+        (inspect.getdoc(module) or "").partition("\n")[0].removeprefix("Rules about ").rstrip(".")
+    )
     lines = [
         f"## {title[0].upper()}{title[1:]}\n",
         "| name | id | mistake | why it hurts | fix | threads |",
@@ -46,14 +48,11 @@ def _section(module: types.ModuleType) -> str:
 
 
 def _row(rule: Rule) -> str:
-    threads = ", ".join(map(_link, rule.threads))
+    places = [thread.replace("#", "/issues/") for thread in rule.threads]
+    linked = zip(rule.threads, places, strict=True)
+    threads = ", ".join(f"[{thread}](https://github.com/{place})" for thread, place in linked)
     cells = (f"`{rule.name}`", rule.id, rule.mistake, rule.why, rule.fix, threads)
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _link(thread: str) -> str:
-    repository, _, number = thread.partition("#")
-    return f"[{thread}](https://github.com/{repository}/issues/{number})"
 
 
 if __name__ == "__main__":

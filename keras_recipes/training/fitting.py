@@ -64,10 +64,12 @@ class Check(typing.Protocol):
 
     def look_at_data(
         self, model: keras.Model, splits: Splits, as_inputs: Callable | None, config: Config
-    ) -> None:
+    ) -> object:
         """Look at a model that was built, its preprocessing not adapted yet, and all splits."""
 
-    def look_at_model(self, model: keras.Model, splits: Splits, as_inputs: Callable | None) -> None:
+    def look_at_model(
+        self, model: keras.Model, splits: Splits, as_inputs: Callable | None
+    ) -> object:
         """Look at the model with its preprocessing adapted, untrained."""
 
     def look_at_trained(

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
+from keras import layers
+from keras.src.activations import activations as functions
+from keras.src.ops import core, nn, numpy as arrays
 
-# Layers and operations after the output layer that only rescale, reshape or copy what it says.
-_RESCALING = {"Normalization", "Rescaling"}
-_COPYING = {"Reshape", "Flatten", "Identity", "Dropout", "ActivityRegularization", "Permute"}
-_COPYING |= {"Squeeze", "ExpandDims", "Cast", "Transpose", "GetItem"}  # of keras.ops
-_COPYING |= {"Mean"}  # of several outputs of one kind: it is of that kind too
-# Classes of layers, and of operations of keras.ops, that are an activation.
-_CLASSES = {
-    "Softmax": "softmax",
-    "LogSoftmax": "log_softmax",
-    "Sigmoid": "sigmoid",
-    "HardSigmoid": "hard_sigmoid",
-    "LogSigmoid": "log_sigmoid",
-    "ReLU": "relu",
-    "Relu": "relu",
-    "Relu6": "relu6",
-    "LeakyReLU": "leaky_relu",
-    "LeakyRelu": "leaky_relu",
-    "PReLU": "leaky_relu",
-    "ELU": "elu",
-    "Elu": "elu",
-    "Selu": "selu",
-    "Gelu": "gelu",
-    "Silu": "silu",
-    "Tanh": "tanh",
-    "Softplus": "softplus",
-    "Softsign": "softsign",
-    "Exp": "exponential",
-    "BatchNormalization": "linear",
-}
-# The values that an activation can give, ends included.
-REACH = {
+# Layers and operations of keras.ops after the output layer that rescale, reshape or copy only.
+_RESCALING = (layers.Normalization, layers.Rescaling)
+_COPYING = (
+    layers.Reshape, layers.Flatten, layers.Identity, layers.Dropout, layers.Permute,
+    layers.ActivityRegularization, arrays.Reshape, arrays.Squeeze, arrays.ExpandDims,
+    arrays.Transpose, arrays.GetItem, core.Cast,
+    arrays.Mean,  # of several outputs of one kind: it is of that kind too
+)  # fmt: skip
+# Layers and operations of keras.ops that are an activation.
+_OPERATIONS = {
+    layers.Softmax: "softmax", nn.Softmax: "softmax", nn.LogSoftmax: "log_softmax",
+    nn.Sigmoid: "sigmoid", nn.HardSigmoid: "hard_sigmoid", nn.LogSigmoid: "log_sigmoid",
+    layers.ReLU: "relu", functions.ReLU: "relu", nn.Relu: "relu", nn.Relu6: "relu6",
+    layers.LeakyReLU: "leaky_relu", nn.LeakyRelu: "leaky_relu", layers.PReLU: "leaky_relu",
+    layers.ELU: "elu", nn.Elu: "elu", nn.Selu: "selu", nn.Gelu: "gelu", nn.Silu: "silu",
+    arrays.Tanh: "tanh", arrays.Exp: "exponential", nn.Softplus: "softplus",
+    nn.Softsign: "softsign", layers.BatchNormalization: "linear",
+}  # fmt: skip
+# The smallest and the largest value of an activation.
+REACH: dict[str | None, tuple[float, float]] = {
     "relu": (0, np.inf),
     "relu6": (0, 6),
     "softplus": (0, np.inf),
@@ -63,8 +57,8 @@ def name(tensor: keras.KerasTensor) -> tuple[str | None, bool]:
         tensor: A symbolic output.
 
     Returns:
-        Keras's name of the activation, "linear" where there is none, None where it cannot be
-        told; and whether a layer after it rescales.
+        Keras's name of the activation, "linear" where there is none, None where it is not
+        known; and whether a layer after it rescales.
     """
     rescaled = False
     while getattr(tensor, "_keras_history", None) is not None:
@@ -75,7 +69,7 @@ def name(tensor: keras.KerasTensor) -> tuple[str | None, bool]:
             continue
         if not _passes_through(operation):
             return _of(operation), rescaled
-        rescaled |= type(operation).__name__ in _RESCALING
+        rescaled |= isinstance(operation, _RESCALING)
         sources = operation._inbound_nodes[node].arguments.keras_tensors
         if len(sources) != 1:
             break
@@ -96,34 +90,31 @@ def guess(values: np.ndarray | None) -> str | None:
         return None
     if values.min() < 0 or values.max() > 1.0001:
         return "linear"
-    # Softmax over a single unit gives 1; on some processors x / x is the number just below it.
+    # Softmax over a single unit is 1; on some processors x / x is the number just below it.
     near = 2 * np.finfo(values.dtype).eps if values.shape[-1] == 1 else 1e-3
     return "softmax" if np.allclose(values.sum(axis=-1), 1, rtol=0, atol=near) else None
 
 
-def _passes_through(operation: object) -> bool:
-    kind = type(operation).__name__
-    if kind in _RESCALING | _COPYING:
-        return True
-    return kind == "Activation" and _of(operation) == "linear"
+def _passes_through(operation: Any) -> bool:
+    if isinstance(operation, layers.Activation):
+        return _of(operation) == "linear"
+    return isinstance(operation, (*_RESCALING, *_COPYING))
 
 
-def _of(operation: object) -> str | None:
+def _of(operation: Any) -> str | None:
     """Name the activation of a layer or operation of Keras's own."""
-    if isinstance(operation, keras.layers.TimeDistributed):
+    if isinstance(operation, layers.TimeDistributed):
         return _of(operation.layer)
     if not type(operation).__module__.startswith("keras."):
         called = getattr(type(operation), "call", None)
         if not getattr(called, "__module__", "").startswith("keras."):
             return None  # a layer of the user's own: who knows what it does
-    if hasattr(operation, "activation"):
-        return _of_function(operation.activation)
-    return _CLASSES.get(type(operation).__name__)
-
-
-def _of_function(activation: object) -> str | None:
-    if isinstance(activation, keras.layers.Layer):
+    if not hasattr(operation, "activation"):
+        return next(
+            (name for kind, name in _OPERATIONS.items() if isinstance(operation, kind)), None
+        )
+    activation = operation.activation
+    if isinstance(activation, layers.Layer):
         return _of(activation)
-    if not getattr(activation, "__module__", "").startswith("keras."):
-        return None
-    return getattr(activation, "__name__", None)
+    by_keras = getattr(activation, "__module__", "").startswith("keras.")
+    return getattr(activation, "__name__", None) if by_keras else None

@@ -13,7 +13,7 @@ from keras_recipes.checks.inspect import reading
 from keras_recipes.checks.inspect.reading import Leaf
 
 NUMBERS_OF_SAMPLE = 1_000_000
-# Bytes in so many columns are the pixels of pictures.
+# Bytes in so many columns are the pixels of images.
 PIXELS = 64
 
 
@@ -37,7 +37,7 @@ class Summary:
         return self.values.mean(axis=0)
 
     @property
-    def deviation(self) -> np.ndarray:
+    def std(self) -> np.ndarray:
         """Standard deviation of each column."""
         return self.values.std(axis=0)
 
@@ -48,7 +48,7 @@ class Summary:
 
 
 def each(leaf: Leaf) -> Iterator[tuple[str, pd.Series | np.ndarray]]:
-    """Yield each column of a table, or the array as a whole, with the words that name it."""
+    """Yield each column of a table, or the array as a whole, with the text that names it."""
     if isinstance(leaf, pd.DataFrame):
         # By place: two columns of one name would come as a table.
         for place, name in enumerate(leaf.columns):
@@ -75,7 +75,7 @@ def not_joined(leaf: Leaf) -> list[str]:
     if not isinstance(leaf, pd.DataFrame | pd.Series):
         return []
     table = leaf.to_frame() if isinstance(leaf, pd.Series) else leaf
-    # Of columns that are no numbers a rule of its own tells.
+    # Columns that are no numbers have a rule of their own.
     named = [(name, cells.dtype) for name, cells in table.items() if is_numeric(cells)]
     own = [one for one in named if not isinstance(one[1], np.dtype)]
     truth = [one for one in named if one[1] == "bool"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from keras_recipes.checks.inspect import columns, reading
 
 ROWS = 1000
 NEARLY_ALL = 0.9
-# A column with more kinds of text than this, and in half of its rows another, tells rows apart.
+# A column with more kinds of text than this, and in half of its rows another, identifies rows.
 MAX_KINDS = 20
 
 _DATE = re.compile(
@@ -28,25 +29,19 @@ _PARTS = (
     "{c} = when.dt.year + when.dt.day_of_year / 365.25, or the part that counts, such as "
     "when.dt.month, when.dt.weekday or when.dt.hour"
 )
+_PARSED = "when = pd.to_datetime({c}, format='mixed'); "
+_CONVERTED = "{c} = pd.to_numeric({c}%s, errors='coerce')"
 # The line for each kind of column, {c} standing for the column.
 _LINES = {
     "dates": "when = {c}; " + _PARTS,
-    "dates as objects": "when = pd.to_datetime({c}, format='mixed'); " + _PARTS,
-    "dates as text": "when = pd.to_datetime({c}, format='mixed'); " + _PARTS,
-    "dates as text, day first": (
-        "when = pd.to_datetime({c}, format='mixed', dayfirst=True); " + _PARTS
-    ),
-    "times as text": (
-        "when = pd.to_datetime({c}, format='mixed'); {c} = when.dt.hour + when.dt.minute / 60"
-    ),
+    "dates as objects": _PARSED + _PARTS,
+    "dates as text": _PARSED + _PARTS,
+    "dates as text, day first": _PARSED.replace("'mixed'", "'mixed', dayfirst=True") + _PARTS,
+    "times as text": _PARSED + "{c} = when.dt.hour + when.dt.minute / 60",
     "durations": "{c} = {c}.dt.total_seconds()",
-    "numbers as text": "{c} = pd.to_numeric({c}, errors='coerce')",
-    "numbers with a decimal comma": (
-        "{c} = pd.to_numeric({c}.str.replace(',', '.'), errors='coerce')"
-    ),
-    "numbers with signs": (
-        "{c} = pd.to_numeric({c}.str.replace(r'[^0-9.-]', '', regex=True), errors='coerce')"
-    ),
+    "numbers as text": _CONVERTED % "",
+    "numbers with a decimal comma": _CONVERTED % ".str.replace(',', '.')",
+    "numbers with signs": _CONVERTED % ".str.replace(r'[^0-9.-]', '', regex=True)",
 }
 _OF_ARRAYS = {
     "dates": "{c} = {c}.astype('datetime64[D]').astype('float32'), which counts days",
@@ -61,7 +56,7 @@ def as_columns(leaf: reading.Leaf) -> list[tuple[object, pd.Series | np.ndarray]
     """Return the columns that are no numbers, by name; None names an array as a whole."""
     if isinstance(leaf, pd.DataFrame):
         named = [(name, leaf.iloc[:, place]) for place, name in enumerate(leaf.columns)]
-    elif _is_table(leaf):
+    elif reading.is_text(leaf) and leaf.ndim == 2 and leaf.shape[1] > 1:
         table = pd.DataFrame(leaf).infer_objects()
         named = [(name, table[name]) for name in table]
         if all(columns.is_numeric(cells) for _, cells in named):
@@ -71,7 +66,7 @@ def as_columns(leaf: reading.Leaf) -> list[tuple[object, pd.Series | np.ndarray]
     return [(name, cells) for name, cells in named if not columns.is_numeric(cells)]
 
 
-def kind(cells: pd.Series | np.ndarray) -> tuple[str, object]:
+def kind(cells: pd.Series | np.ndarray) -> tuple[str, Any]:
     """Return what the cells of a column stand for: a kind that `fix` knows, and one of them."""
     flat = np.asarray(cells, dtype=object).ravel()
     flat = flat[reading.spread(len(flat), ROWS)]
@@ -102,20 +97,17 @@ def fix(axis: str, leaf: reading.Leaf, kind: str, names: list) -> str:
     if axis == "y" and kind in ("categories", "many kinds"):
         return "classes, y = np.unique(y, return_inverse=True)"
     if kind == "lists":
-        return (
-            f"{axis} = np.stack(list({axis})), or keras.utils.pad_sequences for rows of "
-            "different length"
-        )
+        made = f"{axis} = np.stack(list({axis}))"
+        return f"{made}, or keras.utils.pad_sequences for rows of different length"
     if not by_name and not isinstance(leaf, pd.Series) and kind in _OF_ARRAYS:
         return _OF_ARRAYS[kind].format(c=axis)
-    first = "" if isinstance(leaf, pd.DataFrame | pd.Series) else _to_pandas(axis, by_name)
+    made = f"pd.DataFrame({axis}).infer_objects()" if by_name else f"pd.Series(np.ravel({axis}))"
+    first = "" if isinstance(leaf, pd.DataFrame | pd.Series) else f"{axis} = {made}; "
     if kind in ("nothing", "many kinds"):
         drop = f"{first}{axis} = {axis}.drop(columns={names})" if by_name else f"leave {axis} out"
-        of_text = (
-            ", since nearly every row has a text of its own; sentences go through "
-            "keras.layers.TextVectorization()"
-        )
-        return drop + (of_text if kind == "many kinds" else "")
+        because = ", since nearly every row has a text of its own"
+        sentences = "sentences go through keras.layers.TextVectorization()"
+        return drop + (f"{because}; {sentences}" if kind == "many kinds" else "")
     if kind == "categories":
         which = f", columns={names}" if by_name else ""
         return f"{first}{axis} = pd.get_dummies({axis}{which}, dtype='float32') before the split"
@@ -125,7 +117,7 @@ def fix(axis: str, leaf: reading.Leaf, kind: str, names: list) -> str:
     return f"{first}for name in {names}: " + line.format(c=f"{axis}[name]")
 
 
-def show(kind: str, example: object) -> str:
+def show(kind: str, example: Any) -> str:
     """Describe what was found in a column."""
     if kind == "nothing":
         return "nothing but missing values"
@@ -139,20 +131,8 @@ def show(kind: str, example: object) -> str:
     return f"{what} such as {example!r}"
 
 
-def _to_pandas(axis: str, by_name: bool) -> str:
-    return (
-        f"{axis} = pd.DataFrame({axis}).infer_objects(); "
-        if by_name
-        else (f"{axis} = pd.Series(np.ravel({axis})); ")
-    )
-
-
-def _is_no_number(cell: object) -> bool:
+def _is_no_number(cell: Any) -> bool:
     return bool(pd.isna(pd.to_numeric(str(cell).strip(), errors="coerce")))
-
-
-def _is_table(leaf: reading.Leaf) -> bool:
-    return reading.is_text(leaf) and leaf.ndim == 2 and leaf.shape[1] > 1
 
 
 def _kind_of_text(known: list) -> str:

@@ -7,6 +7,7 @@ import functools
 import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +21,8 @@ from keras_recipes.errors import InputError
 
 # Methods that make a model's training its own: what its loss stands for is then not known.
 _OWN_TRAINING = ("train_step", "compute_loss", "fit")
-_TEXT_LAYERS = {"TextVectorization", "StringLookup", "Hashing"}
+_TEXT_LAYERS = keras.layers.TextVectorization | keras.layers.StringLookup | keras.layers.Hashing
+_Input = tuple[str, keras.KerasTensor | None, reading.Leaf | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,22 +31,18 @@ class Settings:
 
     Attributes:
         epochs: Passes over the training rows; None where it is not known yet.
-        batch_size: Rows of one update.
-        steps_per_epoch: Updates of one epoch.
-        validation_split: Share of the rows that `fit` sets aside.
+        batch_size: Rows of one training step.
+        steps_per_epoch: Training steps of one epoch.
+        validation_split: Fraction of the rows that `fit` sets aside.
         callbacks: Their monitors and files are looked at; a list, or one alone.
         class_weight: Weight of each class.
         sample_weight: Weight of each row.
         save_path: File that the trained model will be saved to.
         program: Source text of the program that trains and uses the model.
-        initial_epoch: No rule looks at this and what follows; `fit` takes it too.
-        shuffle: As above.
-        verbose: As above.
-        validation_steps: As above.
-        validation_batch_size: As above.
-        validation_freq: As above.
-        odd_callbacks: What was given among the callbacks and is none.
         is_encoded: Whether the model is called with raw rows, which are encoded before `fit`.
+        odd_callbacks: What was given among the callbacks and is none.
+
+    The others are arguments of `fit` that no rule looks at.
     """
 
     epochs: int | None = None
@@ -53,23 +51,23 @@ class Settings:
     validation_split: float = 0.0
     callbacks: Sequence[keras.callbacks.Callback] = ()
     class_weight: dict | None = None
-    sample_weight: object = None
+    sample_weight: Any = None
     save_path: str | pathlib.Path | None = None
     program: str | None = None
+    is_encoded: bool = False
+    odd_callbacks: tuple[Any, ...] = dataclasses.field(default=(), init=False)
     initial_epoch: int = 0
     shuffle: bool = True
-    verbose: object = "auto"
+    verbose: Any = "auto"
     validation_steps: int | None = None
     validation_batch_size: int | None = None
     validation_freq: int = 1
-    odd_callbacks: tuple[object, ...] = dataclasses.field(default=(), init=False)
-    is_encoded: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= (self.validation_split or 0) < 1:
             raise InputError(
-                f"validation_split: received {self.validation_split!r}, expected a share of the "
-                "rows, at least 0 and below 1, such as 0.2"
+                f"validation_split: received {self.validation_split!r}, expected a fraction of "
+                "the rows, at least 0 and below 1, such as 0.2"
             )
         given = getattr(self.callbacks, "callbacks", self.callbacks)  # of a CallbackList
         given = [] if given is None else keras.tree.flatten(given)
@@ -80,7 +78,7 @@ class Settings:
 
 
 class Facts:
-    """A model, its data and its settings.
+    """A compiled model, its data and its settings.
 
     Attributes:
         model: Compiled.
@@ -89,22 +87,36 @@ class Facts:
         test: Rows for the last measurement; empty where they are not given.
         settings: How the model will be trained.
         heads: The outputs; empty where the model could not be looked at.
-        notes: What could not be looked at, in words.
+        notes: What could not be looked at.
         fault: Why the model cannot be called on these inputs; None where it can.
         rows_given: Rows of x before `validation_split` sets some aside.
     """
 
     def __init__(
-        self, model, train: Split, validation: Split, test: Split, settings: Settings | None = None
+        self,
+        model: keras.Model,
+        x: Any,
+        y: Any = None,
+        validation_data: Any = None,
+        test_data: Any = None,
+        settings: Settings | None = None,
     ):
         self.model, self.settings = model, settings or Settings()
+        train, validation, test = (
+            Split() if data is None else reading.read(*data)
+            for data in ((x, y), _pair(validation_data), _pair(test_data))
+        )
+        self.rows_given, fraction = train.rows, self.settings.validation_split
+        if fraction and validation.x is None and train.is_even and train.batches is None:
+            rows = np.arange(train.rows)
+            kept = int(train.rows * (1 - fraction))  # the first ones, as `fit` does
+            train, validation = train.take(rows[:kept]), train.take(rows[kept:])
         self.train, self.validation, self.test = train, validation, test
-        self.rows_given = train.rows
         self.notes = [split.note for split in (train, validation, test) if split.note]
         if train.rows > reading.ROWS_OF_SAMPLE:
             sample = f"{reading.ROWS_OF_SAMPLE} of {train.rows} rows"
-            self.notes.append(f"means and deviations of columns are those of {sample}")
-        # Of training rows that cannot be read a finding tells.
+            self.notes.append(f"means and standard deviations of columns are those of {sample}")
+        # Training rows that cannot be read are a finding.
         for name, split in (("validation", validation), ("test", test)):
             self.notes += [f"{name} data that are not judged: {split.fault}"] if split.fault else []
         self.fault: str | None = None
@@ -118,22 +130,6 @@ class Facts:
         self.heads = [self._head(place, names, tensors) for place in range(len(tensors))]
         self.notes += self._unjudged_losses()
 
-    @classmethod
-    def gather(cls, model, x, y=None, validation_data=None, test_data=None, settings=None) -> Facts:
-        """Read the facts off a compiled model, its data and its settings."""
-        train, validation, test = (
-            Split() if data is None else reading.read(*data)
-            for data in ((x, y), _pair(validation_data), _pair(test_data))
-        )
-        fraction, rows_given = settings.validation_split if settings else 0, train.rows
-        if fraction and validation.x is None and train.is_even and train.batches is None:
-            rows = np.arange(train.rows)
-            kept = int(train.rows * (1 - fraction))  # the first ones, as `fit` does
-            train, validation = train.take(rows[:kept]), train.take(rows[kept:])
-        facts = cls(model, train, validation, test, settings)
-        facts.rows_given = rows_given
-        return facts
-
     @property
     def trains_itself(self) -> bool:
         """Whether the model has a training step of its own."""
@@ -144,18 +140,16 @@ class Facts:
 
     @functools.cached_property
     def splits(self) -> list[tuple[str, Split]]:
-        """The parts that are there, each with the word that goes before "x" and "y"."""
+        """The splits that are there, each with the word that goes before "x" and "y"."""
         named = (("", self.train), ("validation ", self.validation), ("test ", self.test))
         return [(name, split) for name, split in named if split.x is not None]
 
     @functools.cached_property
-    def inputs(self) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
-        """Each input of the model with the training array for it, as `inputs_of` gives them."""
+    def inputs(self) -> list[_Input]:
+        """Each input of the model with the training array for it, as `inputs_of` returns them."""
         return self.inputs_of(self.train)
 
-    def inputs_of(
-        self, split: Split
-    ) -> list[tuple[str, keras.KerasTensor | None, reading.Leaf | None]]:
+    def inputs_of(self, split: Split) -> list[_Input]:
         """Return each input of the model with its array; nothing for a model without a graph."""
         if not getattr(self.model, "inputs", None) or not split.x_leaves:
             return []
@@ -175,16 +169,16 @@ class Facts:
         for mine, tensor, _ in self.inputs:
             if mine == label and tensor is not None:
                 return tensor.dtype == "string"
-        return any(type(one).__name__ in _TEXT_LAYERS for one in self.operations)
+        return any(isinstance(one, _TEXT_LAYERS) for one in self.operations)
 
     @functools.cached_property
-    def operations(self) -> list[object]:
+    def operations(self) -> list[Any]:
         """All layers of the model, and the operations between them."""
         return list(running.operations(self.model))
 
     @functools.cached_property
-    def first_outputs(self) -> list[np.ndarray | None]:
-        """What the model gives for one batch of training rows, one array for each output."""
+    def first_outputs(self) -> list[np.ndarray]:
+        """What the model returns for one batch of training rows, one array for each output."""
         try:
             with running.undisturbed():
                 return running.call(self.model, running.first_batch(self.model, self.train).x)
@@ -203,8 +197,10 @@ class Facts:
         others = with_loss == [place] and len(names) > 1
         y = Targets(
             *(
-                split.y if others and _is_single(split.y) else _pick(split.y, place, names)
-                for split in self._all_parts()
+                split.y
+                if others and not isinstance(split.y, dict | list | tuple)
+                else _pick(split.y, place, names)
+                for split in (self.train, self.validation, self.test)
             ),
             are_whole=self.train.note is None,
         )
@@ -220,7 +216,7 @@ class Facts:
             y=y,
         )
 
-    def _loss(self, place: int, names: list[str]) -> object:
+    def _loss(self, place: int, names: list[str]) -> Any:
         """Return what one output was compiled with; None where its loss is its own."""
         given = self.model.loss if self.model.compiled and not self.trains_itself else None
         nested = isinstance(given, dict | list | tuple)
@@ -233,25 +229,17 @@ class Facts:
             yield "the model is compiled without a loss: its outputs are not judged"
         for head in self.heads:
             if head.loss.function and not head.loss.name:
-                yield f"{head.label}no rule says what goes with this loss: it is not judged"
-
-    def _all_parts(self) -> tuple[Split, Split, Split]:
-        return self.train, self.validation, self.test
+                yield f"{head.label}no rule knows what goes with this loss: it is not judged"
 
 
-def _pair(data: object) -> tuple | None:
+def _pair(data: Any) -> tuple | None:
     """Return (x, y) of what `fit` takes as validation data."""
     if data is None:
         return None
     return tuple(data[:2]) if isinstance(data, tuple | list) else (data, None)
 
 
-def _is_single(y: object) -> bool:
-    """Return whether targets come without a structure."""
-    return y is not None and not isinstance(y, dict | list | tuple)
-
-
-def _pick(values: object, place: int, names: list[str]) -> object:
+def _pick(values: Any, place: int, names: list[str]) -> Any:
     """Return what belongs to one output, out of a dict by name or a list by place."""
     if isinstance(values, dict):
         if len(names) == 1 and len(values) == 1:
@@ -262,7 +250,7 @@ def _pick(values: object, place: int, names: list[str]) -> object:
     return values if len(names) == 1 else None
 
 
-def _metrics(model: keras.Model, place: int, names: list[str]) -> Iterator[object]:
+def _metrics(model: keras.Model, place: int, names: list[str]) -> Iterator[Any]:
     """Yield the metrics of one output, as the user compiled them."""
     compiled = getattr(model, "_compile_metrics", None)
     for given in ("_user_metrics", "_user_weighted_metrics"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_recipes.checks.inspect.losses import Loss
+from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, SPARSE, Loss
 from keras_recipes.checks.inspect.targets import Targets
 
 _METRICS = {
@@ -24,7 +25,7 @@ class Head:
     Attributes:
         name: Of the output.
         alone: Whether it is the only one.
-        activation: "linear" where there is none; None where it cannot be told.
+        activation: "linear" where there is none; None where it is not known.
         guessed: Whether the activation was read off the values of some outputs.
         rescaled: Whether a layer after the output layer brings the values to another scale.
         shape: Of the outputs of one row, such as (10,).
@@ -40,7 +41,7 @@ class Head:
     rescaled: bool
     shape: tuple[int | None, ...]
     loss: Loss
-    metrics: tuple[object, ...]
+    metrics: tuple[Any, ...]
     y: Targets
 
     @property
@@ -49,9 +50,9 @@ class Head:
         return "" if self.alone else f"output {self.name!r}: "
 
     @property
-    def units(self) -> int | None:
-        """Units of the output layer."""
-        return self.shape[-1] if self.shape else None
+    def units(self) -> int:
+        """Units of the output layer; 0 where that is not known."""
+        return (self.shape[-1] if self.shape else None) or 0
 
     @property
     def from_logits(self) -> bool:
@@ -70,13 +71,7 @@ class Head:
     @property
     def fits(self) -> bool:
         """Whether targets and outputs have one shape once Keras has aligned their ranks."""
-        y, output = self.y.shape, (None, *self.shape)
-        if len(y) == len(output) + 1 and y[-1] == 1:
-            y, output = _align(y, output)
-        elif len(output) == len(y) + 1 and output[-1] == 1:
-            output, y = _align(output, y)
-        pairs = zip(y[1:], output[1:], strict=False)
-        return len(y) == len(output) and all(mine in (its, None) for its, mine in pairs)
+        return accepts((None, *self.shape), self.y.shape)
 
     @property
     def has_one_value(self) -> bool:
@@ -87,7 +82,7 @@ class Head:
 
     @property
     def has_axes_left(self) -> bool:
-        """Whether the outputs have an axis more than the targets have: time, or a picture's."""
+        """Whether the outputs have an axis more than the targets have, such as time."""
         if not self.y.rows or len(self.shape) < 2 or len(self.y.shape) > len(self.shape):
             return False
         first = self.y.shape[1:2]
@@ -113,15 +108,29 @@ class Head:
         under_sigmoid = self.activation == "sigmoid" and self.y.are_0_and_1
         return self.y.train.dtype.kind in "biu" or under_sigmoid
 
+    def classes(self, y: np.ndarray | None) -> np.ndarray | None:
+        """Return the class of each row of some targets; None where a row has no single class."""
+        if y is None or len(self.shape) != 1 or y.dtype.kind not in "biuf":
+            return None
+        if self.uses(CATEGORICAL) and y.ndim == 2:
+            return y.argmax(axis=1) if self.y.is_one_hot else None
+        flat = y.ndim == 1 or y.shape[1:] == (1,)
+        known = self.uses(SPARSE) or (self.uses(BINARY) and self.y.are_0_and_1)
+        return y.ravel() if flat and known and self.y.are_integers else None
 
-def _align(longer: tuple, shorter: tuple) -> tuple[tuple, tuple]:
-    """Bring two shapes to one rank, of which the longer ends in 1, as Keras's losses do."""
-    if len(shorter) == 1:
-        return longer, (*shorter, 1)
-    return longer[:-1], shorter
+
+def accepts(wanted: tuple, given: tuple) -> bool:
+    """Return whether Keras takes an array of this shape, with the rank adjusted as it does."""
+    if len(given) == len(wanted) + 1 and given[-1] == 1:
+        given = given[:-1]
+    elif len(given) == len(wanted) - 1 and wanted[-1] == 1:
+        given = (*given, 1)
+    return len(given) == len(wanted) and all(
+        size in (None, its) for size, its in zip(wanted[1:], given[1:], strict=True)
+    )
 
 
-def metric_class(metric: object) -> type | None:
+def metric_class(metric: Any) -> type | None:
     """Return Keras's own class of a metric, or of a name or function that stands for it; else None.
 
     No metric is made: that would change the names of those that the user makes afterwards.
@@ -134,8 +143,8 @@ def metric_class(metric: object) -> type | None:
     return _METRICS.get(name.replace("_", "").lower())
 
 
-def metric_name(metric: object) -> str:
+def metric_name(metric: Any) -> str:
     """Return the name under which a metric is logged."""
     if isinstance(metric, str):
         return metric
-    return getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__)
+    return str(getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__))

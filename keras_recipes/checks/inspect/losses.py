@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,17 +18,17 @@ RELATIVE = {"mean_absolute_percentage_error", "mean_squared_logarithmic_error"}
 NUMERIC = RELATIVE | {"mean_squared_error", "mean_absolute_error", "huber", "log_cosh"}
 
 _CLASSES = {
-    "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
-    "CategoricalCrossentropy": "categorical_crossentropy",
-    "CategoricalFocalCrossentropy": "categorical_focal_crossentropy",
-    "BinaryCrossentropy": "binary_crossentropy",
-    "BinaryFocalCrossentropy": "binary_focal_crossentropy",
-    "MeanSquaredError": "mean_squared_error",
-    "MeanAbsoluteError": "mean_absolute_error",
-    "MeanAbsolutePercentageError": "mean_absolute_percentage_error",
-    "MeanSquaredLogarithmicError": "mean_squared_logarithmic_error",
-    "Huber": "huber",
-    "LogCosh": "log_cosh",
+    keras.losses.SparseCategoricalCrossentropy: "sparse_categorical_crossentropy",
+    keras.losses.CategoricalCrossentropy: "categorical_crossentropy",
+    keras.losses.CategoricalFocalCrossentropy: "categorical_focal_crossentropy",
+    keras.losses.BinaryCrossentropy: "binary_crossentropy",
+    keras.losses.BinaryFocalCrossentropy: "binary_focal_crossentropy",
+    keras.losses.MeanSquaredError: "mean_squared_error",
+    keras.losses.MeanAbsoluteError: "mean_absolute_error",
+    keras.losses.MeanAbsolutePercentageError: "mean_absolute_percentage_error",
+    keras.losses.MeanSquaredLogarithmicError: "mean_squared_logarithmic_error",
+    keras.losses.Huber: "huber",
+    keras.losses.LogCosh: "log_cosh",
 }
 
 
@@ -46,11 +47,11 @@ class Loss:
     name: str | None = None
     from_logits: bool = False
     ignored_class: int | None = None
-    function: Callable[[object, object], object] | None = None
+    function: Callable[[Any, Any], Any] | None = None
     by_short_name: bool = False
 
 
-def describe(given: object, y: np.ndarray | None, output_shape: tuple) -> Loss:
+def describe(given: Any, y: np.ndarray | None, output_shape: tuple) -> Loss:
     """Describe the loss that a model was compiled with.
 
     Args:
@@ -71,17 +72,12 @@ def describe(given: object, y: np.ndarray | None, output_shape: tuple) -> Loss:
         name = getattr(found, "__name__", None)
         known = name in _CLASSES.values() and found.__module__.startswith("keras.")
         return Loss(name if known else None, function=found, by_short_name=text and given != name)
-    name = _CLASSES.get(type(found).__name__) if _is_of_keras(found) else None
+    name = _CLASSES.get(type(found))  # not of a class of the user's that inherits from one
     config = found.get_config() if name else {}
     if config.get("axis", -1) != -1:
         name = None  # classes on another axis: the rules count them on the last
     logits = bool(config.get("from_logits", False))
     return Loss(name, logits, config.get("ignore_class"), found)
-
-
-def _is_of_keras(thing: object) -> bool:
-    """Return whether an object's class is Keras's own, not a user's that inherits from one."""
-    return type(thing).__module__.startswith("keras.")
 
 
 def _choose_cross_entropy(y: np.ndarray | None, output_shape: tuple) -> str:

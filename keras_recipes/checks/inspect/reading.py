@@ -6,6 +6,7 @@ import dataclasses
 import time
 import types
 from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -22,12 +23,12 @@ ROWS_OF_SAMPLE = 2000
 # Fewer than this show nothing.
 FEW = 10
 
-Leaf = np.ndarray | pd.DataFrame | pd.Series | scipy.sparse.spmatrix
+Leaf: TypeAlias = np.ndarray | pd.DataFrame | pd.Series | scipy.sparse.spmatrix
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Rows of one part of the data.
+    """Rows of one split of the data, training, validation or test.
 
     Attributes:
         x: Inputs: an array, table or sparse matrix, or a dict, list or tuple of such.
@@ -36,13 +37,13 @@ class Split:
         fault: Why nothing could be read; None where it could.
         note: What was left out; None where all was read.
         lists: Labels of what came as Python lists, which Keras does not take.
-        unbatched: Whether a stream gives single rows where Keras takes batches.
+        unbatched: Whether a stream yields single rows where Keras takes batches.
         odd_text: Labels of text in a form that Keras does not take.
-        y_beside: Whether targets came beside a stream, which gives them itself.
+        y_beside: Whether targets came beside a stream, which yields them itself.
     """
 
-    x: object = None
-    y: object = None
+    x: Any = None
+    y: Any = None
     batches: int | None = None
     fault: str | None = None
     note: str | None = None
@@ -77,13 +78,13 @@ class Split:
         return dataclasses.replace(self, x=x, y=y)
 
 
-def read(x, y=None) -> Split:
-    """Read one part of the data.
+def read(x: Any, y: Any = None) -> Split:
+    """Read one split of the data.
 
     Args:
         x: As in `fit`: an array, a pandas table, a dict or list of such, a finite
             `tf.data.Dataset` or a `PyDataset`.
-        y: Targets, in the same forms; None where x gives them too.
+        y: Targets, in the same forms; None where x yields them too.
     """
     if isinstance(x, types.GeneratorType | Iterator):
         return Split(fault="a generator can be read only once")
@@ -100,7 +101,7 @@ def read(x, y=None) -> Split:
         return Split(fault=errors.first_line(error))
 
 
-def leaves(values: object, label: str) -> Iterator[tuple[str, Leaf]]:
+def leaves(values: Any, label: str) -> Iterator[tuple[str, Leaf]]:
     """Yield each array of a structure with a label that says where it stands."""
     if isinstance(values, dict):
         for key in values:
@@ -116,7 +117,7 @@ def take(leaf: Leaf, index: np.ndarray) -> Leaf:
     """Return some rows of an array, table or sparse matrix."""
     if isinstance(leaf, pd.DataFrame | pd.Series):
         return leaf.iloc[index]
-    return leaf.tocsr()[index] if scipy.sparse.issparse(leaf) else leaf[index]
+    return leaf.tocsr()[index] if hasattr(leaf, "tocsr") else leaf[index]
 
 
 def count(leaf: Leaf) -> int:
@@ -133,7 +134,7 @@ def is_text(leaf: Leaf) -> bool:
     return isinstance(leaf, np.ndarray) and leaf.dtype.kind in "OUST"
 
 
-def _holds_text(dtype: object) -> bool:
+def _holds_text(dtype: Any) -> bool:
     return pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.StringDtype)
 
 
@@ -155,7 +156,7 @@ def _is_plain_list(values: object) -> bool:
     return isinstance(values, list) and not any(getattr(value, "shape", ()) for value in values)
 
 
-def map_leaves(values: object, function: Callable) -> object:
+def map_leaves(values: Any, function: Callable[[Any], Any]) -> Any:
     """Apply a function to each array of a structure."""
     if isinstance(values, dict):
         return {key: map_leaves(value, function) for key, value in values.items()}
@@ -164,29 +165,34 @@ def map_leaves(values: object, function: Callable) -> object:
     return None if values is None else function(values)
 
 
-def _convert(values: object) -> object:
+def _convert(values: Any) -> Any:
     if _is_plain_list(values):
         return np.asarray(values)
     return map_leaves(values, _convert_leaf)
 
 
-def _convert_leaf(value: object) -> Leaf:
+def _convert_leaf(value: Any) -> Leaf:
     if isinstance(value, pd.DataFrame | pd.Series) or scipy.sparse.issparse(value):
         return value
-    if type(value).__name__ == "SparseTensor" and len(value.shape) == 2:
+    if hasattr(value, "dense_shape") and len(value.shape) == 2:  # tf.SparseTensor
         places = np.asarray(value.indices).T
         matrix = (np.asarray(value.values), (places[0], places[1]))
         return scipy.sparse.csr_matrix(matrix, shape=tuple(value.shape))
-    if type(value).__name__ == "RaggedTensor":
-        value = value.to_tensor()
-    return np.asarray(value)
+    return np.asarray(
+        value.to_tensor() if hasattr(value, "row_splits") else value
+    )  # tf.RaggedTensor
 
 
-def _read_stream(stream) -> Split:
+def _read_stream(stream: Any) -> Split:
     """Read batches until there are rows enough, or the time for it is over."""
-    batches, rows, start = [], 0, time.perf_counter()
-    note = None
-    for batch in _iterate(stream):
+    batches: list[Any] = []
+    rows, note, start = 0, None, time.perf_counter()
+    if isinstance(stream, keras.utils.PyDataset):
+        num_batches = -1 if stream.num_batches is None else stream.num_batches
+        stream = map(stream.__getitem__, range(max(num_batches, 1)))
+    elif (num_batches := int(stream.cardinality())) == -2:
+        num_batches = None
+    for batch in stream:
         # The first one may take long: a buffer to shuffle is filled, a generator begins.
         late = bool(batches) and time.perf_counter() - start > SECONDS_OF_STREAM
         if rows >= ROWS_OF_STREAM or late:
@@ -194,7 +200,6 @@ def _read_stream(stream) -> Split:
             break
         batches.append(_convert(batch if isinstance(batch, tuple) else (batch,)))
         rows += max((count(leaf) for _, leaf in leaves(batches[-1], "")), default=0)
-    num_batches = _count_batches(stream)
     if not batches:
         return Split(batches=num_batches, fault="a data set without a batch")
     unbatched = any(leaf.ndim == 0 for _, leaf in leaves(batches[0], ""))
@@ -204,20 +209,7 @@ def _read_stream(stream) -> Split:
     return Split(joined[0], y, num_batches, note=note, unbatched=unbatched)
 
 
-def _iterate(stream) -> Iterator:
-    if isinstance(stream, keras.utils.PyDataset):
-        return (stream[number] for number in range(stream.num_batches or 1))
-    return iter(stream)
-
-
-def _count_batches(stream) -> int | None:
-    if isinstance(stream, keras.utils.PyDataset):
-        return -1 if stream.num_batches is None else stream.num_batches
-    number = int(stream.cardinality())
-    return None if number == -2 else number
-
-
-def _join(batches: list, join: Callable[[list], np.ndarray]) -> object:
+def _join(batches: list[Any], join: Callable[[list], np.ndarray]) -> Any:
     """Put the same array of each batch together."""
     first = batches[0]
     if isinstance(first, dict):
@@ -233,9 +225,5 @@ def _padded(batches: list[np.ndarray]) -> list[np.ndarray]:
     if len({*shapes}) == 1 or len({*map(len, shapes)}) > 1 or batches[0].dtype.kind in "OSU":
         return batches
     longest = np.max(shapes, axis=0)
-    return [
-        np.pad(
-            batch, [(0, 0), *((0, most - size) for most, size in zip(longest, shape, strict=True))]
-        )
-        for batch, shape in zip(batches, shapes, strict=True)
-    ]
+    missing = [[(0, 0), *((0, size) for size in longest - shape)] for shape in shapes]
+    return [np.pad(batch, widths) for batch, widths in zip(batches, missing, strict=True)]

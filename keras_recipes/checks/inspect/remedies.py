@@ -74,7 +74,7 @@ def units(head: Head) -> int:
     if wanted != "multiclass":
         return 1 if head.has_one_value else head.y.shape[-1]
     seen = len(head.labels) or 1
-    # Classes may well be missing from the data; a rule of its own tells where there are too many.
+    # Classes may well be missing from the data; a rule of its own reports too many units.
     return max(seen, head.units or 1) if head.uses(SPARSE | CATEGORICAL) else seen
 
 
@@ -86,9 +86,9 @@ def are_bytes(head: Head) -> bool:
 
 
 def _kind_by_loss(head: Head) -> str:
-    if head.uses(SPARSE | CATEGORICAL) and (head.units or 0) > 1:
+    if head.uses(SPARSE | CATEGORICAL) and head.units > 1:
         return "multiclass" if head.uses(SPARSE) else "one_hot"
-    return "binary" if (head.units or 1) == 1 else "multilabel"
+    return "binary" if head.units <= 1 else "multilabel"
 
 
 def _kind_of_single(head: Head) -> str:
@@ -97,21 +97,21 @@ def _kind_of_single(head: Head) -> str:
     if head.uses(NUMERIC):
         number = not head.are_classes
     elif head.uses(BINARY) and low >= 0 and high <= 1:
-        by_softmax = head.activation == "softmax" and (head.units or 1) > 1
+        by_softmax = head.activation == "softmax" and head.units > 1
         return "multiclass" if by_softmax and head.y.are_integers else "binary"  # soft labels too
     else:
         number = not head.y.are_integers or not _are_few(head)
     if number:
         return "regression"
     several = head.uses(SPARSE | CATEGORICAL) or head.activation == "softmax"
-    return "multiclass" if len(head.labels) > 2 or (several and (head.units or 1) > 1) else "binary"
+    return "multiclass" if len(head.labels) > 2 or (several and head.units > 1) else "binary"
 
 
 def _are_few(head: Head) -> bool:
     """Return whether whole numbers are of so few kinds, or in such order, that they are classes."""
     labels = head.labels
     from_zero = len(labels) <= MAX_CLASSES and np.array_equal(labels, range(len(labels)))
-    return len(labels) <= MIN_CLASSES or from_zero or (head.uses(SPARSE) and (head.units or 1) > 1)
+    return len(labels) <= MIN_CLASSES or from_zero or (head.uses(SPARSE) and head.units > 1)
 
 
 def _kind_of_columns(head: Head) -> str:

@@ -7,6 +7,7 @@ import inspect
 import random
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +27,7 @@ def undisturbed() -> Iterator[None]:
     states = random.getstate(), np.random.get_state()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is wrong is told by a finding
+            warnings.simplefilter("ignore")  # what is wrong is in a finding
             yield
     finally:
         random.setstate(states[0])
@@ -37,8 +38,17 @@ class CallError(Exception):
     """A model cannot be called on its inputs; the message is the model's own."""
 
 
-def outputs(model: keras.Model, x: object) -> tuple[list[str], list[keras.KerasTensor]]:
-    """Return the name and the symbolic tensor of each output.
+def outputs(model: keras.Model, x: Any) -> tuple[list[str], list[keras.KerasTensor]]:
+    """Return the name and the symbolic tensor of each output, as `structure` makes them."""
+    made = structure(model, x)
+    tensors = keras.tree.flatten(made)
+    if isinstance(made, dict):
+        return sorted(made), tensors
+    return list(getattr(model, "output_names", None) or map(str, range(len(tensors)))), tensors
+
+
+def structure(model: keras.Model, x: Any) -> Any:
+    """Return the symbolic outputs in the model's own structure.
 
     A model that is not built yet is built, with the random numbers and so to the weights that `fit`
     would build it with.
@@ -51,26 +61,12 @@ def outputs(model: keras.Model, x: object) -> tuple[list[str], list[keras.KerasT
         CallError: If the model cannot be called on such inputs.
     """
     made = None if getattr(model, "outputs", None) else _call_symbolically(model, x)
-    if getattr(model, "outputs", None):
-        made = None if isinstance(model, keras.Sequential) else model.output
-    tensors = list(getattr(model, "outputs", None) or keras.tree.flatten(made))
-    if isinstance(made, dict):
-        return sorted(made), tensors
-    return list(getattr(model, "output_names", None) or map(str, range(len(tensors)))), tensors
+    if not getattr(model, "outputs", None):
+        return made
+    return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
 
 
-def structure(model: keras.Model, x: object) -> object:
-    """Return the symbolic outputs in the model's own structure; None if unknown."""
-    if isinstance(model, keras.Sequential) and getattr(model, "outputs", None):
-        return model.outputs[0]
-    if getattr(model, "outputs", None):
-        return model.output
-    with contextlib.suppress(CallError):
-        return _call_symbolically(model, x)
-    return None
-
-
-def _call_symbolically(model: keras.Model, x: object) -> object:
+def _call_symbolically(model: keras.Model, x: Any) -> Any:
     if x is None:
         raise CallError("it is not built, and there are no inputs to build it from")
     try:
@@ -84,7 +80,7 @@ def _call_symbolically(model: keras.Model, x: object) -> object:
         raise CallError(errors.first_line(error)) from error
 
 
-def fault(model: keras.Model, x: object) -> str | None:
+def fault(model: keras.Model, x: Any) -> str | None:
     """Describe why a model cannot be called on these inputs; None where it can."""
     try:
         with undisturbed():
@@ -94,7 +90,7 @@ def fault(model: keras.Model, x: object) -> str | None:
     return None
 
 
-def operations(model: keras.Model) -> Iterator[object]:
+def operations(model: keras.Model) -> Iterator[Any]:
     """Yield all layers, those of nested models too, and the operations between them."""
     inside = getattr(model, "operations", None) or model.layers
     for operation in inside:
@@ -112,21 +108,21 @@ def first_batch(model: keras.Model, split: Split) -> Split:
     return split.take(reading.spread(split.rows, wanted))
 
 
-def call(model: keras.Model, x: object) -> list[np.ndarray]:
-    """Run a model as in `predict`; give each output as an array."""
+def call(model: keras.Model, x: Any) -> list[np.ndarray]:
+    """Run a model as in `predict`; return each output as an array."""
     given, _ = model.stateless_call(*variables(model), to_tensors(x), **_mode(model, False))
     return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(given)]
 
 
 def gradients(
-    model: keras.Model, x: object, loss: Callable[[list], object]
+    model: keras.Model, x: Any, loss: Callable[[list], Any]
 ) -> tuple[float, list[np.ndarray], list[np.ndarray | None]]:
     """Take the forward and backward pass of a first training step, without the update.
 
     Args:
         model: Built.
         x: Inputs of one batch.
-        loss: Takes the outputs, as a list of tensors, and gives one number.
+        loss: Takes the outputs, as a list of tensors, and returns one number.
 
     Returns:
         The loss, the outputs, and the gradient of each trainable variable.
@@ -149,10 +145,10 @@ def gradients(
 
 def variables(model: keras.Model) -> tuple[list, list]:
     """Return the values of the trainable and of the other variables, as tensors."""
-    return tuple(
-        [keras.ops.convert_to_tensor(variable.value) for variable in each]
-        for each in (model.trainable_variables, model.non_trainable_variables)
-    )
+    trained, others = model.trainable_variables, model.non_trainable_variables
+    return [keras.ops.convert_to_tensor(one.value) for one in trained], [
+        keras.ops.convert_to_tensor(one.value) for one in others
+    ]
 
 
 def _mode(model: keras.Model, training: bool) -> dict[str, bool]:
@@ -161,12 +157,12 @@ def _mode(model: keras.Model, training: bool) -> dict[str, bool]:
     return {"training": training} if takes_it else {}
 
 
-def to_tensors(values: object) -> object:
+def to_tensors(values: Any) -> Any:
     """Turn arrays, tables and sparse matrices into what a model takes."""
     return reading.map_leaves(values, _to_tensor)
 
 
-def _to_tensor(leaf: reading.Leaf):
+def _to_tensor(leaf: Any) -> Any:
     if reading.is_text(leaf):
         return keras.ops.convert_to_tensor(np.asarray(leaf, dtype=str).tolist(), dtype="string")
     if isinstance(leaf, pd.DataFrame | pd.Series):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,27 +16,29 @@ NUMBERS_OF_SAMPLE = 200_000
 
 
 class Targets:
-    """The targets of one output, in all parts of the data; text as what it will have to become.
+    """The targets of one output, of all splits; text as what it will have to become.
 
     Text that names classes comes as their numbers, and numbers as text as numbers: a rule about
-    text tells of it, and the other rules look at what its fix makes.
+    text reports it, and the other rules look at what its fix makes.
 
     Attributes:
-        parts: Training, validation and test targets as arrays; those that are there.
-        validation: The validation targets; None without a validation part.
+        splits: Training, validation and test targets as arrays; those that are there.
+        validation: The validation targets; None without a validation split.
         others: Validation and test targets, whatever their shape; empty where there are none.
         names: The text that each number stands for; empty where there was no text.
         are_whole: Whether all training targets were read, and not the first ones of a stream, which
             may be of few classes.
     """
 
-    def __init__(self, train, validation=None, test=None, *, are_whole: bool = True):
+    def __init__(
+        self, train: Any, validation: Any = None, test: Any = None, *, are_whole: bool = True
+    ):
         self.are_whole = are_whole
-        given = [_to_array(part) for part in (train, validation, test)]
+        given = [_to_array(split) for split in (train, validation, test)]
         (self.train, *others), self.names = _without_text(given)
         self.others = dict(zip(("validation ", "test "), others, strict=True))
         self.validation = None if validation is None else others[0]
-        self.parts = (
+        self.splits = (
             self.train,
             *(y for y in others if y.ndim and y.size and y.shape[1:] == self.shape[1:]),
         )
@@ -62,8 +65,8 @@ class Targets:
 
     @functools.cached_property
     def sample(self) -> np.ndarray:
-        """Numbers of all parts, shape (numbers,), evenly spread where there are many."""
-        return np.concatenate([_thin(part).ravel() for part in self.parts])
+        """Numbers of all splits, shape (numbers,), evenly spread where there are many."""
+        return np.concatenate([_thin(split).ravel() for split in self.splits])
 
     @functools.cached_property
     def labels(self) -> np.ndarray:
@@ -75,8 +78,8 @@ class Targets:
 
     @functools.cached_property
     def range(self) -> tuple[float, float]:
-        """Smallest and largest finite value of all parts."""
-        ranges = [_range(part) for part in self.parts if part.size]
+        """Smallest and largest finite value of all splits."""
+        ranges = [_range(split) for split in self.splits if split.size]
         return min(low for low, _ in ranges), max(high for _, high in ranges)
 
     @functools.cached_property
@@ -106,7 +109,7 @@ class Targets:
     @functools.cached_property
     def positives(self) -> np.ndarray:
         """Sums over the last axis, for rows of 0 and 1."""
-        return np.concatenate([_thin(part).sum(axis=-1, dtype="float64") for part in self.parts])
+        return np.concatenate([_thin(split).sum(axis=-1, dtype="float64") for split in self.splits])
 
     @property
     def is_one_hot(self) -> bool:
@@ -125,40 +128,36 @@ def finite_sample(y: np.ndarray) -> np.ndarray:
     return numbers[np.isfinite(numbers)]
 
 
-def _to_array(y) -> np.ndarray:
+def _to_array(y: Any) -> np.ndarray:
     if y is None:
         return np.empty(0)
     if scipy.sparse.issparse(y):
         return y.toarray()
-    if isinstance(y, pd.DataFrame | pd.Series) and _is_nullable(y):
-        return y.to_numpy(dtype="float64", na_value=np.nan)
+    if isinstance(y, pd.DataFrame | pd.Series):
+        dtypes = y.dtypes if isinstance(y, pd.DataFrame) else [y.dtype]
+        own = any(isinstance(dtype, pd.api.extensions.ExtensionDtype) for dtype in dtypes)
+        if own and all(pd.api.types.is_numeric_dtype(dtype) for dtype in dtypes):
+            # pandas' own numbers, which become objects in NumPy
+            return y.to_numpy(dtype="float64", na_value=np.nan)
     return np.asarray(y)
 
 
-def _without_text(parts: list[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+def _without_text(splits: list[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
     """Return text in one column as numbers, those it spells or one for each text, and the texts."""
-    flat = [part.size == len(part) for part in parts]
-    if not reading.is_text(parts[0]) or not parts[0].size or not all(flat):
-        return parts, []
-    cells = pd.Series(np.concatenate([part.astype(object).ravel() for part in parts]))
+    flat = [split.size == len(split) for split in splits]
+    if not reading.is_text(splits[0]) or not splits[0].size or not all(flat):
+        return splits, []
+    cells = pd.Series(np.concatenate([split.astype(object).ravel() for split in splits]))
     kind = pd.api.types.infer_dtype(cells, skipna=True)
     if kind in ("date", "datetime", "timedelta", "period", "bytes", "mixed", "complex", "empty"):
-        return parts, []
+        return splits, []
     known = cells.notna()
     numbers, names = pd.to_numeric(cells, errors="coerce").astype("float64"), []
     if numbers[known].isna().any():
         numbers[known], names = pd.factorize(cells[known].astype(str), sort=True)
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    pieces = np.split(numbers.to_numpy(), ends)
-    shaped = [piece.reshape(part.shape) for piece, part in zip(pieces, parts, strict=True)]
-    return shaped, list(names)
-
-
-def _is_nullable(y: pd.DataFrame | pd.Series) -> bool:
-    """Return whether these are pandas' own numbers, which become objects in NumPy."""
-    dtypes = y.dtypes if isinstance(y, pd.DataFrame) else [y.dtype]
-    own = any(isinstance(d, pd.api.extensions.ExtensionDtype) for d in dtypes)
-    return own and all(pd.api.types.is_numeric_dtype(dtype) for dtype in dtypes)
+    ends = np.cumsum([len(split) for split in splits])[:-1]
+    made = np.split(numbers.to_numpy(), ends)
+    return [y.reshape(given.shape) for y, given in zip(made, splits, strict=True)], list(names)
 
 
 def _thin(y: np.ndarray) -> np.ndarray:

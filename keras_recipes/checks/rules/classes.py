@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
-from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+from keras_recipes.checks.inspect.losses import CATEGORICAL, CROSS_ENTROPY, NUMERIC
 
 RULES, rule = rule_list("classes")
 
@@ -20,10 +21,10 @@ MAX_CLASSES = 100
 
 
 @rule("D9", "imbalanced-classes")
-def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
+def classes_unequal(facts: Facts) -> Iterator[Mistake]:
     """Classes of very different size.
 
-    Why: always saying the large class gives a high accuracy and a useless model.
+    Why: always predicting the large class has a high accuracy and is of no use.
     Fix: `class_weight` in `fit`, and a metric such as AUC beside the accuracy.
     Thread: keras-team/keras#177
     """
@@ -39,21 +40,20 @@ def classes_unequal(facts: Facts, say) -> Iterator[Finding]:
         if present.max() > UNEQUAL * present.min():
             largest, smallest = int(counts.argmax()), int(np.argmin(np.where(counts, counts, 1e18)))
             fraction = present.max() / present.sum()
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}{counts[largest]} rows of class {largest} and {counts[smallest]} of "
-                f"class {smallest}: always saying {largest} is {fraction:.1%} right",
+                f"class {smallest}: always predicting {largest} is {fraction:.1%} right",
                 "classes of like size, weights that make up for it, or a metric that shows it",
                 f"class_weight={_balanced(counts)} in fit",
             )
 
 
 @rule("D10", "invalid-class-weights")
-def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
+def class_weights_do_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Class weights whose keys are not the classes.
 
     Why: Keras looks each class number up and takes 1.0 for what it does not find: the weights have
-        no effect, and nothing tells.
+        no effect, without an error.
     Fix: `class_weight={0: 1.0, 1: 5.0}`, with an integer for each class.
     Thread: keras-team/keras#23220, keras-team/keras#8011
     """
@@ -63,7 +63,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
         head.uses(NUMERIC) and not head.are_classes for head in facts.heads
     ):
         fix = "sample_weight=..., one number for each row, in its place"
-        yield say("error", "class_weight for a regression", "classes to weigh", fix)
+        yield error("class_weight for a regression", "classes to weigh", fix)
         return
     if weights is None or len(heads) != 1:
         return
@@ -71,7 +71,7 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     classes = np.flatnonzero(counts).tolist()
     level, received = _judge_weights(weights, classes, heads[0])
     if level:
-        yield say(
+        yield Mistake(
             level,
             f"class_weight {received}",
             f"a weight for each of the classes {', '.join(map(str, classes[:6]))}, as integers"
@@ -82,10 +82,10 @@ def class_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D11", "constant-target")
-def one_class_only(facts: Facts, say) -> Iterator[Finding]:
+def one_class_only(facts: Facts) -> Iterator[Mistake]:
     """Targets that are all the same.
 
-    Why: there is nothing to tell apart; the loss falls to 0 and the model says the same for all
+    Why: there is nothing to tell apart; the loss falls to 0 and the model predicts the same for all
         inputs.
     Fix: rows of the other classes; `np.unique(y, return_counts=True)` shows what there is.
     Thread: experiencor/keras-yolo2#314
@@ -102,7 +102,7 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
             single = head.y.is_flat and bool((train == train.flat[0]).all())
         if single:
             each = head.y.show(np.ravel(train[0]))
-            yield say(
+            yield Mistake(
                 "warning" if head.uses(NUMERIC) else "error",
                 f"{head.label}{head.y.rows} training targets, each {each}",
                 "targets that differ",
@@ -112,19 +112,13 @@ def one_class_only(facts: Facts, say) -> Iterator[Finding]:
 
 def _count_rows(head: Head) -> np.ndarray:
     """Count the training rows of each class; empty where a row has no single class."""
-    y, nothing = head.y.train, np.empty(0, dtype=int)
-    if not head.uses(CROSS_ENTROPY) or not head.y.is_number or len(head.shape) != 1:
-        return nothing
-    if head.uses(CATEGORICAL) and y.ndim == 2:
-        return np.bincount(y.argmax(axis=1)) if head.y.is_one_hot else nothing
-    whole = head.y.is_flat and head.y.are_integers and head.y.range[0] >= 0
-    allowed = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
-    if not whole or not allowed or head.y.range[1] >= 10 * MAX_CLASSES:
-        return nothing
-    return np.bincount(y[np.isfinite(y)].astype("int64"))  # of NaN a finding tells
+    classes = head.classes(head.y.train) if head.y.is_number else None
+    if classes is None or head.y.range[0] < 0 or head.y.range[1] >= 10 * MAX_CLASSES:
+        return np.empty(0, dtype=int)
+    return np.bincount(classes[np.isfinite(classes)].astype("int64"))  # NaN has a rule of its own
 
 
-def _judge_weights(weights: object, classes: list[int], head: Head) -> tuple[str | None, str]:
+def _judge_weights(weights: Any, classes: list[int], head: Head) -> tuple[str | None, str]:
     """Describe how bad class weights are, and what is wrong with them."""
     if not isinstance(weights, dict):
         return "error", f"as {type(weights).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import pandas as pd
@@ -12,7 +13,7 @@ from keras.src import backend
 from keras.src.backend.common import global_state
 
 from keras_recipes import errors
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
@@ -20,7 +21,7 @@ WHOLE, whole = rule_list("compiled")
 TRIED, tried = rule_list("compiled")  # judged where nothing else is wrong
 
 _COUNTERS = "object_name_uids"  # by which Keras numbers the metrics that have no name
-_METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the word metrics"
+_METRICS_FIX = "model.compile(optimizer, loss, metrics=[...]), with the name metrics"
 _MEANT = {
     "loss": {"rmse": "loss='mse', which has its minimum at the same place"},
     "metrics": {
@@ -36,7 +37,7 @@ _KNOWN = {
 
 
 @whole("H19", "losses-for-unknown-outputs")
-def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
+def losses_name_no_output(facts: Facts) -> Iterator[Mistake]:
     """Losses by name whose names are not those of the outputs.
 
     Why: `fit` stops with an error about keys; a model whose outputs are a list wants a loss, or
@@ -44,14 +45,16 @@ def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
     Fix: `loss={"price": "mse", "kind": None}`, or a list in the order of the outputs.
     Thread: keras-team/keras#18708, tensorflow/tensorflow#34691
     """
-    loss, names = facts.model.loss if facts.model.compiled else None, _names_of_losses(facts)
-    if not isinstance(loss, dict) or not names or facts.trains_itself:
+    model = facts.model
+    loss = model.loss if model.compiled and not facts.trains_itself else None
+    has_graph = getattr(model, "outputs", None) and not isinstance(model, keras.Sequential)
+    if not isinstance(loss, dict) or not has_graph:
         return
-    in_a_list = not isinstance(facts.model.output, dict)
+    in_a_list = not isinstance(model.output, dict)
+    names = list(model.output_names if in_a_list else model.output)
     if set(loss) - set(names) or (in_a_list and set(names) - set(loss)):
         given = {name: loss.get(name) for name in names}
-        yield say(
-            "error",
+        yield error(
             f"losses for the outputs {', '.join(map(repr, loss))}",
             f"{'a loss or None for each of' if in_a_list else 'names among'} "
             f"{', '.join(map(repr, names))}",
@@ -60,31 +63,28 @@ def losses_name_no_output(facts: Facts, say) -> Iterator[Finding]:
 
 
 @whole("N1", "not-judged")
-def not_judged(facts: Facts, say) -> Iterator[Finding]:
+def not_judged(facts: Facts) -> Iterator[Mistake]:
     """Something that could not be looked at, so that no finding does not mean that all is well.
 
-    Why: a model that is not compiled has no loss to hold its output against, and one that cannot
+    Why: a model that is not compiled has no loss to compare its output with, and one that cannot
         be built has no output.
     Fix: `model.compile(...)` before the check; arrays or a finite data set instead of a generator.
     Thread: keras-team/keras#18909
     """
     if not facts.model.compiled and not facts.trains_itself:
-        yield say(
-            "error",
+        yield error(
             "a model that is not compiled: fit refuses it, and output and loss are not judged",
             "a compiled model",
             "model.compile(optimizer='adam', loss=..., metrics=[...]) before the check",
         )
     if facts.train.x is None:
-        yield say(
-            "warning",
+        yield warning(
             f"data that are not judged: {facts.train.fault or 'there are none'}",
             "arrays, tables or a finite data set",
             "check(model, x, y) with some rows as arrays; --data x.csv --target y in the command",
         )
     if facts.fault and facts.train.x is None:
-        yield say(
-            "warning",
+        yield warning(
             f"a model whose output is not judged: {facts.fault}",
             "a model that is built, or inputs to build it from",
             "keras.Input(shape) as the first layer",
@@ -92,12 +92,12 @@ def not_judged(facts: Facts, say) -> Iterator[Finding]:
 
 
 @tried("H20", "invalid-loss-or-metric")
-def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
+def compiled_with_what_does_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Losses, weights of losses or metrics that Keras cannot use with these outputs.
 
     Why: `compile` takes them unseen, and `fit` stops inside Keras: with "dtype='string' is not a
         valid dtype" where metrics stand in the place of `loss_weights`, its third argument.
-    Fix: `model.compile("adam", "mse", metrics=["mae"])`, with the word `metrics`; for several
+    Fix: `model.compile("adam", "mse", metrics=["mae"])`, with the name `metrics`; for several
         outputs a dict by their names.
     Thread: keras-team/keras#21259, tensorflow/tensorflow#100319
     """
@@ -106,25 +106,14 @@ def compiled_with_what_does_not_fit(facts: Facts, say) -> Iterator[Finding]:
     weights = getattr(facts.model._compile_loss, "_user_loss_weights", None)
     odd = [one for one in keras.tree.flatten(weights) if not isinstance(one, int | float | None)]
     if odd:
-        yield say("error", f"loss_weights={odd!r:.80}", "numbers, one for each loss", _METRICS_FIX)
+        yield error(f"loss_weights={odd!r:.80}", "numbers, one for each loss", _METRICS_FIX)
         return
     for what, fault in _faults(facts):
         received = f"a {what} on which Keras fails: {fault}".replace("a metrics", "metrics")
-        yield say(
-            "error", received, "one that goes with outputs and targets", _fix(what, fault, facts)
-        )
+        yield error(received, "one that goes with outputs and targets", _fix(what, fault, facts))
 
 
 RULES = (*WHOLE, *TRIED)
-
-
-def _names_of_losses(facts: Facts) -> list[str]:
-    """Name the outputs as Keras holds losses against them; none for a model without a graph."""
-    if not getattr(facts.model, "outputs", None) or isinstance(facts.model, keras.Sequential):
-        return []
-    if isinstance(facts.model.output, dict):
-        return list(facts.model.output)
-    return list(facts.model.output_names)
 
 
 def _fix(what: str, fault: str, facts: Facts) -> str:
@@ -145,49 +134,36 @@ def _fix(what: str, fault: str, facts: Facts) -> str:
 
 
 def _faults(facts: Facts) -> Iterator[tuple[str, str]]:
-    """Make losses and metrics anew and hold them against outputs and targets, without numbers."""
+    """Make losses and metrics anew and try them on outputs and targets, without numbers."""
     with running.undisturbed():
         outputs = running.structure(facts.model, facts.train.x)
     y = reading.map_leaves(facts.train.y, _symbolic)
-    if outputs is None or y is None:
+    if y is None:
         return
-    for what, make in (("loss", _make_loss), ("metrics", _make_metrics)):
+    names = getattr(facts.model, "output_names", None)
+    for what in ("loss", "metrics"):
+        if (compiled := getattr(facts.model, f"_compile_{what}")) is None:
+            continue
+        weights = "_user_loss_weights" if what == "loss" else "_user_weighted_metrics"
+        given = (getattr(compiled, f"_user_{what}"), getattr(compiled, weights))
         try:
             with running.undisturbed(), _names_kept():
-                if (made := make(facts.model)) is not None:
-                    backend.compute_output_spec(made, y, outputs)
+                copies = (keras.tree.map_structure(_copy, one) for one in given)
+                made = type(compiled)(*copies, output_names=names)
+                backend.compute_output_spec(made, y, outputs)
         except Exception as error:  # Keras has many, and the user's own raise what they like
             yield what, errors.first_line(error)
 
 
-def _make_loss(model: keras.Model) -> object:
-    loss, names = model._compile_loss, getattr(model, "output_names", None)
-    given = (loss._user_loss, loss._user_loss_weights) if loss is not None else None
-    return given and type(loss)(*given, output_names=names)
-
-
-def _make_metrics(model: keras.Model) -> object:
-    metrics, names = model._compile_metrics, getattr(model, "output_names", None)
-    if metrics is None:
-        return None
-    given = (metrics._user_metrics, metrics._user_weighted_metrics)
-    return type(metrics)(
-        *(keras.tree.map_structure(_copy, one) for one in given), output_names=names
-    )
-
-
-def _copy(metric: object) -> object:
-    """Return a metric of its own, since looking at one makes its variables."""
-    return type(metric).from_config(metric.get_config()) if _is_metric(metric) else metric
-
-
-def _is_metric(metric: object) -> bool:
-    return isinstance(metric, keras.metrics.Metric)
+def _copy(given: Any) -> Any:
+    """Return a metric of its own, since looking at one makes its variables; all else as it is."""
+    is_metric = isinstance(given, keras.metrics.Metric)
+    return type(given).from_config(given.get_config()) if is_metric else given
 
 
 @contextlib.contextmanager
 def _names_kept() -> Iterator[None]:
-    """Leave the numbers as they were that Keras gives to metrics without a name."""
+    """Restore the numbers by which Keras names metrics that have no name."""
     counted = collections.defaultdict(int, global_state.get_global_attribute(_COUNTERS) or {})
     try:
         yield
@@ -197,7 +173,7 @@ def _names_kept() -> Iterator[None]:
 
 def _symbolic(leaf: reading.Leaf) -> keras.KerasTensor:
     """Return the tensor without numbers that a batch of these targets will be."""
-    dtypes = [leaf.dtype] if hasattr(leaf, "dtype") else list(leaf.dtypes)
+    dtypes = list(leaf.dtypes) if isinstance(leaf, pd.DataFrame) else [leaf.dtype]
     kinds = {getattr(dtype, "kind", "f") for dtype in dtypes}
     whole = kinds <= {"i", "u", "b"}
     column = (1,) if isinstance(leaf, pd.Series) else ()

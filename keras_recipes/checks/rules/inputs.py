@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, conversions, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 
@@ -20,11 +21,11 @@ LARGEST = float(np.finfo("float32").max)
 
 
 @rule("D1", "nan-or-infinite")
-def not_finite(facts: Facts, say) -> Iterator[Finding]:
+def not_finite(facts: Facts) -> Iterator[Mistake]:
     """NaN or infinite values in inputs or targets.
 
-    Why: one NaN makes the loss NaN, and after one update every weight; training goes on all the
-        same.
+    Why: one NaN makes the loss NaN, and after one training step every weight; training
+        goes on all the same.
     Fix: `x = x.fillna(x.median(numeric_only=True))` for a table; `np.isfinite` picks the rows of an
         array.
     Thread: keras-team/keras#2134, rstudio/keras3#1221
@@ -38,7 +39,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
         ]
         if not counts or (axis == "x" and _copes(facts)):
             continue
-        yield say(
+        yield Mistake(
             "warning" if axis == "y" and own_loss else "error",
             _some(counts),
             "finite numbers only, since one NaN makes the loss and then every weight NaN",
@@ -47,7 +48,7 @@ def not_finite(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D2", "not-numeric")
-def not_numbers(facts: Facts, say) -> Iterator[Finding]:
+def not_numbers(facts: Facts) -> Iterator[Mistake]:
     """Text, dates or other objects where numbers are needed.
 
     Why: TensorFlow takes numbers only; `fit` stops with "Unsupported object type" or "Invalid
@@ -56,9 +57,9 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
         text, `classes, y = np.unique(y, return_inverse=True)` for labels.
     Thread: tensorflow/tensorflow#28367, pandas-dev/pandas#61916
     """
-    yield from _text_that_fit_refuses(facts, say)
+    yield from _text_that_fit_refuses(facts)
     for axis in ("x", "y"):
-        # By kind; a column that is so in several parts is named once.
+        # By kind; a column that is so in several splits is named once.
         found: dict[str, dict[str, tuple]] = {}
         for split, label, leaf in _leaves(facts, axis):
             if (axis == "x" and facts.takes_text(label)) or not reading.count(leaf):
@@ -66,18 +67,18 @@ def not_numbers(facts: Facts, say) -> Iterator[Finding]:
             for name, cells in conversions.as_columns(leaf):
                 kind, example = conversions.kind(cells)
                 column = "" if name is None else f" column {name!r}"
-                received = f"{split}{label}{column} with {conversions.show(kind, example)}"
-                found.setdefault(kind, {}).setdefault(label + column, (received, leaf, name))
+                shown = f"{split}{label}{column} with {conversions.show(kind, example)}"
+                found.setdefault(kind, {}).setdefault(label + column, (shown, leaf, name))
         for kind, same in found.items():
             received, arrays, names = zip(*same.values(), strict=True)
             fix = conversions.fix(axis, arrays[0], kind, list(dict.fromkeys(names)))
-            if axis == "x" and (words := _fix_of_words(facts, arrays[0], kind)):
-                fix = words
-            yield say("error", _some(list(received)), "numbers", fix)
+            if axis == "x":
+                fix = _fix_of_sentences(facts, arrays[0], kind) or fix
+            yield error(_some(received), "numbers", fix)
 
 
 @rule("D14", "mixed-column-types")
-def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
+def columns_do_not_join(facts: Facts) -> Iterator[Mistake]:
     """A table whose columns NumPy cannot join to one array of numbers.
 
     Why: a column of True and False beside numbers, or one of pandas' own types such as Int64, makes
@@ -85,14 +86,13 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
     Fix: `x = x.astype("float32")`; `dtype="float32"` in `pd.get_dummies`.
     Thread: tensorflow/tensorflow#36623, rstudio/keras3#925
     """
-    told = set()
+    reported = set()
     for axis in ("x", "y"):
         for split, label, leaf in _leaves(facts, axis):
-            if label in told or not (names := columns.not_joined(leaf)):
+            if label in reported or not (names := columns.not_joined(leaf)):
                 continue
-            told.add(label)
-            yield say(
-                "error",
+            reported.add(label)
+            yield error(
                 f"{split}{label} with {_some(names)}, which make objects of the table",
                 "one type of number in all columns, of NumPy's own types",
                 f"{label} = {label}.astype('float32')",
@@ -100,7 +100,7 @@ def columns_do_not_join(facts: Facts, say) -> Iterator[Finding]:
 
 
 @leak("D12", "column-equals-target")
-def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
+def feature_is_target(facts: Facts) -> Iterator[Mistake]:
     """A column of the inputs that is the target.
 
     Why: the model copies it and scores perfectly, and fails where the target is not known.
@@ -112,13 +112,11 @@ def feature_is_target(facts: Facts, say) -> Iterator[Finding]:
         if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
             continue
         for label, leaf in facts.train.x_leaves:
-            if leaf.ndim != 2 or leaf.shape[1] < 2 or leaf.shape[0] != len(y):
-                continue
-            if scipy.sparse.issparse(leaf):
+            is_table = leaf.ndim == 2 and leaf.shape[1] > 1 and not scipy.sparse.issparse(leaf)
+            if not is_table or len(leaf) != len(y):
                 continue
             for name in _equal_columns(leaf, y.ravel()):
-                yield say(
-                    "warning",
+                yield warning(
                     f"{label} {name}, which equals the target in every row",
                     "inputs that are known before the target is",
                     f"x = x.drop(columns=[{name.removeprefix('column ')}])"
@@ -131,13 +129,13 @@ RULES = (*NUMBERS, *LEAKS)
 
 
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:
-    """Yield the arrays of x or y of all parts, with the words for the part and for the array."""
+    """Yield the arrays of x or y of all splits, after the names of the split and of the array."""
     for name, split in facts.splits:
         for label, leaf in split.x_leaves if axis == "x" else split.y_leaves:
             yield name, label, leaf
 
 
-def _some(things: list[str]) -> str:
+def _some(things: Sequence[str]) -> str:
     return ", ".join(things[:6]) + (f", … ({len(things)} in all)" if len(things) > 6 else "")
 
 
@@ -177,10 +175,10 @@ def _copes(facts: Facts) -> bool:
         return False
     try:
         with running.undisturbed():
-            given = running.call(facts.model, facts.train.take(rows).x)
+            outputs = running.call(facts.model, facts.train.take(rows).x)
     except Exception:  # whatever the user's own `call` raises: then it does not cope
         return False
-    return all(np.isfinite(output).all() for output in given)
+    return all(np.isfinite(output).all() for output in outputs)
 
 
 def _fill(facts: Facts, only_missing: bool) -> str:
@@ -202,19 +200,18 @@ def _drop(facts: Facts, only_missing: bool) -> str:
     return f"keep = {keep}; x, y = x[keep], y[keep]: a row without target teaches nothing"
 
 
-def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
+def _text_that_fit_refuses(facts: Facts) -> Iterator[Mistake]:
     """Describe text for a model of text in a form that Keras does not take."""
     if facts.settings.is_encoded:
         return  # its encoder is run over the text; `fit` is never given any
-    told = set()
+    reported = set()
     for name, split in facts.splits:
         for label, leaf in split.x_leaves:
-            if label not in split.odd_text or not facts.takes_text(label) or label in told:
+            if label not in split.odd_text or not facts.takes_text(label) or label in reported:
                 continue
-            told.add(label)
+            reported.add(label)
             single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
-            yield say(
-                "error",
+            yield error(
                 f"{name}{label}, text of type {getattr(leaf, 'dtype', 'object')} in "
                 f"{leaf.ndim} dimension(s), which fit refuses (Invalid dtype)",
                 "text as one column of Python's own strings, or as a tensor",
@@ -224,14 +221,14 @@ def _text_that_fit_refuses(facts: Facts, say) -> Iterator[Finding]:
             )
 
 
-def _fix_of_words(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
-    """Write how sentences become the numbers of their words, for a model that takes such."""
+def _fix_of_sentences(facts: Facts, leaf: reading.Leaf, kind: str) -> str | None:
+    """Write how sentences become word numbers, for a model that takes such."""
     sizes = [one.input_dim for one in facts.operations if isinstance(one, keras.layers.Embedding)]
     single = leaf.ndim == 1 or leaf.shape[1:] == (1,)
     if not sizes or not single or kind not in ("categories", "many kinds"):
         return None
-    wanted = getattr(facts.model, "inputs", None) or [None]
-    length = wanted[0].shape[-1] if wanted[0] is not None and wanted[0].ndim > 1 else None
+    (wanted, *_) = getattr(facts.model, "inputs", None) or [None]
+    length = wanted.shape[-1] if wanted is not None and wanted.ndim > 1 else None
     return (
         f"words = keras.layers.TextVectorization(max_tokens={sizes[0]}, "
         f"output_sequence_length={length or 100}); texts = np.ravel(x).tolist(); "
@@ -249,6 +246,6 @@ def _equal_columns(leaf: reading.Leaf, y: np.ndarray) -> Iterator[str]:
             yield name.strip()
 
 
-def _equal(cells, y: np.ndarray, rows: np.ndarray | slice) -> bool:
+def _equal(cells: Any, y: np.ndarray, rows: np.ndarray | slice) -> bool:
     cells = cells.iloc[rows] if isinstance(cells, pd.Series) else cells[rows]
     return bool((columns.numbers(cells) == y[rows]).all())

@@ -6,12 +6,13 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_recipes import errors
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, reading, running
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
@@ -37,10 +38,10 @@ class Step:
     Attributes:
         heads: The outputs.
         losses: Of each output; None where it has none.
-        outputs: What the model gave, training.
+        outputs: What the model returned, training.
         gradients: Of each trainable variable; None where the loss does not depend on it.
         targets: Of the batch, for each output.
-        fault: What TensorFlow says of numbers that it cannot reckon with; None where it could.
+        fault: TensorFlow's message where it cannot compute with the numbers; None where it can.
     """
 
     heads: list[Head]
@@ -51,7 +52,7 @@ class Step:
     fault: str | None = None
 
 
-# Below this share of its first value, a change of the loss is none.
+# Below this fraction of its first value, a change of the loss is none.
 MOVED = 0.01
 NOTHING = 1e-3
 MIN_EPOCHS = 3
@@ -84,29 +85,27 @@ class Trained:
 
 
 @untrained("P3", "first-step-fails")
-def step_fails(step: Step, say) -> Iterator[Finding]:
+def step_fails(step: Step) -> Iterator[Mistake]:
     """A first step that fails on the numbers, or whose loss is no number.
 
     Why: shapes and types are right, so that `fit` begins; it then stops with "Graph execution
         error" and a page of the names of operations, or shows a loss of nan.
-    Fix: what the message names: numbers of words below `input_dim`, an output above 0 for a loss
+    Fix: what the message names: category numbers below `input_dim`, an output above 0 for a loss
         with a logarithm.
     Thread: keras-team/tf-keras#358, keras-team/keras#13097
     """
     bad = [loss for loss in step.losses if loss is not None and not np.isfinite(loss)]
     if step.fault:
         beyond = re.search(r"= (\d+) is not in \[0, (\d+)\)", step.fault)
-        yield say(
-            "error",
+        yield error(
             f"a first step that fails: {step.fault}",
-            "numbers that the model and its loss can reckon with",
+            "numbers that the model and its loss can compute with",
             f"keras.layers.Embedding(input_dim={int(beyond[1]) + 1}, ...), if x.max() is no more"
             if beyond
             else "look at x.min(), x.max() and the shape of y, beside model.summary()",
         )
     elif bad and all(one is None or np.isfinite(one).all() for one in step.gradients):
-        yield say(
-            "error",
+        yield error(
             f"a loss of {bad[0]:g} at the first step",
             "a finite loss",
             "an output above 0 for a loss with a logarithm, such as poisson: Dense(1, "
@@ -115,11 +114,11 @@ def step_fails(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("T7", "initial-loss-too-high")
-def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
+def loss_far_from_theory(step: Step) -> Iterator[Mistake]:
     """A first loss that is far from what guessing costs.
 
     Why: an untrained model guesses: ln K for K classes, about the mean square of the targets for a
-        squared error. Ten times that says that inputs, labels or initial weights are not what they
+        squared error. Ten times that shows that inputs, labels or initial weights are not what they
         should be.
     Fix: scaled inputs, labels as the loss takes them, Keras's own initial weights.
     Thread: keras-team/keras#6259
@@ -129,8 +128,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
         squared = head.loss.name == "mean_squared_error"
         far = FAR_FROM_SQUARE if squared else FAR_FROM_THEORY
         if loss is not None and expected and loss > far * expected:
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}a loss of {loss:.4g} before training ({head.loss.name})",
                 f"about {expected:.4g}, which guessing costs",
                 "check the scale of the inputs (keras.layers.Normalization), the labels, and the "
@@ -139,7 +137,7 @@ def loss_far_from_theory(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("P1", "zero-or-nan-gradient")
-def no_gradient(step: Step, say) -> Iterator[Finding]:
+def no_gradient(step: Step) -> Iterator[Mistake]:
     """Gradients that are zero or not finite at the first step.
 
     Why: with a gradient of zero in every weight, or no weight to train, nothing can change; with
@@ -152,23 +150,20 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
     if step.fault:
         return  # a rule of its own
     if not step.gradients:
-        yield say(
-            "error",
+        yield error(
             "a model without a weight to train",
             "at least one layer whose weights are trained",
             "trainable = True for the model, or for its last layers, before compile",
         )
     elif not any(np.any(gradient) for gradient in there):
-        yield say(
-            "error",
+        yield error(
             "a gradient of zero for every weight at the first step",
             "weights that the loss depends on",
             "look for relu outputs that are all 0, a constant target, argmax or round in the loss, "
             "or layers that are not trainable",
         )
     elif bad := sum(not np.isfinite(gradient).all() for gradient in there):
-        yield say(
-            "error",
+        yield error(
             f"a gradient that is not finite for {bad} of {len(there)} weights at the first step",
             "finite gradients",
             "look for log(0), a division by 0 or very large inputs; clipnorm=1.0 in the optimizer",
@@ -176,7 +171,7 @@ def no_gradient(step: Step, say) -> Iterator[Finding]:
 
 
 @untrained("P2", "saturated-outputs")
-def dead_outputs(step: Step, say) -> Iterator[Finding]:
+def dead_outputs(step: Step) -> Iterator[Mistake]:
     """Outputs that are stuck at the end of their range before training begins.
 
     Why: a relu at 0, or a sigmoid at 0 or 1, has no gradient: it stays there.
@@ -192,8 +187,7 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
         if head.activation == "softmax":
             by_unit = np.array([stuck.all()])  # most units of a softmax may well be near 0
         if by_unit.any():
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}{int(by_unit.sum())} of {len(by_unit)} {head.activation} outputs at "
                 "the end of their range for nearly every row",
                 "outputs that can move both ways",
@@ -203,7 +197,7 @@ def dead_outputs(step: Step, say) -> Iterator[Finding]:
 
 
 @trained("A1", "loss-not-decreasing")
-def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
+def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
     """A training loss that never moved.
 
     Why: nothing was learned: the model is as good as before.
@@ -215,8 +209,7 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
     if len(losses) < MIN_EPOCHS or abs(losses[0]) < NOTHING:
         return
     if losses[0] - min(losses) < MOVED * abs(losses[0]):
-        yield say(
-            "warning",
+        yield warning(
             f"a training loss that went from {losses[0]:.4g} to {min(losses):.4g} at best in "
             f"{len(losses)} epochs",
             "a loss that falls",
@@ -226,10 +219,10 @@ def loss_did_not_move(trained: Trained, say) -> Iterator[Finding]:
 
 
 @trained("A2", "overfitting")
-def memorised(trained: Trained, say) -> Iterator[Finding]:
+def memorised(trained: Trained) -> Iterator[Mistake]:
     """Scores on the training rows that are far better than on the validation rows.
 
-    Why: the model learned its rows by heart; new rows will score as the validation rows do.
+    Why: the model memorised its rows; new rows will score as the validation rows do.
     Fix: dropout, weight decay, fewer units, early stopping, more rows.
     Thread: keras-team/keras#3894, keras-team/keras-tuner#167
     """
@@ -242,17 +235,16 @@ def memorised(trained: Trained, say) -> Iterator[Finding]:
         scored = any(one.endswith(("accuracy", "acc")) for one in trained.history)
         by_loss = name == "loss" and not scored and its > LOSS_RATIO * mine > 0
         if by_score or by_loss:
-            yield say(
-                "warning",
+            yield warning(
                 f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
                 "scores that are alike",
                 "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
-                "more rows; and a look at whether both parts come from the same data",
+                "more rows; and a look at whether both splits come from the same data",
             )
 
 
 @trained("A3", "constant-predictions")
-def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
+def predicts_always_the_same(trained: Trained) -> Iterator[Mistake]:
     """Predictions that are the same for every input.
 
     Why: the score is that of always naming the largest class, or the mean: nothing was learned.
@@ -275,8 +267,7 @@ def says_always_the_same(trained: Trained, say) -> Iterator[Finding]:
                 f"predictions with a standard deviation of {spread:.3g}, targets {wanted:.3g}"
             )
     if received:
-        yield say(
-            "warning",
+        yield warning(
             received,
             "predictions that depend on the input",
             "likely causes: inputs that are not scaled, a learning rate that is too large, dead "
@@ -288,17 +279,19 @@ RULES = (*UNTRAINED, *TRAINED)
 
 
 def first_step(facts: Facts) -> Step | None:
-    """Take the first step without its update; None where it cannot be told or must wait."""
+    """Compute the first training step without taking it; None where that cannot be done yet."""
     import tensorflow as tf
 
     if not _can_be_taken(facts):
         return None
     losses = [head.loss.function for head in facts.heads]
     batch = running.first_batch(facts.model, facts.train)
-    targets = [_rows(head, facts.train.rows, batch.rows) for head in facts.heads]
+    rows = reading.spread(facts.train.rows, batch.rows)
+    # An output without a loss needs no targets.
+    targets = [head.y.train[rows] if head.loss.function else np.empty(0) for head in facts.heads]
     values: list[float | None] = []
 
-    def loss(outputs: list):
+    def loss(outputs: list) -> Any:
         each = [
             None if function is None else keras.ops.mean(function(_align(y, output), output))
             for function, y, output in zip(losses, targets, outputs, strict=True)
@@ -324,18 +317,12 @@ def _can_be_taken(facts: Facts) -> bool:
         return False
     if scaling.not_adapted(facts) or not facts.train.rows:
         return False
-    return all(head.y.rows for head in with_loss)  # of targets that are not there a finding tells
+    return all(head.y.rows for head in with_loss)  # missing targets have a rule of their own
 
 
-def _rows(head: Head, rows: int, wanted: int) -> np.ndarray:
-    if not head.loss.function:
-        return np.empty(0)  # an output without a loss needs none
-    y = head.y.train[reading.spread(rows, wanted)]
-    return y.astype("float32") if y.dtype.kind in "biuf" else y  # as Keras gives it to a loss
-
-
-def _align(y: np.ndarray, output) -> np.ndarray:
-    """Return targets the last axis that their output has, as Keras's losses do."""
+def _align(y: np.ndarray, output: Any) -> np.ndarray:
+    """Return targets as Keras passes them to a loss, with the last axis of 1 of the output."""
+    y = y.astype("float32") if y.dtype.kind in "biuf" else y
     lacks_one = y.ndim == len(output.shape) - 1 and output.shape[-1] == 1
     return y[..., None] if lacks_one else y
 
@@ -347,7 +334,8 @@ def _loss_of_guessing(head: Head, y: np.ndarray) -> float | None:
     at least 1, since outputs begin in that order.
     """
     if head.uses(CROSS_ENTROPY):
-        return float(np.log(2 if head.uses(BINARY) else max(head.units, 2)))
+        num_classes = 2 if head.uses(BINARY) else head.units
+        return float(np.log(max(num_classes, 2))) if num_classes else None
     sizes = np.abs(y.astype("float64"))
     if head.loss.name == "mean_squared_error":
         return max(1.0, float((sizes**2).mean()))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head, metric_class, metric_name
 from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
@@ -26,17 +27,16 @@ _OF_CLASSES = {"Precision", "Recall", "AUC", "F1Score", "FBetaScore"}
 
 
 @rule("H1", "softmax-over-one-unit")
-def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
+def softmax_over_one_unit(head: Head) -> Iterator[Mistake]:
     """Softmax over a single unit.
 
     Why: softmax makes the units of a row sum to 1, so that a single one is always 1.0; nothing is
-        learned and the accuracy is the share of class 1.
+        learned and the accuracy is the fraction of class 1.
     Fix: `Dense(1, activation="sigmoid")` with `loss="binary_crossentropy"`.
     Thread: keras-team/keras#500, keras-team/keras#18909
     """
     if head.activation == "softmax" and head.units == 1:
-        yield say(
-            "error",
+        yield error(
             "Dense(1, activation='softmax'), whose output is always 1.0",
             _ONE_UNIT[remedies.kind(head)].format(remedies.units(head)),
             remedies.fix(head),
@@ -44,7 +44,7 @@ def softmax_over_one_unit(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H7", "logits-as-probabilities")
-def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
+def logits_taken_for_probabilities(head: Head) -> Iterator[Mistake]:
     """A linear output with a loss that expects probabilities.
 
     Why: the loss clips what is below 0 or above 1, where its gradient is zero; training goes on
@@ -52,16 +52,17 @@ def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
     Fix: `from_logits=True` in the loss, or the activation in the output.
     Thread: keras-team/keras#15271, tensorflow/tensorflow#28718
     """
-    if not _is_classifier(head) or head.from_logits or _is_one_unit_for_classes(head):
+    if not _is_classifier(head) or head.from_logits:
         return
+    if head.units == 1 and head.uses(SPARSE | CATEGORICAL):
+        return  # one unit for several classes has a rule of its own
     if head.activation in activations.LOGITS or head.activation == "leaky_relu":
         what = "without activation" if head.activation == "linear" else f"by {head.activation}"
         if head.guessed:
             what = "with values outside 0 to 1"
-        yield say(
-            "error",
+        yield error(
             f"an output {what} and {head.loss.name} with from_logits=False",
-            "probabilities, or a loss that is told that it gets logits",
+            "probabilities, or a loss that is told to take logits",
             remedies.loss(head, from_logits=True)
             if head.units == remedies.units(head)
             else remedies.fix(head),
@@ -69,7 +70,7 @@ def logits_taken_for_probabilities(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H8", "activation-applied-twice")
-def activation_twice(head: Head, say) -> Iterator[Finding]:
+def activation_twice(head: Head) -> Iterator[Mistake]:
     """Softmax or sigmoid in the output and again in the loss.
 
     Why: applied twice, the probabilities can hardly leave the middle and learning is slow; Keras
@@ -80,8 +81,7 @@ def activation_twice(head: Head, say) -> Iterator[Finding]:
     if head.units == 1 and head.activation == "softmax":
         return  # a rule of its own
     if _is_classifier(head) and head.activation in ("softmax", "sigmoid") and head.from_logits:
-        yield say(
-            "error",
+        yield error(
             f"a {head.activation} output and {head.loss.name} with from_logits=True",
             "the activation in the output or in the loss, not in both",
             remedies.fix(head),
@@ -89,11 +89,11 @@ def activation_twice(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H9", "activation-does-not-match-loss")
-def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
+def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
     """An activation that does not go with the cross-entropy.
 
     Why: softmax with binary cross-entropy inflates the accuracy, sigmoid with a categorical loss
-        lets probabilities sum to anything, and relu or tanh give no probabilities at all; all of
+        lets probabilities sum to anything, and relu or tanh make no probabilities at all; all of
         them train without an error.
     Fix: softmax with a categorical loss, sigmoid with the binary one.
     Thread: keras-team/keras#3396, keras-team/keras#3098
@@ -102,17 +102,17 @@ def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
         return
     name = head.loss.name
     expected = "softmax with a categorical loss, or sigmoid with the binary one"
-    several = remedies.kind(head) == "multilabel"  # which softmax cannot say: a rule of its own
-    if head.activation == "softmax" and head.uses(BINARY) and (head.units or 0) > 1:
+    several = remedies.kind(head) == "multilabel"  # which softmax cannot express: a rule of its own
+    if head.activation == "softmax" and head.uses(BINARY) and head.units > 1:
         if not several:
             received = f"softmax over {head.units} units with {name}"
-            yield say("error", received, f"{expected} (multi-label)", remedies.fix(head))
+            yield error(received, f"{expected} (multi-label)", remedies.fix(head))
     elif head.activation == "sigmoid" and head.uses(SPARSE | CATEGORICAL) and not head.from_logits:
         received = f"sigmoid over {head.units} unit(s) with {name}"
         if not several:
-            yield say("error", received, expected, remedies.fix(head))
-    elif head.activation in activations.REACH and not _gives(head):
-        yield say(
+            yield error(received, expected, remedies.fix(head))
+    elif head.activation in activations.REACH and not _is_taken(head):
+        yield Mistake(
             "warning" if head.from_logits and not head.uses(BINARY) else "error",
             f"a {head.activation} output with {name}",
             "probabilities by sigmoid (two classes) or softmax (more), or logits from a linear "
@@ -122,8 +122,8 @@ def activation_and_loss_do_not_pair(head: Head, say) -> Iterator[Finding]:
 
 
 @rule("H14", "metric-does-not-match-loss")
-def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
-    """A metric that says nothing about these outputs, such as the accuracy of a regression.
+def metric_does_not_fit(head: Head) -> Iterator[Mistake]:
+    """A metric without meaning for these outputs, such as the accuracy of a regression.
 
     Why: accuracy counts exact hits, which predicted numbers do not make; it stays near 0 or shows
         a number without meaning.
@@ -142,18 +142,18 @@ def metric_does_not_fit(head: Head, say) -> Iterator[Finding]:
                 if name not in _OF_CLASSES:
                     why = "accuracy counts exact hits, which numbers do not make"
                 fix = "metrics=['mae', keras.metrics.R2Score(name='r2')]"
-                yield say("error", shown, f"an error in the target's unit; {why}", fix)
+                yield error(shown, f"an error in the target's unit; {why}", fix)
         elif head.uses(CROSS_ENTROPY) and name == "Accuracy":
             why = "metric keras.metrics.Accuracy(), which asks whether a probability equals a label"
             fix = "metrics=['accuracy'], in small letters"
-            yield say("error", why, "the accuracy that goes with the loss", fix)
+            yield error(why, "the accuracy that goes with the loss", fix)
         elif head.uses(CROSS_ENTROPY) and name in _ACCURACIES and not _counts(head, name):
             expected = "the accuracy that goes with the loss; this one compares something else"
-            yield say("error", shown, expected, "metrics=['accuracy']")
+            yield error(shown, expected, "metrics=['accuracy']")
 
 
 @rule("H18", "metric-expects-other-form")
-def metric_takes_other_values(head: Head, say) -> Iterator[Finding]:
+def metric_takes_other_values(head: Head) -> Iterator[Mistake]:
     """A metric that wants probabilities, or a column for each class, and gets something else.
 
     Why: accuracy, precision and recall hold an output against 0.5, which is not the middle of
@@ -165,24 +165,22 @@ def metric_takes_other_values(head: Head, say) -> Iterator[Finding]:
     """
     for metric in head.metrics:
         name = _keras_name(metric)
-        if head.uses(SPARSE) and (head.units or 1) > 1 and name in _OF_CLASSES:
-            yield say(
-                "error",
+        if head.uses(SPARSE) and head.units > 1 and name in _OF_CLASSES:
+            yield error(
                 f"metric {metric_name(metric)!r} with {head.loss.name}",
                 "a metric of class numbers; this one takes a column for each class",
                 "metrics=['accuracy']; or y = keras.utils.to_categorical(y) with "
                 "loss='categorical_crossentropy'",
             )
         elif head.uses(BINARY) and head.from_logits and (fix := _of_logits(metric, name)):
-            yield say(
-                "warning",
+            yield warning(
                 f"metric {metric_name(metric)!r}, which takes logits for probabilities",
                 "a threshold of 0, the logit of one half",
                 fix,
             )
 
 
-def _keras_name(metric: object) -> str | None:
+def _keras_name(metric: Any) -> str | None:
     """Return the class of Keras's own metric: "accuracy" where Keras chooses it; else None."""
     if isinstance(metric, str) and metric in ("accuracy", "acc"):
         return "accuracy"
@@ -198,14 +196,14 @@ def _counts(head: Head, name: str) -> bool:
     return name.startswith("Sparse") == head.uses(SPARSE) and name != "BinaryAccuracy"
 
 
-def _of_logits(metric: object, name: str | None) -> str | None:
+def _of_logits(metric: Any, name: str | None) -> str | None:
     """Write what a metric of probabilities has to be for logits; None where it is right."""
-    given = getattr(metric, "get_config", dict)()
+    config: dict[str, Any] = getattr(metric, "get_config", dict)()
     if name in ("accuracy", "BinaryAccuracy"):
-        right = given.get("threshold", 0.5) != 0.5
+        right = config.get("threshold", 0.5) != 0.5
         return None if right else "metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)]"
     if name in ("Precision", "Recall"):
-        right = given.get("thresholds") is not None
+        right = config.get("thresholds") is not None
         return None if right else f"metrics=[keras.metrics.{name}(thresholds=0.0)]"
     if name == "AUC":
         right = getattr(metric, "_from_logits", False)
@@ -215,18 +213,14 @@ def _of_logits(metric: object, name: str | None) -> str | None:
 
 def _is_classifier(head: Head) -> bool:
     """Whether the loss is for classes and the targets are no numbers to predict."""
-    # Of numbers with such a loss a rule about labels tells: loss and output are both wrong.
+    # Numbers with such a loss have a rule about labels: loss and output are both wrong.
     return head.uses(CROSS_ENTROPY) and remedies.kind(head) != "regression"
 
 
-def _gives(head: Head) -> bool:
-    """Whether the activation gives what the loss takes: probabilities, or logits."""
+def _is_taken(head: Head) -> bool:
+    """Whether the activation makes what the loss takes: probabilities, or logits."""
     allowed = activations.LOGITS if head.from_logits else activations.PROBABILITIES
     if head.activation in ("softmax", "sigmoid", "log_softmax", "log_sigmoid"):
         return True  # these have rules of their own
-    # A bounded activation that is scaled afterwards gives capped logits, which are meant.
+    # A bounded activation that is scaled afterwards makes capped logits, which are meant.
     return head.activation in allowed or (head.from_logits and head.rescaled)
-
-
-def _is_one_unit_for_classes(head: Head) -> bool:
-    return head.units == 1 and head.uses(SPARSE | CATEGORICAL)

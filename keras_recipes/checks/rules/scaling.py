@@ -7,39 +7,58 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 import pandas as pd
+from keras import layers
+from keras.src.activations.activations import ReLU
+from keras.src.layers.pooling import base_global_pooling, base_pooling
+from keras.src.ops import numpy as arrays
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading, remedies, targets
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.losses import NUMERIC, RELATIVE
 
 RULES, rule = rule_list("scaling")
 
-# A column whose mean or deviation is above this slows learning down: weights begin near 0.1.
+# A column whose mean or std is above this slows learning down: weights begin near 0.1.
 LARGE_INPUT = 10.0
 LARGE_TARGET = 100.0
-# Raw pixels reach far above this; pictures with negative values were centred on purpose.
+# Raw pixels reach far above this; images with negative values were centred on purpose.
 BRIGHT_PIXEL = 50.0
-# Columns of one set of data differ less than this between its parts.
+# Columns of one data set differ less than this between its splits.
 OTHER_SCALE = 5.0
 MIN_ROWS = 10
-# In wide arrays some columns are empty by nature: pixels at the edge, rare words.
+# In wide arrays some columns are empty by nature: pixels at the edge, rare categories.
 WIDE = 64
 
-_BEFORE_WEIGHTS = {"InputLayer", "Flatten", "Reshape", "Permute", "Dropout", "Masking", "Identity"}
-_BEFORE_WEIGHTS |= {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation"}
-_BEFORE_WEIGHTS |= {"ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D"}
-_WEIGHTS = ("Dense", "Conv", "SeparableConv", "DepthwiseConv", "LSTM", "GRU", "SimpleRNN")
-_WEIGHTS += ("Bidirectional", "TimeDistributed", "EinsumDense", "RNN")
+_RESHAPING = (layers.InputLayer, layers.Flatten, layers.Reshape, arrays.Reshape)
+_BEFORE_WEIGHTS = (
+    *_RESHAPING, layers.Permute, layers.Dropout, layers.Masking, layers.Identity,
+    layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation,
+    layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D,
+)  # fmt: skip
+_WEIGHTS = (
+    layers.Dense, layers.EinsumDense, layers.RNN, layers.Bidirectional, layers.TimeDistributed,
+    layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.SeparableConv1D, layers.SeparableConv2D,
+    layers.DepthwiseConv1D, layers.DepthwiseConv2D,
+    layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose,
+)  # fmt: skip
+# What neither scales its inputs nor holds weights that could.
+_PLAIN = (
+    *_BEFORE_WEIGHTS, layers.Concatenate, layers.Add, arrays.Concatenate, arrays.Add,
+    layers.Activation, layers.ReLU, layers.Softmax, ReLU,
+    base_pooling.BasePooling, base_global_pooling.BaseGlobalPooling,
+)  # fmt: skip
+
+_SHUFFLE = "shuffle the rows before the split; where they follow time, learn the differences"
 
 # Pixels are divided by about so much; inputs within 0 to 1 were divided already.
 SMALL_SCALE = 0.01
-# Of data that a Normalization layer was adapted to, the columns come out with deviations near 1.
+# Of data that a Normalization layer was adapted to, the standard deviations come out near 1.
 SQUEEZED = 0.05
 
 
 @rule("D3", "inputs-not-scaled")
-def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+def inputs_not_scaled(facts: Facts) -> Iterator[Mistake]:
     """Inputs that are not scaled, in a model that does not scale them.
 
     Why: large inputs make large outputs and gradients; learning is slow, stops at a bad place, or
@@ -54,17 +73,16 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
         summary = columns.summarise(_without_masked(facts, leaf))
         if summary is None:
             continue
-        mean, deviation = np.abs(summary.mean), summary.deviation
-        large = np.flatnonzero((mean > LARGE_INPUT) | (deviation > LARGE_INPUT))
+        mean, std = np.abs(summary.mean), summary.std
+        large = np.flatnonzero((mean > LARGE_INPUT) | (std > LARGE_INPUT))
         if summary.are_images and not _are_raw_pixels(summary):
             continue
         if large.size:
-            worst = large[np.argmax((mean + deviation)[large])]
-            yield say(
-                "warning",
+            worst = large[np.argmax((mean + std)[large])]
+            yield warning(
                 f"{label} with {len(large)} of {len(mean)} columns not scaled, such as "
                 f"{summary.names[worst]} with mean {summary.mean[worst]:.4g} and standard "
-                f"deviation {deviation[worst]:.4g}",
+                f"deviation {std[worst]:.4g}",
                 "values around 0 to 1, and no layer of the model makes them so",
                 "keras.layers.Rescaling(1 / 255) as the first layer"
                 if summary.are_images or _are_flat_pixels(summary)
@@ -74,11 +92,11 @@ def inputs_not_scaled(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D4", "parts-scaled-differently")
-def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+def splits_scaled_differently(facts: Facts) -> Iterator[Mistake]:
     """Training rows and validation or test rows on different scales.
 
-    Why: the model meets numbers that it has never seen the like of; its scores say nothing.
-    Fix: the scaler of the training rows for all parts, `x_test = scaler.transform(x_test)`; or
+    Why: the model meets numbers that it has never seen the like of; its scores mean nothing.
+    Fix: the scaler of the training rows for all splits, `x_test = scaler.transform(x_test)`; or
         the scaling in the model.
     Thread: ageron/handson-ml2#132
     """
@@ -89,20 +107,19 @@ def parts_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
                 times = f"{ratio:.3g} times" if ratio > 1 else f"1/{1 / ratio:.3g} of"
                 # Rows that `fit` itself sets aside were scaled with the others.
                 in_order = bool(facts.settings.validation_split)
-                yield say(
+                yield Mistake(
                     "warning" if in_order else "error",
                     f"{name}{label} whose values are {times} those of training",
-                    "one scale for all parts, taken from the training rows",
-                    "shuffle the rows before the split; where they follow time, learn the "
-                    "differences, x = np.diff(x, axis=0)"
+                    "one scale for all splits, taken from the training rows",
+                    f"{_SHUFFLE}, x = np.diff(x, axis=0)"
                     if in_order
                     else "x_other = scaler.transform(x_other) with the scaler of the training rows",
                 )
-    yield from _targets_scaled_differently(facts, say)
+    yield from _targets_scaled_differently(facts)
 
 
 @rule("D5", "targets-not-scaled")
-def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
+def targets_not_scaled(facts: Facts) -> Iterator[Mistake]:
     """A regression target of large numbers.
 
     Why: a network begins near 0, and thousands of steps pass before it reaches a target that is far
@@ -116,11 +133,10 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
         finite = targets.finite_sample(head.y.train) if judged else np.empty(0)
         if not finite.size or head.activation == "exponential":
             continue
-        mean, deviation = finite.mean(dtype="float64"), finite.std(dtype="float64")
-        if abs(mean) > LARGE_TARGET or deviation > LARGE_TARGET:
-            yield say(
-                "warning",
-                f"{head.label}targets with mean {mean:.4g} and standard deviation {deviation:.4g}",
+        mean, std = finite.mean(dtype="float64"), finite.std(dtype="float64")
+        if abs(mean) > LARGE_TARGET or std > LARGE_TARGET:
+            yield warning(
+                f"{head.label}targets with mean {mean:.4g} and standard deviation {std:.4g}",
                 "targets around 0 to 1, near where a network begins",
                 "y = y / 255"
                 if remedies.are_bytes(head)
@@ -130,20 +146,19 @@ def targets_not_scaled(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D6", "constant-column")
-def constant_column(facts: Facts, say) -> Iterator[Finding]:
+def constant_column(facts: Facts) -> Iterator[Mistake]:
     """A column with the same value in every row.
 
-    Why: it tells the model nothing, and scaling it by hand divides by 0.
+    Why: nothing can be learned from it, and scaling it by hand divides by 0.
     Fix: `x = x.loc[:, x.nunique() > 1]`, or `x = x[:, x.std(axis=0) > 0]` for an array.
     Thread: keras-team/keras#20011
     """
-    if any(isinstance(one, keras.layers.Embedding) for one in facts.operations):
-        return  # words by number: their places are no columns, and padding fills some
+    if any(isinstance(one, layers.Embedding) for one in facts.operations):
+        return  # category numbers: their places are no columns, and padding fills some
     for label, leaf in facts.train.x_leaves:
         names = _constant_columns(leaf)
         if names:
-            yield say(
-                "warning",
+            yield warning(
                 f"{label} with the same value in every row: {', '.join(names[:6])}"
                 + (f", … ({len(names)} columns)" if len(names) > 6 else ""),
                 "columns that vary",
@@ -154,54 +169,51 @@ def constant_column(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D15", "embedding-index-out-of-range")
-def words_beyond_the_embedding(facts: Facts, say) -> Iterator[Finding]:
-    """Numbers of words that an Embedding layer has no row for.
+def categories_beyond_the_embedding(facts: Facts) -> Iterator[Mistake]:
+    """Category numbers that an Embedding layer has no row for.
 
     Why: a number of `input_dim` or more stops training in the middle on a CPU and is read as zeros
         on a GPU, and so is one below 0; of scaled numbers only the whole part counts, which is 0.
-    Fix: `keras.layers.Embedding(input_dim=x.max() + 1, ...)`, and no scaling of words by number.
+    Fix: `keras.layers.Embedding(input_dim=x.max() + 1, ...)`, and no scaling of category numbers.
     Thread: keras-team/keras#11819, tensorflow/tensorflow#38619
     """
-    for label, leaf, size in _words(facts):
+    for label, leaf, size in _category_numbers(facts):
         low, high = leaf.min(), leaf.max()
         sample = reading.take(leaf, reading.spread(len(leaf)))
         if (sample % 1 != 0).any():
-            fix = "leave the numbers of the words as they were, without scaling"
-            yield say("error", f"{label} with fractions for an Embedding", "whole numbers", fix)
+            fix = "leave the category numbers as they were, without scaling"
+            yield error(f"{label} with fractions for an Embedding", "whole numbers", fix)
         elif low < 0 or high >= size:
-            yield say(
-                "error",
+            yield error(
                 f"{label} with values {low:g} to {high:g} for an Embedding of {size}",
                 f"whole numbers from 0 to {size - 1}",
                 f"keras.layers.Embedding(input_dim={int(high) + 1}, ...)"
                 if low >= 0
-                else "x = x - x.min() for all parts, with the minimum of the training rows",
+                else "x = x - x.min() for all splits, with the minimum of the training rows",
             )
 
 
 @rule("D13", "layer-not-adapted")
-def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
-    """A Normalization, or a layer of words, that has not seen the data.
+def layer_not_adapted(facts: Facts) -> Iterator[Mistake]:
+    """A Normalization, or a layer with a vocabulary, that has not seen the data.
 
     Why: until `adapt` is called Normalization takes a mean of 0 and a variance of 1, which changes
-        nothing, and no error tells; a layer of words knows none, and `fit` stops in its table.
+        nothing, without an error; a vocabulary is empty, and `fit` stops in its table.
     Fix: `normalise.adapt(x_train)` before training.
     Thread: ageron/handson-ml3#198
     """
-    for layer in _without_words(facts):
+    for layer in _without_vocabulary(facts):
         kind = type(layer).__name__
-        yield say(
-            "error",
-            f"the {kind} layer {layer.name!r}, which knows no word yet",
-            "words learned from the training rows",
+        yield error(
+            f"the {kind} layer {layer.name!r}, whose vocabulary is empty",
+            "a vocabulary learned from the training rows",
             f"model.get_layer({layer.name!r}).adapt(x), before the model is made where its size "
             "counts",
         )
-    if any(isinstance(one, keras.layers.Rescaling) for one in facts.operations):
+    if any(isinstance(one, layers.Rescaling) for one in facts.operations):
         return  # scaled already: Keras's own EfficientNet without weights is such a model
     for layer in not_adapted(facts):
-        yield say(
-            "error",
+        yield error(
             f"the Normalization layer {layer.name!r}, which changes nothing yet",
             "mean and variance learned from the training rows",
             f"model.get_layer({layer.name!r}).adapt({'y' if layer.invert else 'x'})",
@@ -209,23 +221,23 @@ def layer_not_adapted(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("D25", "inputs-scaled-twice")
-def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
+def scaled_twice(facts: Facts) -> Iterator[Mistake]:
     """Inputs that were scaled before they come to a layer that scales them again.
 
-    Why: pixels divided by 255 twice are all but 0 and tell nothing apart; so are columns that were
+    Why: pixels divided by 255 twice are all but 0 and hardly differ; so are columns that were
         scaled by hand for a Normalization that was adapted to the raw ones.
     Fix: scale once: in the model, and leave x as it was.
     Thread: keras-team/keras-io#1549
     """
     layer = _first_layer(facts)
-    # Of one that was not adapted D13 tells, or the caller sees to it.
+    # One that was not adapted is reported by D13, or the caller adapts it.
     if layer is None or layer in not_adapted(facts) or len(facts.train.x_leaves) != 1:
         return
     ((label, leaf),) = facts.train.x_leaves
     summary = columns.summarise(leaf)
     if summary is None or len(leaf) < reading.FEW:
         return
-    if isinstance(layer, keras.layers.Rescaling):
+    if isinstance(layer, layers.Rescaling):
         values = summary.values
         small = np.ndim(layer.scale) == 0 and 0 < layer.scale <= SMALL_SCALE
         floats = isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"  # bytes may well be dark
@@ -236,63 +248,60 @@ def scaled_twice(facts: Facts, say) -> Iterator[Finding]:
         received = f"{label} whose columns vary by {spread:.2g} after it, where 1 is meant,"
     else:
         return
-    yield say(
-        "error",
+    yield error(
         f"{received} before the {type(layer).__name__} layer {layer.name!r}",
         "inputs that are scaled once",
         "leave x as it was, or take that layer out of the model",
     )
 
 
-def _targets_scaled_differently(facts: Facts, say) -> Iterator[Finding]:
+def _targets_scaled_differently(facts: Facts) -> Iterator[Mistake]:
     for head in facts.heads:
         for name, y in head.y.others.items():
             if not head.uses(NUMERIC) or not head.y.is_number or y.dtype.kind not in "biuf":
                 continue
             ratio = _ratio_of_sizes(head.y.train, y)
             if ratio is not None and not 1 / OTHER_SCALE < ratio < OTHER_SCALE:
-                in_order = bool(facts.settings.validation_split)
-                yield say(
-                    "warning",  # what is measured may well have grown with time
+                yield warning(  # what is measured may well have grown with time
                     f"{head.label}{name}targets of about {ratio:.3g} times the size of those of "
                     "training",
-                    "one unit for the targets of all parts",
-                    "shuffle the rows before the split; where they follow time, learn the "
-                    "differences, y = np.diff(y)"
-                    if in_order
+                    "one unit for the targets of all splits",
+                    f"{_SHUFFLE}, y = np.diff(y)"
+                    if facts.settings.validation_split
                     else "y_other in the unit of y: scale both by the same line, or neither",
                 )
 
 
 def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
-    """Return how many times larger some targets are, by whichever of two measures says less."""
+    """Return how many times larger some targets are, by the smaller of two measures."""
     if min(len(train), len(other)) < MIN_ROWS:
         return None
     sizes = [np.abs(targets.finite_sample(y).astype("float64")) for y in (train, other)]
     if not all(size.any() for size in sizes):
         return None
     ratios = [np.sqrt((sizes[1] ** 2).mean() / (sizes[0] ** 2).mean())]
-    # A few large values make a mean square; of many zeros the median says nothing.
+    # A few large values make a mean square; of many zeros the median means nothing.
     middle = [np.median(size) for size in sizes]
     ratios += [middle[1] / middle[0]] if all(middle) else [1.0]
     return float(min(ratios, key=lambda ratio: abs(np.log(ratio))))
 
 
-def _words(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
+def _category_numbers(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
     """Yield each array of numbers that goes into an Embedding as it is, and that layer's size."""
     for layer in facts.operations:
-        if not isinstance(layer, keras.layers.Embedding):
+        if not isinstance(layer, layers.Embedding):
             continue
         taken = [one for node in layer._inbound_nodes for one in node.arguments.keras_tensors]
         for label, tensor, leaf in facts.inputs:
-            given = isinstance(leaf, np.ndarray) and leaf.size and columns.is_numeric(leaf)
-            if given and any(one is tensor for one in taken):
+            if not isinstance(leaf, np.ndarray) or not leaf.size or not columns.is_numeric(leaf):
+                continue
+            if any(one is tensor for one in taken):
                 yield label, leaf, layer.input_dim
 
 
 def _without_masked(facts: Facts, leaf: reading.Leaf) -> reading.Leaf:
     """Return the steps of sequences that a Masking layer lets through, shape (steps, columns)."""
-    masks = [one.mask_value for one in facts.operations if isinstance(one, keras.layers.Masking)]
+    masks = [one.mask_value for one in facts.operations if isinstance(one, layers.Masking)]
     if not masks or not isinstance(leaf, np.ndarray) or leaf.ndim != 3:
         return leaf
     sample = reading.take(leaf, reading.spread(len(leaf)))
@@ -310,17 +319,11 @@ def _starts_with_weights(facts: Facts) -> bool:
     """Return whether the inputs reach the first weights as they are."""
     if not getattr(facts.model, "outputs", None):
         return False  # no graph: what `call` does to the inputs is not known
-    kinds = [type(operation).__name__ for operation in facts.operations]
-    first = next((kind for kind in kinds if kind not in _BEFORE_WEIGHTS), "")
     if len(facts.model.inputs) == 1:
-        return first.startswith(_WEIGHTS)
-    # With several inputs the order does not tell which layer belongs to which.
-    return not any(_may_scale(kind) for kind in kinds)
-
-
-def _may_scale(kind: str) -> bool:
-    plain = {*_BEFORE_WEIGHTS, "Concatenate", "Add", "Activation", "ReLU", "Softmax"}
-    return not (kind in plain or kind.startswith(_WEIGHTS) or "Pooling" in kind)
+        rest = (one for one in facts.operations if not isinstance(one, _BEFORE_WEIGHTS))
+        return isinstance(next(rest, None), _WEIGHTS)
+    # With several inputs the order does not show which layer belongs to which.
+    return all(isinstance(one, (*_PLAIN, *_WEIGHTS)) for one in facts.operations)
 
 
 def _are_raw_pixels(summary: columns.Summary) -> bool:
@@ -339,17 +342,17 @@ def _constant_columns(leaf: reading.Leaf) -> list[str]:
         return [summary.names[place] for place in places]
     suspects = {summary.names[place] for place in np.flatnonzero(constant)}
     named = ((name.strip(), cells) for name, cells in columns.each(leaf))
-    return [name for name, cells in named if name in suspects and cells.nunique(dropna=False) == 1]
+    return [name for name, cells in named if name in suspects and len(pd.unique(cells)) == 1]
 
 
-def _ratio_of_scales(train, other) -> float | None:
+def _ratio_of_scales(train: reading.Leaf, other: reading.Leaf) -> float | None:
     """Return how many times larger the values of the second are, in the middle column."""
     first, second = columns.summarise(train), columns.summarise(other)
     if first is None or second is None or min(len(train), len(other)) < MIN_ROWS:
         return None
     if first.values.shape[1] != second.values.shape[1]:
         return None
-    # Columns of 0 and 1 are never scaled: they say nothing about how the others were.
+    # Columns of 0 and 1 are never scaled: they do not show how the others were.
     telling = ~np.isin(first.values, (0, 1)).all(axis=0) & (first.magnitude > 0)
     telling &= second.magnitude > 0
     if not telling.any():
@@ -357,12 +360,12 @@ def _ratio_of_scales(train, other) -> float | None:
     return float(np.median(second.magnitude[telling] / first.magnitude[telling]))
 
 
-def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
+def not_adapted(facts: Facts) -> list[layers.Normalization]:
     """Return the Normalization layers that were neither adapted nor given their moments."""
     return [
         layer
         for layer in facts.operations
-        if isinstance(layer, keras.layers.Normalization)
+        if isinstance(layer, layers.Normalization)
         and layer.input_mean is None
         and layer.built
         and not np.any(layer.adapt_mean.numpy())
@@ -370,12 +373,12 @@ def not_adapted(facts: Facts) -> list[keras.layers.Normalization]:
     ]
 
 
-def _without_words(facts: Facts) -> list[keras.layers.Layer]:
-    """Return the layers of words that have learned none and know none by file."""
-    kinds = keras.layers.StringLookup | keras.layers.IntegerLookup
+def _without_vocabulary(facts: Facts) -> list[layers.Layer]:
+    """Return the layers whose vocabulary was neither learned nor given by a file."""
+    kinds = layers.StringLookup | layers.IntegerLookup
     lookups = {id(one): one for one in facts.operations if isinstance(one, kinds)}
     for one in facts.operations:
-        if isinstance(one, keras.layers.TextVectorization):  # which has one inside
+        if isinstance(one, layers.TextVectorization):  # which has one inside
             lookups[id(one._lookup_layer)] = one
     return [
         layer
@@ -384,23 +387,23 @@ def _without_words(facts: Facts) -> list[keras.layers.Layer]:
     ]
 
 
-def _first_layer(facts: Facts) -> keras.layers.Layer | None:
-    """Return the layer that the only input goes into; None where that cannot be told."""
+def _first_layer(facts: Facts) -> layers.Layer | None:
+    """Return the layer that the only input goes into; None where that is not known."""
     if len(getattr(facts.model, "inputs", None) or []) != 1:
         return None
     for operation in facts.operations:
-        if type(operation).__name__ not in ("InputLayer", "Flatten", "Reshape"):
-            scales = isinstance(operation, keras.layers.Rescaling | keras.layers.Normalization)
+        if not isinstance(operation, _RESHAPING):
+            scales = isinstance(operation, layers.Rescaling | layers.Normalization)
             return operation if scales else None
     return None
 
 
-def _spread_after(layer: keras.layers.Normalization, summary: columns.Summary) -> float | None:
-    """Return the middle column's deviation after an adapted Normalization; None without one."""
+def _spread_after(layer: layers.Normalization, summary: columns.Summary) -> float | None:
+    """Return the middle column's std after an adapted Normalization; None without one."""
     if not layer.built or layer.invert or layer.mean is None:
         return None
-    deviations = np.ravel(np.sqrt(keras.ops.convert_to_numpy(layer.variance)))
-    moved = summary.deviation > 0
-    if len(deviations) != len(moved) or not moved.any():
+    learned = np.ravel(np.sqrt(keras.ops.convert_to_numpy(layer.variance)))
+    moved = summary.std > 0
+    if len(learned) != len(moved) or not moved.any():
         return None
-    return float(np.median(summary.deviation[moved] / np.maximum(deviations[moved], 1e-12)))
+    return float(np.median(summary.std[moved] / np.maximum(learned[moved], 1e-12)))

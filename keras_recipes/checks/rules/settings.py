@@ -8,11 +8,12 @@ import pathlib
 import shutil
 import string
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import metric_class, metric_name
@@ -20,19 +21,20 @@ from keras_recipes.checks.inspect.heads import metric_class, metric_name
 RULES, rule = rule_list("settings")
 
 _DATA_SET = "x as a data set with "
+_FIX_OF_VALIDATION = "give validation_data or validation_split as well"
 
 # Optimizers that adapt their steps take rates far below 1; plain descent too, on scaled inputs.
 LARGE_RATE = 1.0
 # Of a schedule these are looked at: it may warm up from 0.
 STEPS_OF_SCHEDULE = (0, 1, 10, 100, 1000, 10_000)
-# A saved model holds its weights and, for Adam, two numbers more of each.
+# A saved model holds its weights and, for Adam, two more numbers for each.
 BYTES_OF_PARAMETER = 12
 
 _PREDICTING = {"predict", "predict_on_batch"}
 
 
 @rule("D23", "invalid-sample-weights")
-def sample_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
+def sample_weights_do_not_fit(facts: Facts) -> Iterator[Mistake]:
     """Weights of rows that are not one good number for each row.
 
     Why: a NaN makes the loss NaN; a negative weight teaches the opposite; zeros alone teach
@@ -46,14 +48,14 @@ def sample_weights_do_not_fit(facts: Facts, say) -> Iterator[Finding]:
     expected = "one finite number for each row, at least 0, and not all of them 0"
     if facts.settings.class_weight is not None:
         fix = "sample_weight = sample_weight * np.vectorize(class_weight.get)(y), without the other"
-        yield say("error", "class_weight and sample_weight", "one of the two", fix)
+        yield error("class_weight and sample_weight", "one of the two", fix)
     for label, given in reading.leaves(weights, "sample_weight"):
         if fault := _fault_of_weights(np.asarray(given), facts.rows_given):
-            yield say("error", f"{label} {fault[0]}", expected, fault[1].format(label))
+            yield error(f"{label} {fault[0]}", expected, fault[1].format(label))
 
 
 @rule("T8", "invalid-callback")
-def callback_is_none(facts: Facts, say) -> Iterator[Finding]:
+def callback_is_none(facts: Facts) -> Iterator[Mistake]:
     """A callback that is a class, or anything else that Keras cannot call.
 
     Why: `fit` stops with "set_model() missing 1 required positional argument", which names neither
@@ -62,20 +64,17 @@ def callback_is_none(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#23263, aporia-ai/mlnotify#40
     """
     for one in facts.settings.odd_callbacks:
-        is_class = isinstance(one, type)
-        yield say(
-            "error",
-            f"the class {one.__name__} as a callback" if is_class else f"{one!r:.80} as a callback",
-            "callbacks that are made",
-            f"{one.__name__}(...)" if is_class else "callbacks=[keras.callbacks....(...)]",
-        )
+        shown, fix = f"{one!r:.80}", "callbacks=[keras.callbacks....(...)]"
+        if isinstance(one, type):
+            shown, fix = f"the class {one.__name__}", f"{one.__name__}(...)"
+        yield error(f"{shown} as a callback", "callbacks that are made", fix)
 
 
 @rule("T9", "argument-beside-dataset")
-def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
-    """Targets, weights or a validation share beside a data set, which holds them itself.
+def not_beside_a_data_set(facts: Facts) -> Iterator[Mistake]:
+    """Targets, weights or a validation split beside a data set, which holds them itself.
 
-    Why: `fit` refuses them: a data set gives (x, y) or (x, y, weights) and cannot be cut in two.
+    Why: `fit` refuses them: a data set yields (x, y) or (x, y, weights) and cannot be cut in two.
     Fix: `validation_data=dataset.take(n)` with `dataset.skip(n)` to learn from.
     Thread: keras-team/keras#18525, tensorflow/tensorflow#38613
     """
@@ -83,13 +82,12 @@ def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
         return
     if facts.train.y_beside:
         fix = "dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(32), without y in fit"
-        yield say("error", f"{_DATA_SET}y beside it", "targets in the data set", fix)
+        yield error(f"{_DATA_SET}y beside it", "targets in the data set", fix)
     if facts.settings.sample_weight is not None:
         fix = "tf.data.Dataset.from_tensor_slices((x, y, sample_weight)).batch(32)"
-        yield say("error", f"{_DATA_SET}sample_weight", "weights in the data set", fix)
+        yield error(f"{_DATA_SET}sample_weight", "weights in the data set", fix)
     if facts.settings.validation_split and facts.validation.x is None:
-        yield say(
-            "error",
+        yield error(
             f"{_DATA_SET}validation_split={facts.settings.validation_split:g}",
             "validation data of their own",
             "validation_data=dataset.take(n), and dataset.skip(n) to learn from",
@@ -97,7 +95,7 @@ def not_beside_a_data_set(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("T1", "monitor-not-logged")
-def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
+def monitor_unknown(facts: Facts) -> Iterator[Mistake]:
     """A callback that watches a score which is not logged.
 
     Why: Keras warns after each epoch and goes on: early stopping never stops, the checkpoint is
@@ -106,29 +104,24 @@ def monitor_unknown(facts: Facts, say) -> Iterator[Finding]:
     Thread: keras-team/keras#13689, keras-team/keras#2159
     """
     names = _logged(facts)
-    yield from _unknown_in_file_names(facts, names, say)
+    yield from _unknown_in_file_names(facts, names)
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None)
-        if not monitor or not _monitors(callback):
+        # A checkpoint of every epoch needs no monitor.
+        if not monitor or not getattr(callback, "save_best_only", True):
             continue
+        given, fix = f"{type(callback).__name__}(monitor={monitor!r})", _FIX_OF_VALIDATION
         if names is None and monitor.startswith("val_") and not _may_be_validated(facts):
-            given = f"{type(callback).__name__}(monitor={monitor!r})"
-            fix = "give validation_data or validation_split as well"
-            yield say("error", f"{given} without validation data", "scores of those rows", fix)
+            yield error(f"{given} without validation data", "scores of those rows", fix)
         if names is None or monitor in names:
             continue
-        yield say(
-            "error",
-            f"{type(callback).__name__}(monitor={monitor!r})",
-            f"one of {', '.join(sorted(names))}",
-            "give validation_data or validation_split as well"
-            if monitor.startswith("val_") and monitor.removeprefix("val_") in names
-            else f"monitor={_nearest(monitor, names)!r}",
-        )
+        if not monitor.startswith("val_") or monitor.removeprefix("val_") not in names:
+            fix = f"monitor={_nearest(monitor, names)!r}"
+        yield error(given, f"one of {', '.join(sorted(names))}", fix)
 
 
 @rule("T2", "monitor-in-wrong-mode")
-def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
+def monitor_wrong_way(facts: Facts) -> Iterator[Mistake]:
     """A callback that takes the worst score for the best.
 
     Why: with `mode="min"` on an accuracy, training stops after `patience` epochs and the worst
@@ -136,14 +129,13 @@ def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
     Fix: `mode="max"` for accuracy, AUC, F1 and R², `mode="min"` for losses and errors.
     Thread: tensorflow/tensorflow#49227, keras-team/autokeras#867
     """
-    directions = _directions(facts)
+    directions = {name: _direction(metric) for name, metric in _metrics(facts)} | {"loss": "min"}
     for callback in facts.settings.callbacks:
         monitor = getattr(callback, "monitor", None) or ""
         right = directions.get(monitor.removeprefix("val_"))
-        mode = _mode(callback)
+        mode = getattr(callback, "mode", None)
         if right and mode in ("min", "max") and mode != right:
-            yield say(
-                "error",
+            yield error(
                 f"{type(callback).__name__}(monitor={monitor!r}, mode={mode!r})",
                 "the direction in which this score gets better",
                 f"mode={right!r}",
@@ -151,7 +143,7 @@ def monitor_wrong_way(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("T3", "patience-too-long")
-def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
+def patience_too_long(facts: Facts) -> Iterator[Mistake]:
     """Early stopping that cannot stop within the epochs.
 
     Why: with a patience of as many epochs as there are, training never stops early.
@@ -164,8 +156,7 @@ def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
             continue
         # With the best weights restored it is of use all the same.
         if callback.patience >= epochs and not callback.restore_best_weights:
-            yield say(
-                "warning",
+            yield warning(
                 f"EarlyStopping(patience={callback.patience}) with {epochs} epochs",
                 "a patience of fewer epochs than there are",
                 f"patience={max(1, epochs // 10)}, restore_best_weights=True",
@@ -173,7 +164,7 @@ def patience_too_long(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("H16", "argmax-of-one-unit")
-def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
+def argmax_of_one_unit(facts: Facts) -> Iterator[Mistake]:
     """`argmax` over the output of a single unit.
 
     Why: the largest of one value is always the first, so that every row is put into class 0.
@@ -182,16 +173,15 @@ def argmax_of_one_unit(facts: Facts, say) -> Iterator[Finding]:
     """
     if len(facts.heads) == 1 and facts.heads[0].shape == (1,):
         for line in _argmax_of_predictions(facts.settings.program):
-            yield say(
-                "error",
+            yield error(
                 f"in line {line}, argmax of an output with 1 unit, which is always 0",
-                "a probability held against a threshold",
+                "a probability compared with a threshold",
                 "classes = (model.predict(x) >= 0.5).astype(int)",
             )
 
 
 @rule("T4", "dataset-runs-out")
-def data_run_out(facts: Facts, say) -> Iterator[Finding]:
+def data_run_out(facts: Facts) -> Iterator[Mistake]:
     """A data set with fewer batches than training asks for, or without end.
 
     Why: training ends in the middle with a warning, and a data set without end and without
@@ -204,15 +194,13 @@ def data_run_out(facts: Facts, say) -> Iterator[Finding]:
         return
     steps = settings.steps_per_epoch
     if batches == -1 and not steps:
-        yield say(
-            "error",
+        yield error(
             "a data set without end and no steps_per_epoch",
             "an end of each epoch",
             "steps_per_epoch=num_rows // batch_size, or no dataset.repeat()",
         )
     elif steps and 0 <= batches < steps * (settings.epochs or 1):
-        yield say(
-            "error",
+        yield error(
             f"{batches} batches for {steps} steps in each of {settings.epochs or 1} epochs",
             "enough batches for every step of every epoch",
             "dataset = dataset.repeat(), or no steps_per_epoch",
@@ -220,7 +208,7 @@ def data_run_out(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("T5", "file-cannot-be-saved")
-def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
+def file_cannot_be_saved(facts: Facts) -> Iterator[Mistake]:
     """A file that the trained model cannot be saved to, or not be loaded from.
 
     Why: `save` refuses it after all the hours of training; an .h5 file with losses given by name
@@ -233,40 +221,38 @@ def file_cannot_be_saved(facts: Facts, say) -> Iterator[Finding]:
     for path, weights_only in _files(facts):
         ending = ".weights.h5" if weights_only else ".keras"
         if not str(path).endswith(ending):
-            yield say(
+            yield Mistake(
                 "warning" if path.suffix == ".h5" and loads else "error",
                 f"the file {str(path)!r}",
                 f"a file name that ends in {ending}",
                 repr(str(path.with_suffix("")) + ending),
             )
         elif reason := _why_not_writable(facts.model, path):
-            yield say(
-                "error", f"the file {str(path)!r}: {reason}", "a place to write to", "a folder"
-            )
+            yield error(f"the file {str(path)!r}: {reason}", "a place to write to", "a folder")
 
 
 @rule("T6", "learning-rate-or-batch-size-out-of-range")
-def rate_or_batch_out_of_range(facts: Facts, say) -> Iterator[Finding]:
+def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
     """A learning rate above 1, or a batch larger than the data.
 
     Why: with too large a rate the loss grows until it is NaN; a batch of more rows than there are
-        makes one update an epoch.
+        makes one training step an epoch.
     Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
     Thread: keras-team/keras#2134
     """
-    rate = _largest_rate(facts.model)
+    optimizer = getattr(facts.model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+    rate = _largest_rate(optimizer)
     if rate is not None and (rate > LARGE_RATE or rate <= 0):
-        yield say(
-            "warning",
+        yield warning(
             f"a learning rate of {rate:g}",
             "0.0001 to 0.1",
-            f"keras.optimizers.{type(_optimizer(facts.model)).__name__}(learning_rate=0.001)",
+            f"keras.optimizers.{type(optimizer).__name__}(learning_rate=0.001)",
         )
     size, rows = facts.settings.batch_size, facts.train.rows
     if size and rows and facts.train.batches is None and size > rows:
-        yield say(
-            "warning",
-            f"batch_size={size} for {rows} rows, which makes one update an epoch",
+        yield warning(
+            f"batch_size={size} for {rows} rows, which makes one training step an epoch",
             "several batches in an epoch",
             f"batch_size={min(32, max(1, rows // 4))}",
         )
@@ -286,14 +272,13 @@ def _fault_of_weights(weights: np.ndarray, rows: int) -> tuple[str, str] | None:
     return None if weights.any() else ("of zeros alone", "{} = np.ones(len(x))")
 
 
-def _unknown_in_file_names(facts: Facts, names: set[str] | None, say) -> Iterator[Finding]:
+def _unknown_in_file_names(facts: Facts, names: set[str] | None) -> Iterator[Mistake]:
     for callback in facts.settings.callbacks:
         if names is None or not isinstance(callback, keras.callbacks.ModelCheckpoint):
             continue
         wanted = {name for _, name, _, _ in string.Formatter().parse(callback.filepath) if name}
         for name in sorted(wanted - names - {"epoch", "batch"}):
-            yield say(
-                "error",
+            yield error(
                 f"the file name {callback.filepath!r}, whose {name!r} is not logged",
                 f"epoch, or one of {', '.join(sorted(names))}",
                 f"{{{_nearest(name, names)}}} in its place",
@@ -308,27 +293,17 @@ def _may_be_validated(facts: Facts) -> bool:
     return own or fits_itself or facts.validation.x is not None or bool(settings.validation_split)
 
 
-def _monitors(callback: keras.callbacks.Callback) -> bool:
-    """Return whether the callback needs its monitor: a checkpoint of every epoch does not."""
-    checkpoint = isinstance(callback, keras.callbacks.ModelCheckpoint)
-    return not checkpoint or callback.save_best_only
-
-
 def _logged(facts: Facts) -> set[str] | None:
     """Return the names of all scores of an epoch; None where somebody may add others."""
     own = [one for one in facts.settings.callbacks if not type(one).__module__.startswith("keras.")]
     own_metrics = type(facts.model).compute_metrics is not keras.Model.compute_metrics
-    if own and any(
-        type(one).on_epoch_end is not keras.callbacks.Callback.on_epoch_end for one in own
-    ):
+    unchanged = keras.callbacks.Callback.on_epoch_end
+    if any(type(one).on_epoch_end is not unchanged for one in own):
         return None
     if facts.trains_itself or own_metrics or not facts.heads:
         return None
-    names = {"loss"}
-    for head in facts.heads:
-        prefix = "" if head.alone else f"{head.name}_"
-        names |= {prefix + metric_name(metric) for metric in head.metrics}
-        names |= set() if head.alone else {f"{head.name}_loss"}
+    names = {"loss", *(name for name, _ in _metrics(facts))}
+    names |= {f"{head.name}_loss" for head in facts.heads if not head.alone}
     validated = facts.validation.x is not None or facts.settings.validation_split
     names |= {f"val_{name}" for name in names} if validated else set()
     return names | {"learning_rate"}
@@ -336,39 +311,28 @@ def _logged(facts: Facts) -> set[str] | None:
 
 def _nearest(monitor: str, names: set[str]) -> str:
     """Return the name that a user who wrote this will have meant."""
-    same_part = sorted(
-        name for name in names if name.startswith("val_") == monitor.startswith("val_")
-    )
-    starts = [name for name in same_part if name.startswith(monitor) or monitor.startswith(name)]
-    return (starts or [name for name in same_part if name.endswith("loss")] or sorted(names))[0]
+    same = sorted(name for name in names if name.startswith("val_") == monitor.startswith("val_"))
+    starts = [name for name in same if name.startswith(monitor) or monitor.startswith(name)]
+    return (starts or [name for name in same if name.endswith("loss")] or sorted(names))[0]
 
 
-def _directions(facts: Facts) -> dict[str, str]:
-    """Return for each score whether lower or higher is better, where it is known."""
-    known = {"loss": "min"}
+def _metrics(facts: Facts) -> Iterator[tuple[str, Any]]:
+    """Yield the name under which each metric is logged, and the metric."""
     for head in facts.heads:
         prefix = "" if head.alone else f"{head.name}_"
-        for metric in head.metrics:
-            direction = _direction(metric)
-            if direction:
-                known[prefix + metric_name(metric)] = direction
-    return known
+        yield from ((prefix + metric_name(metric), metric) for metric in head.metrics)
 
 
-def _direction(metric: object) -> str | None:
+def _direction(metric: Any) -> str | None:
     if isinstance(metric, str):
         if metric.lower() in ("accuracy", "acc"):
             return "max"
+        kind = metric_class(metric)
         try:
-            metric = metric_class(metric)(name=metric)
-        except TypeError:  # no such metric, or one that wants more than a name
+            metric = kind(name=metric) if kind is not None else None
+        except TypeError:  # it wants more than a name
             return None
-    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", None))
-
-
-def _mode(callback: keras.callbacks.Callback) -> str | None:
-    """Return the direction that a callback was told, in Keras 3.15 or before."""
-    return getattr(callback, "mode", None)
+    return {"up": "max", "down": "min"}.get(getattr(metric, "_direction", ""))
 
 
 def _files(facts: Facts) -> Iterator[tuple[pathlib.Path, bool]]:
@@ -393,15 +357,9 @@ def _why_not_writable(model: keras.Model, path: pathlib.Path) -> str | None:
     return f"{free} bytes are free, {needed} are needed" if free < needed else None
 
 
-def _optimizer(model: keras.Model) -> keras.optimizers.Optimizer | None:
-    """Return the optimizer that makes the steps, which one that scales the loss holds inside."""
-    optimizer = getattr(model, "optimizer", None)
-    return getattr(optimizer, "inner_optimizer", optimizer)
-
-
-def _largest_rate(model: keras.Model) -> float | None:
+def _largest_rate(optimizer: keras.optimizers.Optimizer | None) -> float | None:
     """Return the learning rate; of a schedule, which may begin at 0, the largest of some steps."""
-    rate = getattr(_optimizer(model), "_learning_rate", None)
+    rate: Any = getattr(optimizer, "_learning_rate", None)
     schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     try:
         rates = [rate(step) for step in STEPS_OF_SCHEDULE] if schedule else [rate]
@@ -411,14 +369,7 @@ def _largest_rate(model: keras.Model) -> float | None:
 
 
 def _argmax_of_predictions(source: str | None) -> list[int]:
-    """Find where a program takes the argmax of a model's predictions.
-
-    Args:
-        source: Python source text; None, or text that does not parse, holds none.
-
-    Returns:
-        The lines, counted from 1.
-    """
+    """Return the lines, counted from 1, in which a program takes the argmax of predictions."""
     try:
         tree = ast.parse(source or "")
     except SyntaxError:
@@ -449,4 +400,4 @@ def _calls(node: ast.AST, names: set[str]) -> bool:
 def _called(call: ast.Call) -> str:
     """Return the last part of what is called: argmax for np.argmax(...)."""
     function = call.func
-    return getattr(function, "attr", None) or getattr(function, "id", "")
+    return str(getattr(function, "attr", None) or getattr(function, "id", ""))

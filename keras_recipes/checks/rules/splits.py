@@ -8,32 +8,32 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.heads import Head
-from keras_recipes.checks.inspect.losses import BINARY, CATEGORICAL, CROSS_ENTROPY, NUMERIC, SPARSE
+from keras_recipes.checks.inspect.losses import CROSS_ENTROPY, NUMERIC
 
 RULES, rule = rule_list("splits")
 
-# Fewer rows of a class than this may all fall into one part by chance.
+# Fewer rows of a class than this may all fall into one split by chance.
 NO_CHANCE = 10
-# Fewer equal rows, or a smaller share, are the repetitions that any data may hold.
+# Fewer equal rows, or a smaller fraction, are the repetitions that any data may hold.
 MIN_COPIES = 3
 COPIED_FRACTION = 0.01
 MAX_COLUMNS = 64
 MIN_ROWS = 10
-# A validation part of less than this is small where it is also a small share of all rows.
-SMALL_PART = 100
+# Fewer validation rows than this are few where they are also a small fraction of all rows.
+SMALL_SPLIT = 100
 MIN_FRACTION = 0.05
 
-# Larger data are compared by some of their words only; what then looks alike is compared whole.
+# Larger data are compared by some of their 64-bit words; what then looks alike is compared whole.
 BYTES_TO_READ = 200_000_000
 ROWS_AT_ONCE = 2048
 
 
 @rule("S1", "sorted-rows-split")
-def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
+def sorted_rows_split(facts: Facts) -> Iterator[Mistake]:
     """Sorted rows that were split in the middle.
 
     Why: `validation_split` takes the last rows as they stand. Of rows sorted by class it takes
@@ -47,15 +47,13 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
             continue
         if head.uses(CROSS_ENTROPY):
             for where, classes in _missing_classes(head):
-                yield say(
-                    "error",
-                    f"{head.label}no row of class {head.y.show(classes)} in the {where} part",
-                    "every class in both parts",
+                yield error(
+                    f"{head.label}no row of class {head.y.show(classes)} in the {where} split",
+                    "every class in both splits",
                     fix,
                 )
         elif facts.settings.validation_split and head.uses(NUMERIC) and _is_sorted(head):
-            yield say(
-                "warning",
+            yield warning(
                 f"{head.label}targets in order of size, of which the last "
                 f"{facts.settings.validation_split:.0%} are set aside",
                 "validation targets of the same range as those of training",
@@ -64,36 +62,35 @@ def sorted_rows_split(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S2", "rows-in-both-parts")
-def rows_in_both_parts(facts: Facts, say) -> Iterator[Finding]:
-    """Rows that stand in the training part and in another one too.
+def rows_in_both_splits(facts: Facts) -> Iterator[Mistake]:
+    """Training rows that stand in another split too.
 
-    Why: the model knows these rows by heart; the score on them says nothing about new ones.
+    Why: the model has memorised these rows; the score on them means nothing for new ones.
     Fix: drop the copies before the split, and oversample after it: `table.drop_duplicates()`.
     Thread: abdoelsayed2016/TNCR_Dataset#3, mljar/mljar-supervised#627
     """
     for name, split in facts.splits[1:]:
         count, natural = count_equal_rows(facts.train, split)
         fraction = count / max(split.rows, 1)
-        # Rows of few small numbers repeat by nature, inside the training part as well; rows that
+        # Rows of few small numbers repeat by nature, inside the training rows as well; rows that
         # hold a measurement do so only where somebody copied them.
         expected = natural * split.rows
         by_chance = 2 * expected + 3 * max(expected, 1) ** 0.5
         enough = count >= MIN_COPIES and fraction >= COPIED_FRACTION
         if enough and (count > by_chance or _are_measured(facts)):
-            yield say(
-                "error",
+            yield error(
                 f"{count} of {split.rows} {name}rows that are training rows too",
                 "rows that training has not seen",
-                _part_rows(facts, count == split.rows),
+                _fix_of_copies(facts, count == split.rows),
             )
 
 
 @rule("S3", "scaler-fitted-on-all-rows")
-def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
+def scaled_with_all_rows(facts: Facts) -> Iterator[Mistake]:
     """Inputs scaled by a scaler that saw the validation or test rows.
 
     Why: the scaler carries what it saw of those rows into training; the score comes out too good.
-    Fix: `scaler.fit(x_train)` after the split, then `transform` for each part.
+    Fix: `scaler.fit(x_train)` after the split, then `transform` for each split.
     Thread: scikit-learn/scikit-learn#24695
     """
     others = facts.splits[1:]
@@ -102,22 +99,21 @@ def scaled_with_all_rows(facts: Facts, say) -> Iterator[Finding]:
     for place, (label, leaf) in enumerate(facts.train.x_leaves):
         given = [leaf, *(split.x_leaves[place][1] for _, split in others if split.x_leaves[place:])]
         if _is_scaled_as_one(given) and not _is_scaled_as_one(given[:1]):
-            yield say(
-                "warning",
-                f"{label} whose columns have mean 0 and standard deviation 1 over all parts "
+            yield warning(
+                f"{label} whose columns have mean 0 and standard deviation 1 over all splits "
                 "together, not over the training rows",
                 "a scaler that saw the training rows only",
-                "scaler.fit(x_train) after the split; x = scaler.transform(x) for each part",
+                "scaler.fit(x_train) after the split; x = scaler.transform(x) for each split",
             )
 
 
 @rule("S4", "test-set-used-for-validation")
-def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
+def test_rows_used_to_choose(facts: Facts) -> Iterator[Mistake]:
     """The test set as validation data.
 
-    Why: early stopping, tuning and the eye choose what is best on these rows; the score on them is
+    Why: early stopping, tuning and people choose what is best on these rows; the score on them is
         then no test.
-    Fix: a validation part out of the training rows, `validation_split=0.2`.
+    Fix: a validation split out of the training rows, `validation_split=0.2`.
     Thread: keras-team/keras#1753, keras-team/keras-tuner#691
     """
     if facts.test.x is None or facts.validation.x is None:
@@ -125,8 +121,7 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
     count, _ = count_equal_rows(facts.validation, facts.test)
     fraction = count / max(facts.test.rows, 1)
     if facts.test.x is facts.validation.x or (count >= MIN_COPIES and fraction >= COPIED_FRACTION):
-        yield say(
-            "error",
+        yield error(
             f"{count} of {facts.test.rows} test rows that are validation rows too",
             "test rows that no choice has looked at",
             "validation_split=0.2 in fit, and the test rows for evaluate alone",
@@ -134,8 +129,8 @@ def test_rows_used_to_choose(facts: Facts, say) -> Iterator[Finding]:
 
 
 @rule("S5", "validation-set-too-small")
-def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
-    """A validation part of few rows.
+def validation_too_small(facts: Facts) -> Iterator[Mistake]:
+    """A validation split of few rows.
 
     Why: one row is a large step of the score; what looks better may be chance.
     Fix: `validation_split=0.2`, or cross-validation where there are few rows.
@@ -144,17 +139,16 @@ def validation_too_small(facts: Facts, say) -> Iterator[Finding]:
     count, total = facts.validation.rows, facts.train.rows + facts.validation.rows
     if not count or facts.validation.note:
         return
-    if count < MIN_ROWS or (count < SMALL_PART and count < MIN_FRACTION * total):
-        yield say(
-            "warning",
+    if count < MIN_ROWS or (count < SMALL_SPLIT and count < MIN_FRACTION * total):
+        yield warning(
             f"{count} validation rows of {total}: each is {1 / count:.1%} of the score",
             "a fifth of the rows, or 100 of them",
             "validation_split=0.2, or cross-validation where there are few rows",
         )
 
 
-def _part_rows(facts: Facts, all_of_them: bool) -> str:
-    """Describe how to keep the rows of two parts apart: cut elsewhere, or drop the copies first."""
+def _fix_of_copies(facts: Facts, all_of_them: bool) -> str:
+    """Describe how to keep the rows of two splits apart: cut elsewhere, or drop the copies."""
     if facts.train.batches is not None:
         return "validation = dataset.take(n); train = dataset.skip(n), without shuffling anew"
     if all_of_them:
@@ -183,8 +177,8 @@ def _are_measured(facts: Facts) -> bool:
 
 
 def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the classes that chance alone would not have kept out of a part."""
-    train, validation = (_classes(head, y) for y in (head.y.train, head.y.validation))
+    """Yield the classes that chance alone would not have kept out of a split."""
+    train, validation = head.classes(head.y.train), head.classes(head.y.validation)
     if train is None or validation is None or not len(train) or not len(validation):
         return
     fraction = len(validation) / (len(train) + len(validation))
@@ -199,19 +193,8 @@ def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
         yield "validation", missing
 
 
-def _classes(head: Head, y: np.ndarray) -> np.ndarray | None:
-    """Return one class for each row; None where a row has no single class."""
-    if len(head.shape) != 1 or y.dtype.kind not in "biuf":
-        return None
-    if head.uses(CATEGORICAL) and y.ndim == 2:
-        return y.argmax(axis=1) if head.y.is_one_hot else None
-    flat = y.ndim == 1 or y.shape[1:] == (1,)
-    known = head.uses(SPARSE) or (head.uses(BINARY) and head.y.are_0_and_1)
-    return y.ravel() if flat and known and head.y.are_integers else None
-
-
 def _is_sorted(head: Head) -> bool:
-    """Whether the targets rise, or fall, from the first row to the last of both parts."""
+    """Whether the targets rise, or fall, from the first row to the last of both splits."""
     y = np.concatenate([head.y.train, head.y.validation])
     if not head.y.is_flat or len(y) < MIN_ROWS or len(np.unique(y)) < MIN_ROWS:
         return False
@@ -219,7 +202,7 @@ def _is_sorted(head: Head) -> bool:
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def _is_scaled_as_one(splits: list) -> bool:
+def _is_scaled_as_one(splits: list[reading.Leaf]) -> bool:
     """Whether the columns have mean 0 and standard deviation 1 over all rows of some arrays."""
     if not all(_is_float_table(split) for split in splits):
         return False
@@ -230,10 +213,10 @@ def _is_scaled_as_one(splits: list) -> bool:
         return False  # a pass over so many numbers costs more than this is worth
     whole = np.concatenate([np.asarray(split, dtype="float64") for split in splits])
     with np.errstate(invalid="ignore"):  # of infinite values, which have a rule of their own
-        mean, deviation = whole.mean(axis=0), whole.std(axis=0)
-    moved = deviation > 0
+        mean, std = whole.mean(axis=0), whole.std(axis=0)
+    moved = std > 0
     centred = np.abs(mean[moved]) < 1e-5  # what float32 keeps of an exact 0
-    return bool(centred.any() and centred.all() and np.allclose(deviation[moved], 1, atol=1e-3))
+    return bool(centred.any() and centred.all() and np.allclose(std[moved], 1, atol=1e-3))
 
 
 def _is_float_table(leaf: reading.Leaf) -> bool:
@@ -244,22 +227,22 @@ def _is_float_table(leaf: reading.Leaf) -> bool:
 
 
 def count_equal_rows(train: reading.Split, other: reading.Split) -> tuple[int, float]:
-    """Count rows of one part that stand in the training part too.
+    """Count rows of one split that are training rows too.
 
     Args:
         train: Training rows.
         other: Rows of the same form.
 
     Returns:
-        Rows of `other` with an equal row in `train`, and the share of training rows that have an
-        equal one among the others: what repeats by nature.
+        Rows of `other` with an equal row in `train`, and the fraction of training rows that have
+        an equal one among the others: what repeats by nature.
     """
     first, second = _words(train), _words(other)
     if first is None or second is None or first.shape[1] != second.shape[1]:
         return 0, 0.0
     step = 1 + first.nbytes // BYTES_TO_READ
     keys, other_keys = _hash(first[:, ::step]), _hash(second[:, ::step])
-    # The smaller part is sorted, and each training row looked up in it.
+    # The smaller split is sorted, and each training row looked up in it.
     order = np.argsort(other_keys)
     places = np.searchsorted(other_keys[order], keys)
     places = order[np.minimum(places, len(order) - 1)]
@@ -267,7 +250,7 @@ def count_equal_rows(train: reading.Split, other: reading.Split) -> tuple[int, f
     if not alike.size:
         return 0, 0.0
     alike = alike[(first[alike] == second[places[alike]]).all(axis=1)]
-    if first.shape[1] > 1:  # a dark picture or a night without sun is nobody's copy
+    if first.shape[1] > 1:  # a dark image or a night without sun is nobody's copy
         alike = alike[(first[alike] != first[alike, :1]).any(axis=1)]
     found = np.isin(other_keys, keys[alike])
     ordered = np.sort(keys)
@@ -277,10 +260,8 @@ def count_equal_rows(train: reading.Split, other: reading.Split) -> tuple[int, f
 
 def _words(split: reading.Split) -> np.ndarray | None:
     """Return each row's inputs as unsigned 64-bit words, equal where the rows are equal."""
-    flat = [_bytes(leaf) for _, leaf in split.x_leaves]
-    if not flat or any(one is None for one in flat) or not split.rows:
-        return None
-    if len({len(one) for one in flat}) > 1:
+    flat = [found for _, leaf in split.x_leaves if (found := _bytes(leaf)) is not None]
+    if not split.rows or len(flat) < len(split.x_leaves) or len({len(one) for one in flat}) > 1:
         return None
     if len(flat) > 1 and sum(one.nbytes for one in flat) > BYTES_TO_READ:
         return None  # putting them together would take as much memory again
@@ -318,20 +299,14 @@ def _hash(words: np.ndarray) -> np.ndarray:
     Each word is multiplied, folded and multiplied again by numbers of its own place, so that no
     two places can cancel each other out.
     """
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     shape = (2, 1, words.shape[1])
-    first, second = generator.integers(1, 2**63, size=shape, dtype="uint64") * 2 + 1
-    return np.concatenate([_mix(piece, first, second) for piece in _pieces(words)])
-
-
-def _pieces(words: np.ndarray) -> Iterator[np.ndarray]:
-    """Cut rows into pieces that stay in the processor's cache."""
-    for start in range(0, len(words), ROWS_AT_ONCE):
-        yield words[start : start + ROWS_AT_ONCE]
-
-
-def _mix(words: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    mixed = words * first
-    mixed ^= mixed >> np.uint64(29)
-    mixed *= second
-    return mixed.sum(axis=1, dtype="uint64")
+    first, second = rng.integers(1, 2**63, size=shape, dtype="uint64") * 2 + 1
+    hashes = np.empty(len(words), dtype="uint64")
+    for start in range(0, len(words), ROWS_AT_ONCE):  # which stay in the processor's cache
+        rows = slice(start, start + ROWS_AT_ONCE)
+        mixed = words[rows] * first
+        mixed ^= mixed >> np.uint64(29)
+        mixed *= second
+        hashes[rows] = mixed.sum(axis=1, dtype="uint64")
+    return hashes

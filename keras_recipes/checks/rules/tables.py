@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from keras_recipes.checks.findings import Finding, rule_list
+from keras_recipes.checks.findings import Mistake, rule_list, warning
 from keras_recipes.checks.inspect import reading
 
 RULES, rule = rule_list("tables")
@@ -18,7 +19,7 @@ ROWS_OF_SAMPLE = 20_000
 # Values of which each has rows enough to show by itself which class goes with it.
 MIN_VALUES = 50
 ROWS_OF_VALUE = 5
-# What a column leaves open of the target, as a share of what is open without it.
+# What a column leaves open of the target, as a fraction of what is open without it.
 OPEN = 0.01
 ORDERED = 0.9995  # rank correlation
 # Rank correlation of the dates with the places of the rows, and with the target.
@@ -32,35 +33,35 @@ class Table:
     """A table that is split, and what its columns mean.
 
     Attributes:
-        x: Inputs of each part, the training part first: float columns and text columns, with the
+        x: Inputs of each split, the training rows first: float columns and text columns, with the
             rows' places in the file as labels.
-        y: Targets of each part, (rows,): class numbers, or values.
+        y: Targets of each split, (rows,): class numbers, or values.
         columns: Meanings, with name and kind: number, boolean, category, date or left out.
         class_names: In label order; empty for numbers.
     """
 
     x: Sequence[pd.DataFrame]
     y: Sequence[np.ndarray]
-    columns: Sequence
+    columns: Sequence[Any]
     class_names: tuple[str, ...] = ()
 
     @classmethod
-    def gather(cls, splits, with_test: bool) -> Table | None:
-        """Read it off the parts of a user's table; None for other data."""
+    def gather(cls, splits: Any, with_test: bool) -> Table | None:
+        """Read it off the splits of a user's table; None for other data."""
         columns = getattr(getattr(splits, "source", None), "columns", None)
         if columns is None or not isinstance(splits.train.x, pd.DataFrame):
             return None
-        parts = [splits.train, splits.validation, splits.test if with_test else None]
-        present = [split for split in parts if split is not None]
+        looked_at = (splits.train, splits.validation, splits.test if with_test else None)
+        present = [split for split in looked_at if split is not None]
         x, y = [split.x for split in present], [np.ravel(split.y) for split in present]
         return cls(x, y, columns, splits.source.class_names)
 
 
 @rule("D16", "column-reveals-target")
-def target_in_a_column(table: Table, say) -> Iterator[Finding]:
-    """A column that gives the target away: equal to it, or another way of writing it.
+def column_tells_target(table: Table) -> Iterator[Mistake]:
+    """A column from which the target follows: equal to it, or another way of writing it.
 
-    Why: the model reads the answer off and scores nearly perfectly; where the target is still to
+    Why: the model reads the target off and scores nearly perfectly; where the target is still to
         be found out, the column is not known either.
     Fix: `--drop NAME` for what is known only once the target is.
     Thread: dotnet/machinelearning#737, openml/OpenML#474
@@ -70,28 +71,26 @@ def target_in_a_column(table: Table, say) -> Iterator[Finding]:
     x, y = x.iloc[rows], y[rows].astype("float64")
     tells = _tells_class if table.class_names else _tells_value
     if names := [name for name in x.columns if tells(x[name], y)]:
-        yield say(
-            "warning",
-            f"{_named(names)}, from which alone the target can be told",
+        yield warning(
+            f"{_named(names)}, from which alone the target follows",
             "columns that are known before the target is",
             f"--drop {shlex.join(names[:5])} where this is known only afterwards",
         )
 
 
 @rule("D17", "column-numbers-rows")
-def rows_numbered(table: Table, say) -> Iterator[Finding]:
+def rows_numbered(table: Table) -> Iterator[Mistake]:
     """A column that numbers the rows.
 
-    Why: it says nothing about a new row, whose number is beyond all that were learned from; of
-        sorted rows it tells the target.
+    Why: it means nothing for a new row, whose number is beyond all that were learned from; of
+        sorted rows it contains the target.
     Fix: `--drop NAME`.
     Thread: autogluon/autogluon#370, mindsdb/mindshub#1071
     """
     first = table.x[0].sort_index()
     numbers = [one.name for one in table.columns if one.kind == "number"]
     if names := [name for name in numbers if name in first and _numbers_rows(first[name])]:
-        yield say(
-            "warning",
+        yield warning(
             f"{_named(names)}, whole numbers that change in one direction from row to row",
             "columns that say something about a row that is to come",
             f"--drop {shlex.join(names[:5])} where these only number the rows",
@@ -99,7 +98,7 @@ def rows_numbered(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D18", "future-rows-in-training")
-def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
+def future_among_training_rows(table: Table) -> Iterator[Mistake]:
     """Rows that follow one another in time, split at random.
 
     Why: the model is tested on days whose neighbours it has learned from; where new rows come
@@ -114,8 +113,7 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
             continue
         apart = known[0].max() <= min(split.min() for split in known[1:])
         if not apart and (sign := _follows_time(table, np.concatenate(days))):
-            yield say(
-                "warning",
+            yield warning(
                 f"{sign} {name!r}, and rows split at random",
                 "tests on rows later than all that are learned from, where this is to predict "
                 "what comes later",
@@ -125,21 +123,21 @@ def future_among_training_rows(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D19", "class-with-few-rows")
-def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
+def class_of_few_rows(table: Table) -> Iterator[Mistake]:
     """A class of few rows.
 
     Why: there is too little of it to learn from, and one row or none to test it by; it may also be
-        a slip of the pen.
+        a misspelling.
     Fix: more rows of it; or one class out of it and the one that is most like it.
     Thread: ludwig-ai/ludwig#2831, pycaret/pycaret#311
     """
+    if not table.class_names:
+        return
     labels = np.concatenate(table.y).astype("int64")
-    counts = np.bincount(labels, minlength=len(table.class_names)) if table.class_names else []
-    few = [number for number, count in enumerate(counts) if count < ROWS_OF_CLASS]
-    if few:
+    counts = np.bincount(labels, minlength=len(table.class_names))
+    if few := [number for number, count in enumerate(counts) if count < ROWS_OF_CLASS]:
         shown = ", ".join(f"{counts[n]} of {table.class_names[n]!r}" for n in few[:5])
-        yield say(
-            "warning",
+        yield warning(
             f"{shown} among {len(labels)} rows" + (", …" if len(few) > 5 else ""),
             f"at least {ROWS_OF_CLASS} rows of each class",
             "bring more rows of it, mend its spelling, or take it together with another class",
@@ -147,7 +145,7 @@ def class_of_few_rows(table: Table, say) -> Iterator[Finding]:
 
 
 @rule("D20", "more-columns-than-rows")
-def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
+def more_columns_than_rows(table: Table) -> Iterator[Mistake]:
     """More columns than rows to learn from.
 
     Why: among so many columns some go with the target by chance, in these rows and in no others.
@@ -156,8 +154,7 @@ def more_columns_than_rows(table: Table, say) -> Iterator[Finding]:
     """
     rows, columns = table.x[0].shape
     if columns > rows:
-        yield say(
-            "warning",
+        yield warning(
             f"{rows} training rows with {columns} columns",
             "more rows than columns",
             "bring more rows, or --drop columns that cannot matter, and cross-validate",
@@ -175,7 +172,7 @@ def _groups(values: pd.Series) -> np.ndarray | None:
     many = len(distinct) > MIN_VALUES or len(distinct) * ROWS_OF_VALUE > len(codes)
     if not many:
         return codes + 1
-    # Of many numbers it may still be the gaps that tell.
+    # The target may still follow from the gaps among many numbers.
     return None if (codes >= 0).all() else (codes >= 0).astype(int)
 
 
@@ -244,9 +241,7 @@ def _numbers_rows(values: pd.Series) -> bool:
 
 
 def _days(x: pd.DataFrame, name: str) -> np.ndarray:
-    """Put the parts of a date together again, as a number that grows with time."""
+    """Put the columns of a date together again, as a number that grows with time."""
     sizes = {"year": 372, "month": 31, "day": 1, "hour": 1 / 24}
-    splits = [
-        x[f"{name}_{split}"] * size for split, size in sizes.items() if f"{name}_{split}" in x
-    ]
-    return np.sum(splits, axis=0) if splits else np.empty(0)
+    days = [x[f"{name}_{unit}"] * size for unit, size in sizes.items() if f"{name}_{unit}" in x]
+    return np.sum(days, axis=0) if days else np.empty(0)
