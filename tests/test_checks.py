@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -42,7 +43,10 @@ def ids(found):
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_classic_mistake_is_named_to_the_letter(rule):
     found = check(EXAMPLES[rule]())
-    assert [f"{one.level} {one}" for one in found] == [MESSAGES[rule]]
+    said = [f"{one.level} {one}" for one in found]
+    if rule == "D7":  # what Keras says, in which its versions differ
+        said = [re.sub('0 of layer "conv2d"', "0 with name 'None' of layer 'conv2d'", said[0])]
+    assert said == [MESSAGES[rule]]
 
 
 def repaired(rule, *head, **fit):
