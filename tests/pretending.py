@@ -12,9 +12,8 @@ from tuning.trials import records
 from tuning.workers import on_worker
 
 
-def run(order, task):
+def run(order, number, values, score_to_beat):
     """Stand in for `on_worker.run`."""
-    number, values = task["number"], task["values"]
     worker = distributed.get_worker()
     worker.log_event(order.name, {"number": number, "address": worker.address})
     if values.get("refused_by") in (worker.name, "all"):

@@ -23,9 +23,10 @@ from sklearn import gaussian_process
 import tuning
 from benchmarks import searches
 from keras_recipes.errors import InputError, RunError
-from tuning import loop, options, plans
+from tuning import loop, options
 from tuning.oracles import oracles, proposals, seeds, spaces, surrogate
-from tuning.trials import records, storage
+from tuning.spec import SearchSpec
+from tuning.trials import fingerprints, records, storage
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 MIN = keras_tuner.Objective("val_loss", "min")
@@ -434,7 +435,7 @@ def test_a_seed_depends_on_what_it_is_for_only():
 
 @pytest.fixture
 def folder():
-    held = storage.Store.create(pathlib.Path("search"), {"settings": {}})
+    held = storage.Store.create(pathlib.Path("search"), {}, {})
     for number in range(3):
         held.add(run_fake(number, {"units": number}), b"model" if number == 1 else None)
     held.write_tables()
@@ -476,7 +477,11 @@ def test_results_are_read_without_tensorflow(folder):
         ("trials/0001.json", '{"number": 1, "val', "0001.json is damaged .*put it back"),
         ("trials/0001.json", "[]", "0001.json is damaged: expected an object"),
         ("search.json", "{", "search.json is damaged"),
-        ("search.json", '{"format": 99}', "received format 99, expected 2"),
+        (
+            "search.json",
+            '{"format": 2}',
+            "received format 2, expected 3: .*; go on by that one, or",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_is_lost(folder, name, content, message):
@@ -511,12 +516,12 @@ def test_a_folder_has_one_process_at_a_time(folder):
 
 def test_a_search_is_never_written_over(folder):
     with pytest.raises(InputError, match="continue it by python -m tuning --resume search"):
-        storage.Store.create(folder, {})
+        storage.Store.create(folder, {}, {})
     other = pathlib.Path("thesis")
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="already there and not empty"):
-        storage.Store.create(other, {})
+        storage.Store.create(other, {}, {})
     with pytest.raises(InputError, match="not the folder of a search"):
         storage.Store(other)
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
@@ -546,7 +551,7 @@ def test_only_the_models_of_the_best_trials_are_kept(folder):
     held.close()
 
 
-# Options and plans
+# Options and specs
 
 
 @pytest.mark.parametrize(
@@ -566,17 +571,17 @@ def test_only_the_models_of_the_best_trials_are_kept(folder):
 )
 def test_options_that_cannot_work_are_refused(told, message):
     with pytest.raises(InputError, match=message):
-        plans.begin(options.Options(**told))
+        SearchSpec.begin(options.Options(**told))
 
 
 def begin(path, **told):
-    return plans.begin(options.Options(recipe=str(path), **told))
+    return SearchSpec.begin(options.Options(recipe=str(path), **told))
 
 
 def test_a_recipe_file_from_anywhere_is_found():
-    plan = begin(write_recipe("anywhere.py"))
-    assert plan.settings.recipe == str(pathlib.Path("anywhere.py").resolve())
-    assert spaces.count(plan.space) == 144
+    spec = begin(write_recipe("anywhere.py"))
+    assert spec.recipe == str(pathlib.Path("anywhere.py").resolve())
+    assert spaces.count(spec.space) == 144
 
 
 @pytest.mark.parametrize(
@@ -604,8 +609,8 @@ def test_a_big_grid_is_asked_for_twice():
     path = write_recipe("big.py", ("[16, 32, 64]", "list(range(1, 101))"))
     with pytest.raises(InputError, match="the grid has 4,800 points; --yes runs more than 500"):
         begin(path, tuner="grid")
-    assert begin(path, tuner="grid", yes=True).settings.trials is None
-    assert begin(path, tuner="grid", trials=20).settings.trials == 20
+    assert begin(path, tuner="grid", yes=True).trials is None
+    assert begin(path, tuner="grid", trials=20).trials == 20
 
 
 @pytest.mark.parametrize(
@@ -620,14 +625,14 @@ def test_a_big_grid_is_asked_for_twice():
     ],
 )
 def test_an_objective_has_the_right_direction(recipe, objective, expected):
-    settings = begin(recipe, objective=objective).settings
-    assert (settings.monitor, settings.direction) == expected
+    spec = begin(recipe, objective=objective)
+    assert (spec.monitor, spec.direction) == expected
 
 
 def test_every_difference_is_named_with_both_values():
     before = {"data": {"train": "1"}, "versions": {"keras": "3.1"}, "space": {"a": {"x": 1}}}
     now = {"data": {"train": "1"}, "versions": {"keras": "3.2"}, "space": {"b": {"x": 1}}}
-    assert plans.find_differences(before, now) == [
+    assert fingerprints.find_differences(before, now) == [
         "versions.keras: the search has 3.1, now it is 3.2",
         "space.a: the search has {'x': 1}, now it is nothing",
         "space.b: the search has nothing, now it is {'x': 1}",

@@ -1,4 +1,4 @@
-"""Searches on several workers: the course of a search, and what Dask does for it."""
+"""Searches on several workers: the loop of a search, and what Dask does for it."""
 
 import contextlib
 import dataclasses
@@ -29,6 +29,7 @@ from tuning import loop
 from tuning.options import Options
 from tuning.oracles import oracles, seeds, spaces
 from tuning.report import report
+from tuning.spec import SearchSpec
 from tuning.trials import fingerprints, records, refit, trials
 from tuning.workers import cluster, on_worker, processes, workers
 
@@ -66,7 +67,7 @@ class KilledError(Exception):
 
 
 class Several:
-    """A team whose trials end in any order, and the files that a search leaves.
+    """A runner whose trials end in any order, and the files that a search leaves.
 
     Args:
         places: Trials at a time.
@@ -201,13 +202,17 @@ def test_bayesian_proposals_of_several_places_are_as_good():
 # What Dask does
 
 
+def spec_of(recipe):
+    return SearchSpec(recipe, "random", None, None, {"seed": 0})
+
+
 def run_on(runner, points):
     """Run trials, as many at a time as there are places."""
     left, at_work, done = list(enumerate(points)), 0, {}
     while left or at_work:
         while left and at_work < runner.count_places():
             number, values = left.pop(0)
-            runner.submit(trials.Task("breast_cancer", number, values, "loss"))
+            runner.submit(trials.Job(spec_of("breast_cancer"), number, values))
             at_work += 1
         if ended := runner.wait():
             done[ended[0].number] = ended[0]
@@ -335,7 +340,7 @@ def certificates(tmp_path_factory):
 def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     certificates, monkeypatch, caplog
 ):
-    monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
+    monkeypatch.setattr(refit, "refit", lambda spec, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     ca, cert, key = certificates.values()
@@ -431,10 +436,10 @@ def test_without_dask_one_line_says_how_to_get_it(monkeypatch, told):
     assert not Options(recipe="iris", workers=1).is_shared
 
 
-def grow(task):
+def grow(job):
     """Stand in for `trials.run` in a forked process."""
-    process, memory = os.getpid(), 400.0 + 100 * (task.number == 1)
-    trial = records.Trial(task.number, {"process": process}, scores=[1.0], memory=memory)
+    process, memory = os.getpid(), 400.0 + 100 * (job.number == 1)
+    trial = records.Trial(job.number, {"process": process}, scores=[1.0], memory=memory)
     return trial, None
 
 
@@ -442,25 +447,25 @@ def grow(task):
 def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", grow)
-    with workers.runner(9, fingerprints.hash_code("iris"), max_memory=450) as run:
-        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(4)]
+    with workers.alone(9, fingerprints.hash_code("iris"), max_memory=450) as runner:
+        done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(4)]
     first, second, third, fourth = (trial.values["process"] for trial in done)
     assert first == second != third == fourth
 
 
-def freeze(task):
+def freeze(job):
     """Stand in for `trials.run` in a forked process."""
-    if task.number == 1:
+    if job.number == 1:
         time.sleep(100)
-    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+    return records.Trial(job.number, {"process": os.getpid()}, scores=[1.0]), None
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", freeze)
-    with workers.runner(5, fingerprints.hash_code("iris"), timeout=0.3) as run:
-        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
+    with workers.alone(5, fingerprints.hash_code("iris"), timeout=0.3) as runner:
+        done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(3)]
     assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
     assert done[0].values != done[2].values
 

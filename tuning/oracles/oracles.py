@@ -12,6 +12,7 @@ import math
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -55,7 +56,7 @@ class SteadyOracle(keras_tuner.Oracle):
         self.start = start
         if seed is not None:
             self.seed = seed
-        self.end_reason = None
+        self.end_reason: str | None = None
         self._keys: dict[str, str] = {}  # of trials that have ended: writing them takes a while
         self._lock = threading.RLock()  # Keras Tuner's stays locked after an error
 
@@ -135,11 +136,9 @@ class SteadyOracle(keras_tuner.Oracle):
                 self.end_order.append(known.trial_id)
             self._save_trial(known)
             self._display.on_trial_end(known)
-            self.ongoing_trials = {
-                tuner: running
-                for tuner, running in self.ongoing_trials.items()
-                if running.trial_id != known.trial_id
-            }
+            for tuner_id, running in list(self.ongoing_trials.items()):
+                if running.trial_id == known.trial_id:
+                    del self.ongoing_trials[tuner_id]
             self.save()
 
     def get_best_trials(self, num_trials: int = 1) -> list[trial_module.Trial]:
@@ -213,7 +212,8 @@ class GridOracle(SteadyOracle):
 
     def __init__(self, **settings):
         super().__init__(**settings)
-        self._points, self._size_of_space = None, None
+        self._points: Iterator[dict[str, Any]] = iter(())
+        self._size_of_space = 0
 
     def populate_space(self, trial_id: str) -> dict:
         """Propose the next point in order that was not run."""
@@ -360,7 +360,7 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
 
     def _next_in(self, rungs: list[tuple[int, int]], place: dict) -> dict | None:
         """Answer for one bracket; None when it is complete."""
-        above = []
+        above: list[trial_module.Trial] = []
         for rung, (size, epochs) in enumerate(rungs):
             here = self._trials_at({**place, "tuner/round": rung})
             values = None
