@@ -37,7 +37,7 @@ from keras_recipes import catalog, configs
 from keras_recipes.console import command_line
 from keras_recipes.errors import RunError
 from tuning import loop
-from tuning.options import Options, TunerName
+from tuning.options import Limits, Options, TunerName
 from tuning.oracles import seeds, spaces
 from tuning.spec import SearchSpec
 from tuning.trials import records as trial_records, storage, trials
@@ -191,14 +191,14 @@ def _workers_of(process: subprocess.Popen) -> list[psutil.Process]:
 
 def pretend(
     order: on_worker.Order, number: int, values: dict, score_to_beat: float
-) -> on_worker.Done:
+) -> on_worker.Answer:
     """Stand in for a trial: wait, and give a score that the point decides."""
     worker = distributed.get_worker()
     worker.log_event(order.name, {"number": number, "address": worker.address})
     time.sleep(order.spec["seconds"])
     score = seeds.derive(spaces.key(values)) / 2**32
     trial = trial_records.Trial(number, values, scores=[score])
-    return on_worker.Done(worker.address, trial, None)
+    return on_worker.Answer(worker.address, trial=trial)
 
 
 @contextlib.contextmanager
@@ -217,7 +217,7 @@ def _pretended_runner(num_workers: int, seconds: float) -> Iterator[cluster.Clus
         stack.enter_context(local)
         client = stack.enter_context(distributed.Client(local, set_as_default=False))
         order = on_worker.Order("search-scale", {"seconds": seconds}, {})
-        yield cluster.Cluster(client, order, run=pretend)
+        yield cluster.Cluster(client, order, Limits(), run=pretend)
 
 
 def _timed(call: Callable, seconds: list[float]) -> Callable:

@@ -16,6 +16,7 @@ import time
 import keras_tuner
 import numpy as np
 import pytest
+from in_turn import run_in_turn
 from own_copies import RECIPE, ROOT, write_recipe
 from scipy import optimize
 from sklearn import gaussian_process
@@ -23,7 +24,7 @@ from sklearn import gaussian_process
 import tuning
 from benchmarks import searches
 from keras_recipes.errors import InputError, RunError
-from tuning import loop, options
+from tuning import options
 from tuning.oracles import oracles, proposals, seeds, spaces, surrogate
 from tuning.spec import SearchSpec
 from tuning.trials import fingerprints, records, storage
@@ -90,7 +91,7 @@ def run_all(tuner, space, max_trials=None, finished=(), seed=0):
         done.append(run_fake(number, values))
         return done[-1]
 
-    reason = loop.run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
+    reason = run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
     return done, reason
 
 
@@ -211,7 +212,7 @@ def test_hyperband_goes_on_when_a_whole_rung_failed():
         return records.Trial(number, values, scores=[1.0])
 
     oracle = make_oracle("hyperband", wide, 40)
-    assert loop.run_in_turn(oracle, [], run_one) == "all trials run"
+    assert run_in_turn(oracle, [], run_one) == "all trials run"
 
 
 def test_bayesian_finds_the_number_of_random_points_in_the_budget():
@@ -291,7 +292,7 @@ def test_proposals_head_for_the_minimum():
         return records.Trial(number, values, scores=[loss])
 
     done = []
-    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert records.rank(done, "min")[0].score < 1e-3
 
 
@@ -357,7 +358,7 @@ def test_failed_trials_drive_a_bayesian_search_away():
     oracle = oracles.BayesianOracle(objective=MIN, max_trials=25, seed=0, hyperparameters=space)
     oracle.verbose = 0
     done = []
-    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert sum(not trial.is_ok for trial in done) < 10
     assert records.rank(done, "min")[0].score < 0.53
 

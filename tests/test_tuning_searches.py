@@ -27,7 +27,7 @@ from keras_recipes.runs import predict as predictions
 from keras_recipes.training import fitting
 from recipes import breast_cancer
 from tuning import __main__ as program, engine, loop
-from tuning.options import Options
+from tuning.options import Limits, Options
 from tuning.oracles import seeds, spaces
 from tuning.report import comparison, plots, report
 from tuning.spec import SearchSpec
@@ -628,7 +628,7 @@ def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", fake_trial)
     spec = spec_of()
-    with workers.alone(2, fingerprints.hash_code(str(OWN))) as runner:
+    with workers.alone(Limits(2), fingerprints.hash_code(str(OWN))) as runner:
         done = [runner.run(trials.Job(spec, number, {}))[0] for number in range(5)]
     assert [trial.status for trial in done] == ["ok", "ok", "out of memory", "ok", "ok"]
     assert "killed by signal 9, most likely for want of memory" in done[2].error
@@ -640,7 +640,7 @@ def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch
 def test_code_that_changes_while_isolated_trials_run_stops_the_search():
     job = trials.Job(spec_of(), 0, {})
     changed = pytest.raises(RunError, match=r"own_recipe.py, .*changed")
-    with workers.alone(1, {}) as runner, changed:
+    with workers.alone(Limits(1), {}) as runner, changed:
         runner.run(job)
 
 

@@ -21,12 +21,13 @@ import pandas as pd
 import pretending
 import psutil
 import pytest
+from in_turn import run_in_turn
 from own_copies import OWN, ROOT, free_port
 
 import tuning
 from keras_recipes.errors import InputError, RunError
 from tuning import loop
-from tuning.options import Options
+from tuning.options import Limits, Options
 from tuning.oracles import oracles, seeds, spaces
 from tuning.report import report
 from tuning.spec import SearchSpec
@@ -111,7 +112,7 @@ class Several:
 def in_turn(tuner, max_trials):
     done = []
     run_one = lambda *told: done.append(outcome(*told)) or done[-1]  # noqa: E731
-    loop.run_in_turn(make_oracle(tuner, max_trials), [], run_one)
+    run_in_turn(make_oracle(tuner, max_trials), [], run_one)
     return done
 
 
@@ -228,7 +229,7 @@ def two_workers(**told):
         unittest.mock.patch.object(processes, "method", return_value="spawn"),
         cluster.on_this_machine(2, pathlib.Path("workers")) as client,
     ):
-        runner = cluster.Cluster(client, order, run=pretending.run, **told)
+        runner = cluster.Cluster(client, order, Limits(**told), run=pretending.run)
         yield runner
         runner.close()
     assert psutil.Process().children(recursive=True) in ([], [tracker()])
@@ -371,7 +372,9 @@ def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2)
     at_work = a_cluster(["--nthreads", "1"])
     with at_work as (processes, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("gone", {}, {}), Limits(), run=pretending.run
+        )
         assert run_on(runner, [{}])[0].is_ok
         processes[0].kill()
         with pytest.raises(RunError, match="Dask's scheduler has gone"):
@@ -384,7 +387,9 @@ def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 2)
     with a_cluster() as (processes, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("frozen", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("frozen", {}, {}), Limits(), run=pretending.run
+        )
         processes[0].send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(RunError, match="scheduler has not answered for 2 seconds"):
@@ -398,7 +403,9 @@ def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
 def test_workers_that_all_go_away_end_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
     with a_cluster() as (_, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("none", {}, {}), Limits(), run=pretending.run
+        )
         with pytest.raises(RunError, match="no worker was there for 1 seconds; a worker that ends"):
             run_on(runner, [{}])
 
@@ -447,7 +454,7 @@ def grow(job):
 def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", grow)
-    with workers.alone(9, fingerprints.hash_code("iris"), max_memory=450) as runner:
+    with workers.alone(Limits(9, max_memory=450), fingerprints.hash_code("iris")) as runner:
         done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(4)]
     first, second, third, fourth = (trial.values["process"] for trial in done)
     assert first == second != third == fourth
@@ -464,7 +471,7 @@ def freeze(job):
 def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", freeze)
-    with workers.alone(5, fingerprints.hash_code("iris"), timeout=0.3) as runner:
+    with workers.alone(Limits(5, timeout=0.3), fingerprints.hash_code("iris")) as runner:
         done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(3)]
     assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
     assert done[0].values != done[2].values

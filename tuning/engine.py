@@ -113,33 +113,26 @@ def _begin(options: Options) -> tuple[SearchSpec, Store]:
 
 
 def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
-    """Open a search, and refuse to continue it as another one."""
+    """Open a search, and refuse to continue it as another one, or where code or data changed."""
     store = Store(folder)
     try:
-        spec = _same_spec(store, options)
+        try:
+            spec, before = SearchSpec(**store.description["spec"]), store.description["fingerprint"]
+            _check_told(spec, options)
+            spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
+            spec.check()
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder}/search.json is damaged: {error!r}") from error
+        if differences := fingerprints.find_differences(before, spec.fingerprint()):
+            raise InputError(
+                f"{folder} cannot be resumed, since its trials would not be comparable: "
+                f"{'; '.join(differences)}. Undo the change, or begin a new search"
+            )
         store.change(spec=dataclasses.asdict(spec))
     except BaseException:
         store.close()
         raise
     return spec, store
-
-
-def _same_spec(store: Store, options: Options) -> SearchSpec:
-    """Return the spec of a search that was begun, after a look at what may have changed since."""
-    try:
-        spec = SearchSpec(**store.description["spec"])
-        _check_told(spec, options)
-        spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
-        spec.check()
-        before = store.description["fingerprint"]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{store.folder}/search.json is damaged: {error!r}") from error
-    if differences := fingerprints.find_differences(before, spec.fingerprint()):
-        raise InputError(
-            f"{store.folder} cannot be resumed, since its trials would not be comparable: "
-            f"{'; '.join(differences)}. Undo the change, or begin a new search"
-        )
-    return spec
 
 
 def _check_told(spec: SearchSpec, options: Options) -> None:
@@ -219,8 +212,7 @@ def _make_runner(
         from tuning.workers import cluster  # Dask need not be installed otherwise
 
         return cluster.connect(spec, store, options)
-    code = store.description["fingerprint"]["code"]
-    return workers.alone(options.isolate, code, options.timeout, options.max_memory)
+    return workers.alone(options.limits, store.description["fingerprint"]["code"])
 
 
 def _limits(store: Store, options: Options) -> Callable[[], str | None]:
@@ -236,7 +228,7 @@ def _limits(store: Store, options: Options) -> Callable[[], str | None]:
         if options.is_shared or options.isolate:  # then the process is exchanged, not the search
             return None
         last = max(store.trials, key=lambda trial: trial.ended_as)
-        ended = workers.holds_too_much(last, options.max_memory)
+        ended = workers.holds_too_much(last, options.limits)
         return f"--max-memory {options.max_memory}" if ended else None
 
     return is_over
@@ -298,7 +290,7 @@ def _refit(
 ) -> tuple[str, dict[str, Any] | None]:
     """Refit the best point; return the reason for the search's end, and the new model's metrics."""
     try:
-        progress.announce_refit(best)
+        progress.say(f"training trial {best.number} anew, on training and validation rows")
         with store.faults():
             metrics = refit.refit(spec, best, store.folder)
         progress.show_refit(metrics, best)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 from keras_tuner.engine import trial as trial_module
 
@@ -118,20 +117,3 @@ def run_trials(
                 loop_state.tell(trial)
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def run_in_turn(
-    oracle: oracles.SteadyOracle,
-    known: list[records.Trial],
-    run_one: Callable[[int, dict[str, Any]], records.Trial],
-    is_over: Callable[[], str | None] = lambda: None,
-) -> str:
-    """Do the same with one trial at a time, which `run_one` runs by its number and values."""
-    begun: list[records.Trial] = []
-    known = [dataclasses.replace(t, begun_after=n, ended_as=n) for n, t in enumerate(known)]
-
-    def wait() -> tuple[records.Trial, None]:
-        trial = begun.pop()
-        return run_one(trial.number, trial.values), None
-
-    return run_trials(oracle, known, begun.append, wait, lambda *ended: None, is_over=is_over)

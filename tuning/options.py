@@ -23,6 +23,21 @@ MAX_POINTS = 500
 PATHS = ("csv", "data_dir", "out", "resume", "start_from", "tls_ca", "tls_cert", "tls_key")
 
 
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Limits of processes that run trials; None sets none.
+
+    Attributes:
+        isolate: Trials of one process.
+        timeout: Seconds that a trial may take in a process of its own.
+        max_memory: MB that a process may hold after a trial to be given another one.
+    """
+
+    isolate: int | None = None
+    timeout: float | None = None
+    max_memory: float | None = None
+
+
 def with_paths(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a program gave with paths where it may have given text."""
     return {
@@ -193,9 +208,10 @@ class Options(SharedOptions):
         return list(itertools.chain(*given))
 
     @property
-    def timeout(self) -> float | None:
-        """Seconds that a trial may take; None sets no limit."""
-        return seconds(self.trial_timeout) if self.trial_timeout else None
+    def limits(self) -> Limits:
+        """Limits of the processes that run trials."""
+        timeout = seconds(self.trial_timeout) if self.trial_timeout else None
+        return Limits(self.isolate, timeout, self.max_memory)
 
     @property
     def has_own_processes(self) -> bool:

@@ -136,8 +136,9 @@ class Tuner(keras_tuner.Tuner):
     def __init__(self, *, keep: int = 1, **settings: Any):
         self.keep = keep
         self._execution = 0
-        if settings.get("overwrite"):
-            _check_ours(pathlib.Path(settings["directory"]) / settings["project_name"])
+        folder = pathlib.Path(settings["directory"], settings["project_name"])
+        if settings.get("overwrite") and folder.exists() and not (folder / "search.json").is_file():
+            raise InputError(f"overwrite: {folder} holds no search; give another project_name")
         super().__init__(**settings)
         self._check_same_search()
 
@@ -248,12 +249,6 @@ class Tuner(keras_tuner.Tuner):
         return super().get_best_models(num_models)
 
 
-def _check_ours(folder: pathlib.Path) -> None:
-    """Refuse to let a folder be deleted that no search has made."""
-    if folder.exists() and not (folder / "search.json").is_file():
-        raise InputError(f"overwrite: {folder} holds no search; give another project_name")
-
-
 def make_tuner(
     model: str | pathlib.Path | types.ModuleType | keras_tuner.HyperModel | Callable,
     tuner: str = "random",
@@ -293,19 +288,26 @@ def make_tuner(
         raise InputError(f"tuner: received {tuner!r}, expected one of {', '.join(oracles.ORACLES)}")
     if isinstance(model, (str, pathlib.Path, types.ModuleType)):
         model, objective = _recipe_model(model, objective)
-    hypermodel = _as_hypermodel(model)
-    name = getattr(hypermodel, "name", None) or "search"
+    if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
+        raise InputError(
+            f"model: received {type(model).__name__}, expected a recipe, a keras_tuner.HyperModel "
+            "or a function of HyperParameters"
+        )
+    name = getattr(model, "name", getattr(model, "__name__", None)) or "search"
     if project_name is None:
         project_name = files.next_folder(pathlib.Path(directory), f"{name}-{tuner}").name
     if trials is None and tuner in ("random", "bayesian"):
         trials = 10
     own = {"max_epochs": max_epochs} if tuner == "hyperband" else {}
     oracle = oracles.ORACLES[tuner](
-        objective=_with_direction(hypermodel, objective), max_trials=trials, seed=seed, **own
+        objective=_with_direction(getattr(model, "build", model), objective),
+        max_trials=trials,
+        seed=seed,
+        **own,
     )
     return Tuner(
         oracle=oracle,
-        hypermodel=hypermodel,
+        hypermodel=model,
         directory=str(directory),
         project_name=project_name,
         **settings,
@@ -322,35 +324,19 @@ def _recipe_model(
             f"model: the problem of {name} depends on its data; use tuning.search({name!r}, ...), "
             "which reads them"
         )
-    name = getattr(objective, "name", objective)
-    monitor = problem.monitor if name is None else name.removeprefix("val_")
+    wanted = getattr(objective, "name", objective)
+    monitor = problem.monitor if wanted is None else wanted.removeprefix("val_")
     model = RecipeModel(module, dataclasses.replace(problem, monitor=monitor))
     return model, keras_tuner.Objective(f"val_{monitor}", problems.direction(monitor))
 
 
-def _as_hypermodel(model: Any) -> keras_tuner.HyperModel:
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise InputError(
-            f"model: received {type(model).__name__}, expected a recipe, a keras_tuner.HyperModel "
-            "or a function of HyperParameters"
-        )
-
-    class Built(keras_tuner.HyperModel):
-        def build(self, hp):
-            return model(hp)
-
-    return Built(name=getattr(model, "__name__", None))
-
-
 def _with_direction(
-    hypermodel: keras_tuner.HyperModel, objective: str | keras_tuner.Objective | None
+    build: Callable, objective: str | keras_tuner.Objective | None
 ) -> keras_tuner.Objective | None:
     """Return an objective with its direction, which Keras Tuner guesses wrong for some."""
     if not isinstance(objective, str):
         return objective
-    known = find_directions(hypermodel.build(keras_tuner.HyperParameters()))
+    known = find_directions(build(keras_tuner.HyperParameters()))
     metric = objective.removeprefix("val_")
     if metric not in known:
         valid = ", ".join(f"val_{name}" for name in known)

@@ -11,7 +11,6 @@ import json
 import pathlib
 import time
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -127,45 +126,48 @@ def _run_seed(options: Comparison, seed: int, budget: int) -> list[dict[str, Any
 def _run_one(
     spec: SearchSpec, budget: int, known: dict[str, records.Trial]
 ) -> list[dict[str, Any]]:
-    """Run one tuner until its budget of epochs is spent."""
+    """Run one tuner until its budget of epochs is spent.
+
+    Args:
+        spec: Of its search.
+        budget: In epochs.
+        known: Trials by their points, with the epochs of each; new ones are added.
+    """
     spent = 0
     rows: list[dict[str, Any]] = []
 
-    def run_one(number: int, values: dict[str, Any]) -> records.Trial:
+    def run_one(job: trials.Job) -> workers.Result:
         nonlocal spent
-        trial = _run_known(trials.Job(spec, number, values), known, runner.run)
+        point = {n: v for n, v in job.values.items() if not n.startswith("tuner/")}
+        point["tuner/epochs"] = job.values.get("tuner/epochs", spec.defaults.epochs)
+        key = json.dumps(point, sort_keys=True)
+        if key not in known:
+            known[key], _ = trials.run(job)
+            if job.number == 0 and not known[key].is_ok:
+                raise InputError(f"trial 0, the recipe's defaults, failed: {known[key].error}")
+        trial = dataclasses.replace(known[key], number=job.number)  # another tuner had another
         spent += max(1, sum(trial.epochs))  # a failed trial has cost something too
         if trial.is_ok and spent <= budget:
             best = trial.score
             if rows and not records.is_better(best, rows[-1]["best"], spec.direction):
                 best = rows[-1]["best"]
-            place = {"tuner": spec.tuner, "seed": spec.seed, "trial": number, "epochs": spent}
+            place = {"tuner": spec.tuner, "seed": spec.seed, "trial": job.number, "epochs": spent}
             rows.append({**place, "score": trial.score, "best": best})
-        return trial
+        return trial, None
 
-    def is_over() -> str | None:
-        return "budget spent" if spent >= budget else None
-
-    with workers.alone(None, {}) as runner:
-        reason = loop.run_in_turn(spec.make_oracle(), [], run_one, is_over)
+    runner = workers.Alone(run_one)
+    with trials.light_collection():
+        reason = loop.run_trials(
+            spec.make_oracle(),
+            [],
+            lambda trial: runner.submit(trials.Job(spec, trial.number, trial.values)),
+            runner.wait,
+            lambda trial, model: None,
+            is_over=lambda: "budget spent" if spent >= budget else None,
+        )
     if reason == loop.INTERRUPTED:
         raise KeyboardInterrupt
     return rows
-
-
-def _run_known(
-    job: trials.Job,
-    known: dict[str, records.Trial],
-    run: Callable[[trials.Job], workers.Result],
-) -> records.Trial:
-    point = {n: v for n, v in job.values.items() if not n.startswith("tuner/")}
-    point["tuner/epochs"] = job.values.get("tuner/epochs", job.spec.defaults.epochs)
-    key = json.dumps(point, sort_keys=True)
-    if key not in known:
-        known[key], _ = run(job)
-        if job.number == 0 and not known[key].is_ok:
-            raise InputError(f"trial 0, the recipe's defaults, failed: {known[key].error}")
-    return dataclasses.replace(known[key], number=job.number)  # the other tuner had another
 
 
 def find_curves(table: pd.DataFrame, budget: int) -> dict[str, np.ndarray]:

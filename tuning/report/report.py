@@ -45,21 +45,21 @@ class Progress:
     def announce(self) -> None:
         """Describe what is going to be searched, and where it will stand."""
         spec = self.spec
-        self._say(
+        self.say(
             f"{spec.name}: {spec.tuner} search of {spaces.describe_size(spec.space)} for the "
             f"{'lowest' if spec.direction == 'min' else 'highest'} {spec.objective}, "
             f"seed {spec.seed}, in {self.store.folder}"
         )
         if line := _describe_tuner(spec):
-            self._say(line)
+            self.say(line)
         if done := len(self.store.trials):
-            self._say(f"resuming: {done} of {self.expected or '?'} trials have ended")
+            self.say(f"resuming: {done} of {self.expected or '?'} trials have ended")
 
     def begin(self, trial: records.Trial) -> None:
         """Take note of a trial that begins."""
         self.running[trial.number] = trial
         if self.options.verbose:
-            self._say(self._describe_running())
+            self.say(self._describe_running())
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -86,7 +86,7 @@ class Progress:
             self._estimate_left(),
             trial.error or describe_values(trial.values),
         ]
-        self._say(" · ".join(filter(None, parts)))
+        self.say(" · ".join(filter(None, parts)))
 
     def end(self, reason: str) -> None:
         """Describe why the search ended, and how to go on where one can."""
@@ -110,10 +110,6 @@ class Progress:
         self.console.print(_describe_gain(self.spec, best, self.store.trials[0]), markup=False)
         for line in find_edges(self.spec, best):
             self.console.print(f"WARNING: {line}", markup=False)
-
-    def announce_refit(self, best: records.Trial) -> None:
-        """Print that the best point is being trained anew."""
-        self._say(f"training trial {best.number} anew, on training and validation rows")
 
     def show_refit(self, metrics: dict[str, Any], best: records.Trial) -> None:
         """Print the test scores of the model that was trained anew."""
@@ -141,7 +137,8 @@ class Progress:
         ranked = records.rank(self.store.trials, self.spec.direction)
         return f"best {ranked[0].score:.4g} (trial {ranked[0].number})" if ranked else ""
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line, unless the result alone is to be printed."""
         if not self.options.quiet:
             self.console.print(line, markup=False)
 

@@ -44,7 +44,14 @@ def hash_code(reference: str) -> dict[str, str]:
     files = [recipe, *sorted(shared)]
     if recipe.parent != catalog.folder():
         files += _neighbours(recipe)
-    return {_name(path): _hash_file(path) for path in files}
+    hashes = {}
+    for path in files:
+        source = catalog.read_source(path)
+        try:
+            hashes[_name(path)] = _hash_source(source)
+        except SyntaxError as error:
+            raise InputError(f"{path}: {source_files.describe(error, path)}") from error
+    return hashes
 
 
 def _neighbours(path: pathlib.Path) -> list[pathlib.Path]:
@@ -65,25 +72,17 @@ def _name(path: pathlib.Path) -> str:
     return path.name
 
 
-def _hash_file(path: pathlib.Path) -> str:
-    source = catalog.read_source(path)
-    try:
-        return _hash_source(source)
-    except SyntaxError as error:
-        raise InputError(f"{path}: {source_files.describe(error, path)}") from error
-
-
 @functools.cache  # parsing the shared files takes a third of a second
 def _hash_source(source: bytes) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
-            body[:] = [line for line in body if not _is_text(line)]
+            body[:] = [
+                line
+                for line in body
+                if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+            ]
     return hashlib.sha256(ast.dump(tree).encode("utf-8")).hexdigest()[:16]
-
-
-def _is_text(line: ast.AST) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
 
 
 def hash_data(data: Splits) -> dict[str, str]:

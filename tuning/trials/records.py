@@ -125,8 +125,3 @@ def _row(trial: Trial) -> dict[str, Any]:
     taken = {*start, *trial.metrics, *end}
     values = {f"hp:{k}" if k in taken else k: value for k, value in trial.values.items()}
     return {**start, **values, **trial.metrics, **end}
-
-
-def tabulate_history(trials: list[Trial]) -> pd.DataFrame:
-    """Make the table of every epoch of every trial."""
-    return pd.DataFrame([{"trial": t.number, **row} for t in trials for row in t.history])

@@ -125,10 +125,8 @@ class Store:
 
     def write_tables(self) -> None:
         """Write trials.csv and history.csv."""
-        tables = {
-            "trials.csv": records.tabulate(self.trials),
-            "history.csv": records.tabulate_history(self.trials),
-        }
+        history = [{"trial": t.number, **row} for t in self.trials for row in t.history]
+        tables = {"trials.csv": records.tabulate(self.trials), "history.csv": pd.DataFrame(history)}
         with self.faults():
             for name, table in tables.items():
                 files.write_text(self.folder / name, table.to_csv(index=False))
@@ -190,29 +188,22 @@ def read_trials(folder: pathlib.Path) -> list[records.Trial]:
         InputError: If a file is missing, damaged or was changed; the message names it.
     """
     found = []
-    for number, path in enumerate(sorted((folder / "trials").glob("*.json"), key=_by_number)):
+    paths = sorted((folder / "trials").glob("*.json"), key=lambda path: (len(path.name), path.name))
+    for number, path in enumerate(paths):
         if path.name != f"{number:04d}.json":
             raise InputError(
                 f"{path.with_name(f'{number:04d}.json')} is missing though there is {path.name}; "
                 f"put it back, or remove {path.name} and what follows to run those trials again"
             )
-        found.append(_read_trial(path))
+        content = _read_json(path)
+        if content != _signed(content):
+            raise InputError(
+                f"{path} was changed after it was written; put it back as it was, or remove it and "
+                "those with higher numbers to run them again"
+            )
+        del content["checksum"]
+        found.append(records.Trial(**content))
     return found
-
-
-def _by_number(path: pathlib.Path) -> tuple[int, str]:
-    return len(path.name), path.name
-
-
-def _read_trial(path: pathlib.Path) -> records.Trial:
-    content = _read_json(path)
-    if content != _signed(content):
-        raise InputError(
-            f"{path} was changed after it was written; put it back as it was, or remove it and "
-            "those with higher numbers to run them again"
-        )
-    del content["checksum"]
-    return records.Trial(**content)
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from distributed.comm import CommClosedError
 
 from keras_recipes.console import interrupts
 from keras_recipes.errors import InputError, RunError, first_line
-from tuning.options import Options
+from tuning.options import Limits, Options
 from tuning.spec import SearchSpec
 from tuning.trials import records, trials
 from tuning.trials.storage import Store
@@ -81,9 +81,7 @@ class Cluster:
     Args:
         client: Connected to Dask's scheduler.
         order: What a worker has to be like.
-        timeout: Seconds that a trial may take; None sets no limit.
-        isolate: Trials of one process; None sets no limit.
-        max_memory: MB that a process may hold after a trial to be given another one.
+        limits: Of a worker's process.
         run: What a worker runs.
     """
 
@@ -91,14 +89,10 @@ class Cluster:
         self,
         client: distributed.Client,
         order: on_worker.Order,
-        *,
-        timeout: float | None = None,
-        isolate: int | None = None,
-        max_memory: float | None = None,
-        run: Callable[..., on_worker.Done | on_worker.Refusal] = on_worker.run,
+        limits: Limits,
+        run: Callable[..., on_worker.Answer] = on_worker.run,
     ):
-        self._client, self._order, self._run = client, order, run
-        self._timeout, self._isolate, self._max_memory = timeout, isolate, max_memory
+        self._client, self._order, self._limits, self._run = client, order, limits, run
         self._ended: queue.SimpleQueue[tuple[int, distributed.Future]] = queue.SimpleQueue()
         self._sent: dict[int, Sent] = {}
         self._trials_of: dict[str, int] = {}
@@ -208,10 +202,8 @@ class Cluster:
         self._send(sent)
         return None
 
-    def _accept(
-        self, sent: Sent, said: on_worker.Done | on_worker.Refusal
-    ) -> workers.Result | None:
-        if isinstance(said, on_worker.Refusal):  # it would return other results
+    def _accept(self, sent: Sent, said: on_worker.Answer) -> workers.Result | None:
+        if said.trial is None:  # the worker would return other results
             line = f"{said.address}: {said.reason}"
             if line not in self._refusals:
                 self._refusals.append(line)
@@ -222,7 +214,7 @@ class Cluster:
             return None
         del self._sent[sent.job.number]
         held = self._trials_of[said.address] = self._trials_of.get(said.address, 0) + 1
-        if held == self._isolate or workers.holds_too_much(said.trial, self._max_memory):
+        if held == self._limits.isolate or workers.holds_too_much(said.trial, self._limits):
             self._restart([said.address])
         return said.trial, said.model
 
@@ -248,14 +240,14 @@ class Cluster:
 
     def _find_late(self) -> workers.Result | None:
         """End a trial that takes too long, and its worker's process with it."""
-        now, limit = time.monotonic(), self._timeout or math.inf
+        now, limit = time.monotonic(), self._limits.timeout or math.inf
         for number, sent in list(self._sent.items()):
             since, address = sent.begun or (now, "")
             if now - since > limit and sent.future and sent.future.status == "pending":
                 sent.future.cancel(force=True)
                 del self._sent[number]
                 self._restart([address])
-                return workers.timed_out(sent.job, limit), None
+                return workers.timed_out(sent.job, self._limits), None
         return None
 
     def _restart(self, addresses: list[str]) -> None:
@@ -383,13 +375,7 @@ def connect(spec: SearchSpec, store: Store, options: Options) -> Iterator[Cluste
         else:
             place = on_others(str(options.scheduler), _security(options))
         client = stack.enter_context(place)
-        runner = Cluster(
-            client,
-            order,
-            timeout=options.timeout,
-            isolate=options.isolate,
-            max_memory=options.max_memory,
-        )
+        runner = Cluster(client, order, options.limits)
         stack.callback(runner.close)
         try:
             yield runner

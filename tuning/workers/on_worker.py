@@ -37,31 +37,20 @@ class Order:
 
 
 @dataclasses.dataclass(frozen=True)
-class Refusal:
-    """Tells of a worker that a search cannot use.
+class Answer:
+    """What a worker returns for a trial that it was sent.
 
     Attributes:
         address: Of the worker.
-        reason: What differs, in one line.
-    """
-
-    address: str
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """What came of a trial.
-
-    Attributes:
-        address: Of the worker.
-        trial: That has ended.
+        reason: What differs, in one line, where the search cannot use the worker.
+        trial: That has ended; None where the worker cannot be used.
         model: As the content of a .keras file where it is to be kept.
     """
 
     address: str
-    trial: records.Trial
-    model: bytes | None
+    reason: str = ""
+    trial: records.Trial | None = None
+    model: bytes | None = None
 
 
 class DeafToCtrlC(distributed.WorkerPlugin):
@@ -88,7 +77,7 @@ _reasons: dict[str, str] = {}
 _code: dict[str, str] = {}
 
 
-def run(order: Order, number: int, values: dict[str, Any], score_to_beat: float) -> Done | Refusal:
+def run(order: Order, number: int, values: dict[str, Any], score_to_beat: float) -> Answer:
     """Run a trial, unless the worker is not what it has to be.
 
     Args:
@@ -101,13 +90,13 @@ def run(order: Order, number: int, values: dict[str, Any], score_to_beat: float)
     if order.name not in _reasons:
         _reasons[order.name] = _find_reason(order, worker)
     if _reasons[order.name]:
-        return Refusal(worker.address, _reasons[order.name])
+        return Answer(worker.address, _reasons[order.name])
     worker.log_event(order.name, {"number": number, "address": worker.address})
     from tuning.spec import SearchSpec
     from tuning.trials import trials
 
     job = trials.Job(SearchSpec(**order.spec), number, values, score_to_beat=score_to_beat)
-    return Done(worker.address, *trials.run(job))
+    return Answer(worker.address, "", *trials.run(job))
 
 
 def _find_reason(order: Order, worker: distributed.Worker) -> str:

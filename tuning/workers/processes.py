@@ -95,15 +95,10 @@ def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
         _server.set_forkserver_preload(modules)  # Dask has its own as well
         with _lock:
             _users.pop()
-            if not _users:
-                _let_go()
-
-
-def _let_go() -> None:
-    """End what `load_ahead` began; the processes that came from it have ended."""
-    if _server._forkserver_pid in _started:
-        os.kill(_server._forkserver_pid, signal.SIGKILL)  # it may be loading yet
-        _server._stop()
+            # The processes that came from the server have ended; it may be loading yet.
+            if not _users and _server._forkserver_pid in _started:
+                os.kill(_server._forkserver_pid, signal.SIGKILL)
+                _server._stop()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ memory, only its trial is lost.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import multiprocessing
 import signal
 import typing
@@ -15,6 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from keras_recipes.errors import RunError
+from tuning.options import Limits
 from tuning.trials import fingerprints, records, trials
 from tuning.workers import processes
 
@@ -58,27 +60,21 @@ class Alone:
         return self.run(self._jobs.pop())
 
 
+@dataclasses.dataclass
 class Worker:
     """Runs trials in other processes, one after the other.
 
-    Args:
-        num_trials: Trials of one process.
+    Attributes:
+        num_trials: Of one process.
         code: What `fingerprints.hash_code` returned when the search began.
-        timeout: Seconds that a trial may take.
-        max_memory: MB that a process may hold after a trial to be given another one.
+        limits: Of a process.
     """
 
-    def __init__(
-        self,
-        num_trials: int,
-        code: dict[str, str],
-        timeout: float | None = None,
-        max_memory: float | None = None,
-    ):
-        self.num_trials, self.code, self.timeout = num_trials, code, timeout
-        self.max_memory = max_memory
-        self._running: tuple[BaseProcess, Connection] | None = None
-        self._left = 0
+    num_trials: int
+    code: dict[str, str]
+    limits: Limits
+    _running: tuple[BaseProcess, Connection] | None = None
+    _left: int = 0
 
     def run(self, job: trials.Job) -> Result:
         """Run a trial, as `trials.run`; the death of the process is part of the result.
@@ -94,13 +90,13 @@ class Worker:
         self._left -= 1
         try:
             end.send(job)
-            if end.poll(self.timeout):
+            if end.poll(self.limits.timeout):
                 trial, model = end.recv()
-                if holds_too_much(trial, self.max_memory):
+                if holds_too_much(trial, self.limits):
                     self._left = 0
                 return trial, model
             self._left = 0  # the process is ended before the next trial, or at the end
-            return timed_out(job, self.timeout or 0), None
+            return timed_out(job, self.limits), None
         except (EOFError, OSError):
             process.join()
             code = process.exitcode or 0
@@ -148,37 +144,31 @@ def _serve(end: Connection) -> None:
             end.send(trials.run(end.recv()))
 
 
-def timed_out(job: trials.Job, timeout: float) -> records.Trial:
+def timed_out(job: trials.Job, limits: Limits) -> records.Trial:
     """Describe a trial that was ended since it took too long."""
-    error = f"took longer than --trial-timeout {timeout:g}s"
-    return records.Trial(job.number, job.values, "timeout", error, seconds=timeout)
+    seconds = limits.timeout or 0.0
+    error = f"took longer than --trial-timeout {seconds:g}s"
+    return records.Trial(job.number, job.values, "timeout", error, seconds=seconds)
 
 
-def holds_too_much(trial: records.Trial, max_memory: float | None) -> bool:
-    """Return whether a process held more memory after a trial than it may, both in MB."""
-    return bool(max_memory and trial.memory and trial.memory > max_memory)
+def holds_too_much(trial: records.Trial, limits: Limits) -> bool:
+    """Return whether a process held more memory after a trial than it may."""
+    return bool(limits.max_memory and trial.memory and trial.memory > limits.max_memory)
 
 
 @contextlib.contextmanager
-def alone(
-    isolate: int | None,
-    code: dict[str, str],
-    timeout: float | None = None,
-    max_memory: float | None = None,
-) -> Iterator[Alone]:
+def alone(limits: Limits, code: dict[str, str]) -> Iterator[Alone]:
     """Yield the runner of one trial at a time: in this process, or in others.
 
     Args:
-        isolate: Trials of one process; None runs all in this one.
+        limits: Of the other processes; without `isolate`, all trials run in this one.
         code: What `fingerprints.hash_code` returned when the search began.
-        timeout: Seconds that a trial may take in another process.
-        max_memory: MB that such a process may hold after a trial to be given another one.
     """
-    if isolate is None:
+    if limits.isolate is None:
         with trials.light_collection():
             yield Alone(lambda job: trials.run(job))  # late, so that a test can replace it
         return
-    worker = Worker(isolate, code, timeout, max_memory)
+    worker = Worker(limits.isolate, code, limits)
     with processes.loaded_ahead():
         try:
             yield Alone(worker.run)
