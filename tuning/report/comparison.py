@@ -62,13 +62,19 @@ def run(options: Comparison) -> pd.DataFrame:
     training.prepare(first.module, first.defaults, first.data)
     with files.whole_folder(folder) as partial:
         table = _run_all(options, budget)
-        curves = find_curves(table, budget)
+        ends = table.groupby(["tuner", "seed"], sort=False)["best"].agg(["last", "size"])
+        record = {
+            "options": runs.plain(dataclasses.asdict(options)),
+            "budget_epochs": budget,
+            "best": ends.groupby("tuner", sort=False)["last"].agg(list).to_dict(),
+            "machine": runs.describe_machine(),
+        }
         held_back = interrupts.held_back(f"writing {folder}; Ctrl-C again gives it up")
         with files.faults_named(folder), held_back:
             table.to_csv(partial / "comparison.csv", index=False)
-            draw(partial / "comparison.png", first, curves, budget)
-            files.write_json(partial / "comparison.json", _describe(options, budget, table))
-    _print(first, table, budget, folder)
+            draw(partial / "comparison.png", first, find_curves(table, budget), budget)
+            files.write_json(partial / "comparison.json", record)
+    _print(first, ends, budget, folder)
     return table
 
 
@@ -221,28 +227,12 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
     figure.savefig(path, dpi=110)
 
 
-def _describe(options: Comparison, budget: int, table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "options": runs.plain(dataclasses.asdict(options)),
-        "budget_epochs": budget,
-        "best": {
-            tuner: [float(one["best"].iloc[-1]) for _, one in own.groupby("seed")]
-            for tuner, own in table.groupby("tuner", sort=False)
-        },
-        "machine": runs.describe_machine(),
-    }
-
-
-def _print(spec: SearchSpec, table: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
+def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
     shown = Table(title=f"best {spec.objective} within {budget:,} epochs")
     for column in ("tuner", "mean", "std over seeds", "trials"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
-    ends = table.groupby(["tuner", "seed"], sort=False).agg(
-        best=("best", "last"), n=("best", "size")
-    )
     for tuner, own in ends.groupby("tuner", sort=False):
-        std = own["best"].std(ddof=0)
-        cells = (f"{own['best'].mean():.4f}", f"{std:.4f}", f"{own['n'].mean():.1f}")
-        shown.add_row(tuner, *cells)
+        std = own["last"].std(ddof=0)
+        shown.add_row(tuner, f"{own['last'].mean():.4f}", f"{std:.4f}", f"{own['size'].mean():.1f}")
     terminal.print_table(shown)
     print(f"Everything is in {folder}: comparison.csv, comparison.png")

@@ -48,13 +48,12 @@ def draw(path: pathlib.Path, spec: SearchSpec, trials: list[records.Trial]) -> N
     weights = find_importance(free, ok)
     note = "" if weights is None else ", and its importance"
     middle.suptitle(f"score against each hyperparameter{note}")
-    panels = middle.subplots(rows, columns, squeeze=False).flat
-    for number, axes in enumerate(panels):
-        if number < len(free):
-            weight = None if weights is None else weights[number]
-            _draw_hyperparameter(axes, spec, free[number], ok, weight)
-        else:
-            axes.set_axis_off()
+    panels = list(middle.subplots(rows, columns, squeeze=False).flat)
+    for number, hyperparameter in enumerate(free):
+        weight = None if weights is None else weights[number]
+        _draw_hyperparameter(panels[number], spec, hyperparameter, ok, weight)
+    for axes in panels[len(free) :]:
+        axes.set_axis_off()
     bottom.suptitle("each line is a trial")
     _draw_parallel(bottom, spec, free, ok)
     figure.savefig(path, dpi=110)
@@ -114,11 +113,9 @@ def _draw_hyperparameter(
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
         axes.set_xlim(-0.5, len(ticks) - 0.5)
-        groups = [scores[places == place] for place in range(len(ticks))]
-        for place, group in enumerate(groups):
-            if len(group):
-                middle = np.median(group)
-                axes.plot([place - 0.25, place + 0.25], [middle] * 2, color=ORANGE, linewidth=2)
+        for place in np.unique(places):
+            middle = np.median(scores[places == place])
+            axes.plot([place - 0.25, place + 0.25], [middle] * 2, color=ORANGE, linewidth=2)
     elif hyperparameter.sampling != "linear":
         axes.set_xscale("log")
     axes.set_xlabel(name if weight is None else f"{name} (importance {weight:.0%})")

@@ -106,12 +106,7 @@ def tabulate(trials: list[Trial]) -> pd.DataFrame:
 
 
 def _row(trial: Trial) -> dict[str, Any]:
-    start = {
-        "trial": trial.number,
-        "status": trial.status,
-        "score": trial.score,
-        "std": trial.std,
-    }
+    start = {"trial": trial.number, "status": trial.status, "score": trial.score, "std": trial.std}
     end = {
         "scores": " ".join(f"{score:.6g}" for score in trial.scores),
         "best_epoch": statistics.median(trial.best_epochs) if trial.best_epochs else None,

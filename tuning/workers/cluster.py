@@ -369,11 +369,19 @@ def connect(spec: SearchSpec, store: Store, options: Options) -> Iterator[Cluste
     threads = max(1, dask.system.CPU_COUNT // options.workers) if options.workers else None
     fingerprint = store.description["fingerprint"]
     order = on_worker.Order(name, dataclasses.asdict(spec), fingerprint, threads)
+    security = None
+    if options.tls_ca is not None:
+        security = distributed.Security(
+            tls_ca_file=str(options.tls_ca),
+            tls_client_cert=str(options.tls_cert),
+            tls_client_key=str(options.tls_key),
+            require_encryption=True,
+        )
+    if options.workers:
+        place = on_this_machine(options.workers, store.workers_folder)
+    else:
+        place = on_others(str(options.scheduler), security)
     with contextlib.ExitStack() as stack:
-        if options.workers:
-            place = on_this_machine(options.workers, store.workers_folder)
-        else:
-            place = on_others(str(options.scheduler), _security(options))
         client = stack.enter_context(place)
         runner = Cluster(client, order, options.limits)
         stack.callback(runner.close)
@@ -382,14 +390,3 @@ def connect(spec: SearchSpec, store: Store, options: Options) -> Iterator[Cluste
         finally:
             with interrupts.held_back("ending what runs; Ctrl-C again leaves it to itself"):
                 stack.close()
-
-
-def _security(options: Options) -> distributed.Security | None:
-    if options.tls_ca is None:
-        return None
-    return distributed.Security(
-        tls_ca_file=str(options.tls_ca),
-        tls_client_cert=str(options.tls_cert),
-        tls_client_key=str(options.tls_key),
-        require_encryption=True,
-    )
