@@ -889,7 +889,7 @@ def test_curves_are_the_best_so_far():
         {"tuner": "grid", "seed": 0, "epochs": [5, 10], "score": [2.0, 1.0], "best": [2.0, 1.0]}
     )
     (line,) = comparison.find_curves(table, 10)["grid"]
-    half = comparison.STEPS // 2
+    half = comparison.NUM_STEPS // 2
     assert np.isnan(line[0])
     assert line[half // 2 + 2] == 2.0
     assert np.isnan(line[half + 1]), "beyond its own budget"

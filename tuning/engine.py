@@ -79,7 +79,7 @@ def search(options: Options) -> Search:
     try:
         progress = report.Progress(spec, store, options)
         progress.announce()
-        reason = _run_or_say_how_to_go_on(spec, store, options, progress)
+        reason = _run_or_advise(spec, store, options, progress)
         return _finish(spec, store, progress, reason)
     except InputError:
         if not (store.trials or store.running):  # it never began
@@ -118,7 +118,7 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
     try:
         try:
             spec, before = SearchSpec(**store.description["spec"]), store.description["fingerprint"]
-            _check_told(spec, options)
+            _check_options(spec, options)
             spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
             spec.check()
         except (KeyError, TypeError) as error:
@@ -135,7 +135,7 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
     return spec, store
 
 
-def _check_told(spec: SearchSpec, options: Options) -> None:
+def _check_options(spec: SearchSpec, options: Options) -> None:
     """Refuse options that contradict the spec; the number of trials alone may change."""
     had = {**dataclasses.asdict(spec), "objective": spec.objective}
     given = {name: v for name, v in dataclasses.asdict(options).items() if name in had}
@@ -150,7 +150,7 @@ def _check_told(spec: SearchSpec, options: Options) -> None:
             )
 
 
-def _run_or_say_how_to_go_on(
+def _run_or_advise(
     spec: SearchSpec, store: Store, options: Options, progress: report.Progress
 ) -> str:
     """Run trials; an error that cuts them off says what is kept and which command continues."""

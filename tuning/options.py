@@ -1,4 +1,4 @@
-"""What a search can be told; the command line is made from it."""
+"""Options of searches and comparisons; the command line is made from them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def with_paths(told: dict[str, Any]) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class SharedOptions(configs.TableOptions):
-    """What a search and a comparison of searches can both be told."""
+    """Options that a search and a comparison of searches share."""
 
     # None stands for "not said": a new search takes its default, a resumed one what it has.
     epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
@@ -70,7 +70,7 @@ class SharedOptions(configs.TableOptions):
         """Return the fields of a Config that are the same in every trial, as JSON has them.
 
         Args:
-            seed: Of the search; None where it was not told.
+            seed: Of the search; None where it was not given.
         """
         told: dict[str, Any] = {"seed": seed, "epochs": self.epochs, "data": self.data}
         told["data_dir"] = self.data_dir and self.data_dir.resolve()
@@ -201,7 +201,7 @@ class Options(SharedOptions):
 
     @property
     def places(self) -> list[str]:
-        """The flags that say where trials run, which a resumed search has to be told anew."""
+        """The flags that say where trials run; a resumed search needs them again."""
         names = ("workers", "scheduler", "tls_ca", "tls_cert", "tls_key", "trial_timeout")
         told = ((name, getattr(self, name)) for name in (*names, "isolate", "max_memory"))
         given = ((flag(name), str(value)) for name, value in told if value is not None)

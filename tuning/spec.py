@@ -22,7 +22,7 @@ from tuning.trials import fingerprints, inputs, warm_start
 
 @dataclasses.dataclass(frozen=True)
 class SearchSpec:
-    """What a search was told, with its defaults filled in, in values that JSON has.
+    """The options of a search that decide its trials, defaults filled in, in values that JSON has.
 
     What these stand for, such as the recipe's module and its space, is looked up at first use; it
     is neither stored nor sent.
@@ -80,7 +80,9 @@ class SearchSpec:
         if tuner == "grid" and not options.yes:
             size = spaces.count(spec.space)
             if min(size, num_trials or size) > MAX_POINTS:
-                shown = f"{size:,}" if size <= spaces.MANY else f"more than {spaces.MANY:,}"
+                shown = (
+                    f"{size:,}" if size <= spaces.MAX_COUNT else f"more than {spaces.MAX_COUNT:,}"
+                )
                 raise InputError(
                     f"the grid has {shown} points; --yes runs more than {MAX_POINTS}, --trials "
                     "limits them, and --tuner random finds as good a point in far fewer"

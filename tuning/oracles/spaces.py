@@ -17,9 +17,9 @@ import keras_tuner
 import numpy as np
 
 # A range without a step is continuous; a grid takes this many values of it.
-GRID_VALUES = 10
+NUM_GRID_VALUES = 10
 # Points are counted one by one, and only this far.
-MANY = 100_000
+MAX_COUNT = 100_000
 
 
 def explore(search_space: Callable) -> keras_tuner.HyperParameters:
@@ -78,8 +78,8 @@ def grid_values(hyperparameter: Any) -> list:
         return values
     low, high = hyperparameter.min_value, hyperparameter.max_value
     if hyperparameter.sampling == "linear":
-        return _tidy(hyperparameter, np.linspace(low, high, GRID_VALUES))
-    spaced = np.geomspace(low, high, GRID_VALUES)
+        return _tidy(hyperparameter, np.linspace(low, high, NUM_GRID_VALUES))
+    spaced = np.geomspace(low, high, NUM_GRID_VALUES)
     if hyperparameter.sampling == "reverse_log":
         spaced = high + low - spaced
     return _tidy(hyperparameter, spaced)
@@ -129,8 +129,8 @@ def is_finite(space: keras_tuner.HyperParameters) -> bool:
 
 
 def count(space: keras_tuner.HyperParameters) -> int:
-    """Count the points of the grid; more than MANY are given as MANY + 1."""
-    return sum(1 for _ in itertools.islice(points(space), MANY + 1))
+    """Count the points of the grid; more than MAX_COUNT are given as MAX_COUNT + 1."""
+    return sum(1 for _ in itertools.islice(points(space), MAX_COUNT + 1))
 
 
 def describe_size(space: keras_tuner.HyperParameters) -> str:
@@ -138,7 +138,7 @@ def describe_size(space: keras_tuner.HyperParameters) -> str:
     if not is_finite(space):
         return "a continuous space"
     size = count(space)
-    return f"{size:,} points" if size <= MANY else f"more than {MANY:,} points"
+    return f"{size:,} points" if size <= MAX_COUNT else f"more than {MAX_COUNT:,} points"
 
 
 def choose(space: keras_tuner.HyperParameters, value_of: Callable[[Any], object]) -> dict[str, Any]:

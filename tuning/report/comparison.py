@@ -32,7 +32,7 @@ from tuning.workers import workers
 TWICE = "random, twice the budget"
 # More trials than any budget of epochs allows: the budget ends the search.
 NO_LIMIT = 10**9
-STEPS = 201  # an odd number, so that the budget itself is among them
+NUM_STEPS = 201  # an odd number, so that the budget itself is among them
 BARS_EVERY, BAR_GAP = 25, 3  # in steps
 
 
@@ -184,10 +184,10 @@ def find_curves(table: pd.DataFrame, budget: int) -> dict[str, np.ndarray]:
         budget: In epochs; the reference has twice as many.
 
     Returns:
-        For each tuner an array (seeds, STEPS) over budget * 2 epochs, in equal steps; NaN before
+        For each tuner an array (seeds, NUM_STEPS) over budget * 2 epochs in equal steps; NaN before
         the first trial ends, and beyond its own budget.
     """
-    grid = np.linspace(0, 2 * budget, STEPS)
+    grid = np.linspace(0, 2 * budget, NUM_STEPS)
     curves = {}
     for tuner, own in table.groupby("tuner", sort=False):
         seeds = [one.set_index("epochs")["best"] for _, one in own.groupby("seed")]
@@ -201,7 +201,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     colours = [plots.BLUE, plots.ORANGE, plots.GREEN, plots.VERMILION]
-    grid = np.linspace(0, 2 * budget, STEPS)
+    grid = np.linspace(0, 2 * budget, NUM_STEPS)
     shown: list[float] = []
     for number, (tuner, lines) in enumerate(curves.items()):
         colour, linestyle = ("0.4", "--") if tuner == TWICE else (colours[number], "-")
@@ -209,7 +209,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
         began = ~np.isnan(mean)
         axes.step(grid[began], mean[began], linestyle, where="post", color=colour, label=tuner)
         # A bar here and there, beside those of the others: areas would hide each other.
-        places = np.arange(BARS_EVERY // 2 + BAR_GAP * number, STEPS, BARS_EVERY)
+        places = np.arange(BARS_EVERY // 2 + BAR_GAP * number, NUM_STEPS, BARS_EVERY)
         places = places[began[places]]
         bars = (grid[places], mean[places], std[places])
         axes.errorbar(*bars, fmt="none", ecolor=colour, elinewidth=1, capsize=3)

@@ -23,7 +23,7 @@ from tuning.trials import records
 
 # Below this many trials an importance would be read out of noise.
 MIN_TRIALS = 10
-COLUMNS = 3
+NUM_COLUMNS = 3
 COLOURS = "viridis"
 UNUSED = -0.15
 
@@ -38,7 +38,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, trials: list[records.Trial]) -> N
     """
     free = [p for p in spec.space.space if not spaces.is_fixed(p)]
     ok = [trial for trial in trials if trial.is_ok]
-    rows = -(-len(free) // COLUMNS)
+    rows = -(-len(free) // NUM_COLUMNS)
     columns = -(-len(free) // rows)  # 2 and 2 rather than 3 and 1
     figure = Figure(figsize=(11, 7 + 2.8 * rows), layout="constrained")
     heights = [3, 2.8 * rows + 0.4, 4]

@@ -157,8 +157,8 @@ def _count_expected(spec: SearchSpec) -> int | None:
     if spec.tuner == "hyperband":
         return spec.trials
     is_finite = spec.tuner == "grid" or spaces.is_finite(spec.space)
-    size = spaces.count(spec.space) if is_finite else spaces.MANY + 1
-    if size > spaces.MANY:
+    size = spaces.count(spec.space) if is_finite else spaces.MAX_COUNT + 1
+    if size > spaces.MAX_COUNT:
         return spec.trials
     return min(size, spec.trials or size)
 

@@ -159,7 +159,7 @@ class Store:
 
 
 def resume_command(folder: pathlib.Path, flags: Sequence[str] = ()) -> str:
-    """Return the command that continues a search, with flags that it has to be told anew."""
+    """Return the command that continues a search, with the flags that it needs again."""
     return f"python -m tuning --resume {shlex.join([str(folder), *flags])}"
 
 

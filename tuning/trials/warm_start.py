@@ -49,7 +49,7 @@ def find(
     wanted = {name: v for name, v in _read(path).items() if name not in OF_THE_SEARCH}
     found = [
         (point, _settings(inputs.make_config(recipe, point, table or {})))
-        for point in itertools.islice(_points(space, wanted), spaces.MANY)
+        for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT)
     ]
     point, nearest = min(found, key=lambda pair: len(_find_differences(wanted, pair[1])))
     for name in _find_differences(wanted, nearest):
