@@ -136,9 +136,10 @@ class Tuner(keras_tuner.Tuner):
     def __init__(self, *, keep: int = 1, **settings: Any):
         self.keep = keep
         self._execution = 0
-        folder = pathlib.Path(settings["directory"], settings["project_name"])
-        if settings.get("overwrite") and folder.exists() and not (folder / "search.json").is_file():
-            raise InputError(f"overwrite: {folder} holds no search; give another project_name")
+        if settings.get("overwrite"):
+            folder = pathlib.Path(settings["directory"], settings["project_name"])
+            if folder.exists() and not (folder / "search.json").is_file():
+                raise InputError(f"overwrite: {folder} holds no search; give another project_name")
         super().__init__(**settings)
         self._check_same_search()
 

@@ -47,10 +47,10 @@ def find(
         InputError: If there is no such file, or no point of the space gives its settings.
     """
     wanted = {name: v for name, v in _read(path).items() if name not in OF_THE_SEARCH}
-    found = [
-        (point, _settings(inputs.make_config(recipe, point, table or {})))
-        for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT)
-    ]
+    found = []
+    for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT):
+        config = dataclasses.asdict(inputs.make_config(recipe, point, table or {}))
+        found.append((point, spaces.point_of(runs.plain(config))))
     point, nearest = min(found, key=lambda pair: len(_find_differences(wanted, pair[1])))
     for name in _find_differences(wanted, nearest):
         said = f"--start-from {path}: {name} is {wanted[name]} there"
@@ -92,10 +92,6 @@ def _points(space: keras_tuner.HyperParameters, wanted: dict[str, Any]) -> Itera
         return spaces.grid_values(hyperparameter)
 
     return spaces.points(space, values_of)
-
-
-def _settings(config: configs.Config) -> dict[str, Any]:
-    return spaces.point_of(runs.plain(dataclasses.asdict(config)))
 
 
 def _find_differences(wanted: dict[str, Any], config: dict[str, Any]) -> list[str]:
