@@ -138,7 +138,7 @@ def _share_machine(threads: int | None, name: str | int) -> None:
 
 
 def _separate_threads() -> None:
-    """Give each thread random numbers of its own.
+    """Draw the random numbers of each thread from a generator of its own.
 
     Dask's event loop draws some too, in another thread. From the same generator it would take
     numbers that decide a trial's first weights and its order of rows.
