@@ -32,9 +32,9 @@ import tuning
 from benchmarks import records
 from keras_recipes import configs, training
 from keras_recipes.console import command_line
-from tuning import plans
 from tuning.options import Options
 from tuning.oracles import oracles, spaces
+from tuning.spec import SearchSpec
 from tuning.trials import trials
 
 RECIPE = "breast_cancer"
@@ -150,13 +150,13 @@ FUNCTIONS: dict[str, tuple[Callable, Callable]] = {
 
 def _measured() -> tuple[Callable, Callable]:
     """Train every point of breast_cancer's space once; searches then look the losses up."""
-    plan = plans.begin(Options(recipe=RECIPE, epochs=30))
+    spec = SearchSpec.begin(Options(recipe=RECIPE, epochs=30))
     with trials.light_collection():
         losses = {
-            spaces.key(point): trials.run(plan.make_task(number, point))[0].score
-            for number, point in enumerate(spaces.points(plan.space))
+            spaces.key(point): trials.run(trials.Job(spec, number, point))[0].score
+            for number, point in enumerate(spaces.points(spec.space))
         }
-    return plan.recipe.search_space, _Lookup(losses)
+    return spec.module.search_space, _Lookup(losses)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,20 +331,20 @@ def _run_ours(num_trials: int, epochs: int) -> dict:
 
 
 def _run_stock(points: list[dict], epochs: int) -> dict:
-    plan = plans.begin(Options(recipe=RECIPE, epochs=epochs))
-    splits = trials.load_data(RECIPE, plan.defaults)
+    spec = SearchSpec.begin(Options(recipe=RECIPE, epochs=epochs))
+    splits = spec.data
     train, validation = (
-        (np.asarray(part.x, "float32"), plan.problem.labels(part.y))
+        (np.asarray(part.x, "float32"), spec.problem.labels(part.y))
         for part in (splits.train, splits.validation)
     )
     stopping = keras.callbacks.EarlyStopping(
-        OBJECTIVE.name, patience=plan.defaults.patience, restore_best_weights=True
+        OBJECTIVE.name, patience=spec.defaults.patience, restore_best_weights=True
     )
     told = {"validation_data": validation, "epochs": epochs, "callbacks": [stopping]}
     with tempfile.TemporaryDirectory() as folder:
         oracle = _ListedOracle(objective=OBJECTIVE, max_trials=len(points), seed=1)
         oracle.points, oracle.verbose = points, 0
-        model = _StockModel(plan.recipe, splits)
+        model = _StockModel(spec.module, splits)
         tuner = _Watched(oracle=oracle, hypermodel=model, directory=folder)
         start = time.perf_counter()
         tuner.search(*train, verbose=0, **told)

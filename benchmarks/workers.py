@@ -35,10 +35,11 @@ from benchmarks import interruptions, records
 from keras_recipes import catalog, configs
 from keras_recipes.console import command_line
 from keras_recipes.errors import RunError
-from tuning import loop, plans
-from tuning.options import Options, TunerName
+from tuning import loop
+from tuning.options import Limits, Options, TunerName
 from tuning.oracles import seeds, spaces
-from tuning.trials import records as trial_records, storage
+from tuning.spec import SearchSpec
+from tuning.trials import records as trial_records, storage, trials
 from tuning.workers import cluster, on_worker
 
 GOALS = {"breast_cancer": 0.65, "fmnist": 0.75}
@@ -187,19 +188,21 @@ def _workers_of(process: subprocess.Popen) -> list[psutil.Process]:
         return []
 
 
-def pretend(order: on_worker.Order, task: dict) -> on_worker.Done:
+def pretend(
+    order: on_worker.Order, number: int, values: dict, score_to_beat: float
+) -> on_worker.Answer:
     """Stand in for a trial: wait, and give a score that the point decides."""
     worker = distributed.get_worker()
-    worker.log_event(order.name, {"number": task["number"], "address": worker.address})
-    time.sleep(order.settings["seconds"])
-    score = seeds.derive(spaces.key(task["values"])) / 2**32
-    trial = trial_records.Trial(task["number"], task["values"], scores=[score])
-    return on_worker.Done(worker.address, trial, None)
+    worker.log_event(order.name, {"number": number, "address": worker.address})
+    time.sleep(order.spec["seconds"])
+    score = seeds.derive(spaces.key(values)) / 2**32
+    trial = trial_records.Trial(number, values, scores=[score])
+    return on_worker.Answer(worker.address, trial=trial)
 
 
 @contextlib.contextmanager
 def _pretended_runner(num_workers: int, seconds: float) -> Iterator[cluster.Cluster]:
-    """Yield a team of workers that are threads of this process."""
+    """Yield a runner whose workers are threads of this process."""
     no_dashboard = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(cluster.CONFIG))
@@ -213,7 +216,7 @@ def _pretended_runner(num_workers: int, seconds: float) -> Iterator[cluster.Clus
         stack.enter_context(local)
         client = stack.enter_context(distributed.Client(local, set_as_default=False))
         order = on_worker.Order("search-scale", {"seconds": seconds}, {})
-        yield cluster.Cluster(client, order, run=pretend)
+        yield cluster.Cluster(client, order, Limits(), run=pretend)
 
 
 def _timed(call: Callable, seconds: list[float]) -> Callable:
@@ -230,16 +233,17 @@ def _timed(call: Callable, seconds: list[float]) -> Callable:
 
 def measure_scale(num_workers: int, seconds: float, tuner: TunerName, num_trials: int) -> dict:
     """Return pretended trials to many workers."""
-    plan = plans.begin(Options(recipe="fmnist", tuner=tuner, trials=num_trials, data="builtin"))
-    plan.space.Float("rate", 0.0, 1.0)  # or the space has fewer points than there are trials
-    process, oracle = psutil.Process(), plan.make_oracle()
+    options = Options(recipe="fmnist", tuner=tuner, trials=num_trials, data="builtin")
+    spec = SearchSpec.begin(options)
+    spec.space.Float("rate", 0.0, 1.0)  # or the space has fewer points than there are trials
+    process, oracle = psutil.Process(), spec.make_oracle()
     proposing: list[float] = []
     oracle.populate_space = _timed(oracle.populate_space, proposing)
     with _pretended_runner(num_workers, seconds) as runner:
         before, start = process.memory_info().rss, time.monotonic()
 
         def begin(trial: trial_records.Trial) -> None:
-            runner.submit(plan.make_task(trial.number, trial.values))
+            runner.submit(trials.Job(spec, trial.number, trial.values))
 
         ended: list[trial_records.Trial] = []
         ways = (begin, runner.wait, lambda trial, model: ended.append(trial))

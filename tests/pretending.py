@@ -12,13 +12,12 @@ from tuning.trials import records
 from tuning.workers import on_worker
 
 
-def run(order, task):
+def run(order, number, values, score_to_beat):
     """Stand in for `on_worker.run`."""
-    number, values = task["number"], task["values"]
     worker = distributed.get_worker()
     worker.log_event(order.name, {"number": number, "address": worker.address})
     if values.get("refused_by") in (worker.name, "all"):
-        return on_worker.Refusal(worker.address, "versions.keras: other")
+        return on_worker.Answer(worker.address, "versions.keras: other")
     once = pathlib.Path(values.get("once", "never"))
     if "signal" in values and not once.exists():
         if "once" in values:
@@ -28,4 +27,4 @@ def run(order, task):
     time.sleep(values.get("sleep", 0))
     held = values.get("memory")
     trial = records.Trial(number, {"process": os.getpid()}, scores=[1.0], memory=held)
-    return on_worker.Done(worker.address, trial, None)
+    return on_worker.Answer(worker.address, trial=trial)

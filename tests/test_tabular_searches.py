@@ -12,7 +12,7 @@ from keras_recipes.features import tables
 from keras_recipes.runs import run as runs
 from recipes import tabular
 from tuning.report import report
-from tuning.trials import refit, trials
+from tuning.trials import inputs, refit
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_search_encodes_its_rows_once(table, folds, parts, monkeypatch):
         return predict(model, x, *rest)
 
     monkeypatch.setattr(tables, "predict", watched)
-    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
+    monkeypatch.setattr(inputs, "_loaded", {})  # as in a new process
     monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
     search(table, recipe="tabular", trials=3, folds=folds, out=pathlib.Path("search"))
@@ -108,8 +108,8 @@ def test_many_rows_are_passed_over_in_fewer_epochs(table, max_steps, epochs, ref
 def test_a_search_gives_many_rows_fewer_epochs_too(table, monkeypatch):
     monkeypatch.setattr(tabular, "search_space", lambda _: tabular.Config(max_steps=2))
     fixed = {"csv": table, "target": "furnished"}
-    assert trials.make_config(tabular, {}, fixed, 180).epochs == 2, "of one step each"
-    assert trials.make_config(tabular, {}, {**fixed, "epochs": 9}, 180).epochs == 9, "as asked for"
+    assert inputs.make_config(tabular, {}, fixed, 180).epochs == 2, "of one step each"
+    assert inputs.make_config(tabular, {}, {**fixed, "epochs": 9}, 180).epochs == 9, "as asked for"
 
 
 @pytest.mark.second_tier
@@ -120,7 +120,7 @@ def test_a_search_is_not_resumed_with_another_table(table, monkeypatch):
     monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
     search(table, recipe="tabular", csv=own, trials=1, out=pathlib.Path("search"))
     own.write_text(own.read_text().replace("harbour", "hafen"))
-    monkeypatch.setattr(trials, "_loaded", {})  # as in a new process
+    monkeypatch.setattr(inputs, "_loaded", {})  # as in a new process
     with pytest.raises(InputError, match=r"cannot be resumed.*data\.train.*data\.file"):
         tuning.search(resume="search", trials=2, quiet=True)
 

@@ -16,6 +16,7 @@ import time
 import keras_tuner
 import numpy as np
 import pytest
+from in_turn import run_in_turn
 from own_copies import RECIPE, ROOT, write_recipe
 from scipy import optimize
 from sklearn import gaussian_process
@@ -23,9 +24,10 @@ from sklearn import gaussian_process
 import tuning
 from benchmarks import searches
 from keras_recipes.errors import InputError, RunError
-from tuning import loop, options, plans
+from tuning import options
 from tuning.oracles import oracles, proposals, seeds, spaces, surrogate
-from tuning.trials import records, storage
+from tuning.spec import SearchSpec
+from tuning.trials import fingerprints, records, storage
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 MIN = keras_tuner.Objective("val_loss", "min")
@@ -89,7 +91,7 @@ def run_all(tuner, space, max_trials=None, finished=(), seed=0):
         done.append(run_fake(number, values))
         return done[-1]
 
-    reason = loop.run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
+    reason = run_in_turn(make_oracle(tuner, space, max_trials, seed), list(done), run_one)
     return done, reason
 
 
@@ -210,7 +212,7 @@ def test_hyperband_goes_on_when_a_whole_rung_failed():
         return records.Trial(number, values, scores=[1.0])
 
     oracle = make_oracle("hyperband", wide, 40)
-    assert loop.run_in_turn(oracle, [], run_one) == "all trials run"
+    assert run_in_turn(oracle, [], run_one) == "all trials run"
 
 
 def test_bayesian_finds_the_number_of_random_points_in_the_budget():
@@ -290,7 +292,7 @@ def test_proposals_head_for_the_minimum():
         return records.Trial(number, values, scores=[loss])
 
     done = []
-    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert records.rank(done, "min")[0].score < 1e-3
 
 
@@ -356,7 +358,7 @@ def test_failed_trials_drive_a_bayesian_search_away():
     oracle = oracles.BayesianOracle(objective=MIN, max_trials=25, seed=0, hyperparameters=space)
     oracle.verbose = 0
     done = []
-    loop.run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
+    run_in_turn(oracle, [], lambda *a: done.append(run_one(*a)) or done[-1])
     assert sum(not trial.is_ok for trial in done) < 10
     assert records.rank(done, "min")[0].score < 0.53
 
@@ -434,7 +436,7 @@ def test_a_seed_depends_on_what_it_is_for_only():
 
 @pytest.fixture
 def folder():
-    held = storage.Store.create(pathlib.Path("search"), {"settings": {}})
+    held = storage.Store.create(pathlib.Path("search"), {}, {})
     for number in range(3):
         held.add(run_fake(number, {"units": number}), b"model" if number == 1 else None)
     held.write_tables()
@@ -476,7 +478,11 @@ def test_results_are_read_without_tensorflow(folder):
         ("trials/0001.json", '{"number": 1, "val', "0001.json is damaged .*put it back"),
         ("trials/0001.json", "[]", "0001.json is damaged: expected an object"),
         ("search.json", "{", "search.json is damaged"),
-        ("search.json", '{"format": 99}', "received format 99, expected 2"),
+        (
+            "search.json",
+            '{"format": 2}',
+            "received format 2, expected 3: .*; go on by that one, or",
+        ),
     ],
 )
 def test_a_damaged_file_is_named_and_nothing_is_lost(folder, name, content, message):
@@ -511,12 +517,12 @@ def test_a_folder_has_one_process_at_a_time(folder):
 
 def test_a_search_is_never_written_over(folder):
     with pytest.raises(InputError, match="continue it by python -m tuning --resume search"):
-        storage.Store.create(folder, {})
+        storage.Store.create(folder, {}, {})
     other = pathlib.Path("thesis")
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="already there and not empty"):
-        storage.Store.create(other, {})
+        storage.Store.create(other, {}, {})
     with pytest.raises(InputError, match="not the folder of a search"):
         storage.Store(other)
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]
@@ -546,7 +552,7 @@ def test_only_the_models_of_the_best_trials_are_kept(folder):
     held.close()
 
 
-# Options and plans
+# Options and specs
 
 
 @pytest.mark.parametrize(
@@ -566,17 +572,17 @@ def test_only_the_models_of_the_best_trials_are_kept(folder):
 )
 def test_options_that_cannot_work_are_refused(told, message):
     with pytest.raises(InputError, match=message):
-        plans.begin(options.Options(**told))
+        SearchSpec.begin(options.Options(**told))
 
 
 def begin(path, **told):
-    return plans.begin(options.Options(recipe=str(path), **told))
+    return SearchSpec.begin(options.Options(recipe=str(path), **told))
 
 
 def test_a_recipe_file_from_anywhere_is_found():
-    plan = begin(write_recipe("anywhere.py"))
-    assert plan.settings.recipe == str(pathlib.Path("anywhere.py").resolve())
-    assert spaces.count(plan.space) == 144
+    spec = begin(write_recipe("anywhere.py"))
+    assert spec.recipe == str(pathlib.Path("anywhere.py").resolve())
+    assert spaces.count(spec.space) == 144
 
 
 @pytest.mark.parametrize(
@@ -604,8 +610,8 @@ def test_a_big_grid_is_asked_for_twice():
     path = write_recipe("big.py", ("[16, 32, 64]", "list(range(1, 101))"))
     with pytest.raises(InputError, match="the grid has 4,800 points; --yes runs more than 500"):
         begin(path, tuner="grid")
-    assert begin(path, tuner="grid", yes=True).settings.trials is None
-    assert begin(path, tuner="grid", trials=20).settings.trials == 20
+    assert begin(path, tuner="grid", yes=True).trials is None
+    assert begin(path, tuner="grid", trials=20).trials == 20
 
 
 @pytest.mark.parametrize(
@@ -620,14 +626,14 @@ def test_a_big_grid_is_asked_for_twice():
     ],
 )
 def test_an_objective_has_the_right_direction(recipe, objective, expected):
-    settings = begin(recipe, objective=objective).settings
-    assert (settings.monitor, settings.direction) == expected
+    spec = begin(recipe, objective=objective)
+    assert (spec.monitor, spec.direction) == expected
 
 
 def test_every_difference_is_named_with_both_values():
     before = {"data": {"train": "1"}, "versions": {"keras": "3.1"}, "space": {"a": {"x": 1}}}
     now = {"data": {"train": "1"}, "versions": {"keras": "3.2"}, "space": {"b": {"x": 1}}}
-    assert plans.find_differences(before, now) == [
+    assert fingerprints.find_differences(before, now) == [
         "versions.keras: the search has 3.1, now it is 3.2",
         "space.a: the search has {'x': 1}, now it is nothing",
         "space.b: the search has nothing, now it is {'x': 1}",

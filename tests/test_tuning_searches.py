@@ -26,11 +26,12 @@ from keras_recipes.errors import InputError, NotFiniteError, RunError
 from keras_recipes.runs import predict as predictions
 from keras_recipes.training import fitting
 from recipes import breast_cancer
-from tuning import __main__ as program, engine, loop, plans
-from tuning.options import Options
+from tuning import __main__ as program, engine, loop
+from tuning.options import Limits, Options
 from tuning.oracles import seeds, spaces
 from tuning.report import comparison, plots, report
-from tuning.trials import fingerprints, records, refit, trials, warm_start
+from tuning.spec import SearchSpec
+from tuning.trials import fingerprints, inputs, records, refit, trials, warm_start
 from tuning.workers import processes, workers
 
 SHORT = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
@@ -47,21 +48,21 @@ def finished(tmp_path_factory):
 def fake(monkeypatch, no_refit):
     """Trials without training, and no refit."""
 
-    def run(task):
-        score = seeds.derive(spaces.key(task.values)) / 2**32
-        named = {f"val_{task.monitor}": score, "val_accuracy": score}
+    def run(job):
+        score = seeds.derive(spaces.key(job.values)) / 2**32
+        named = {f"val_{job.spec.monitor}": score, "val_accuracy": score}
         return (
             records.Trial(
-                task.number,
-                task.values,
+                job.number,
+                job.values,
                 scores=[score],
                 metrics=named,
                 best_epochs=[2],
-                epochs=[task.fixed.get("epochs", 4)],
+                epochs=[job.spec.fixed.get("epochs", 4)],
                 seeds=[1],
                 seconds=0.5,
             ),
-            b"model" if records.is_better(score, task.score_to_beat, "min") else None,
+            b"model" if records.is_better(score, job.score_to_beat, "min") else None,
         )
 
     monkeypatch.setattr(trials, "run", run)
@@ -71,14 +72,14 @@ def fake(monkeypatch, no_refit):
 @pytest.fixture
 def no_refit(monkeypatch):
     """Searches without a refit and without a picture, which take longer than short trials."""
-    monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
+    monkeypatch.setattr(refit, "refit", lambda spec, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
-    monkeypatch.setattr(plots, "draw", lambda path, plan, done: path.touch())
+    monkeypatch.setattr(plots, "draw", lambda path, spec, done: path.touch())
     return monkeypatch
 
 
-def plan_of(**told):
-    return plans.begin(Options(recipe=str(OWN), **told))
+def spec_of(**told):
+    return SearchSpec.begin(Options(recipe=str(OWN), **told))
 
 
 def command(monkeypatch, capsys, *arguments):
@@ -150,10 +151,10 @@ def test_tensorboard_gets_a_log_of_each_trial(finished):
 
 @pytest.mark.second_tier
 def test_a_trial_gives_the_same_scores_by_itself(finished):
-    plan = plans.begin(Options(recipe=str(OWN), epochs=2))
+    spec = spec_of(epochs=2)
     row = finished.trials.iloc[2]
-    values = {p.name: row[p.name].item() for p in plan.space.space}
-    alone, model = trials.run(plan.make_task(2, values))
+    values = {p.name: row[p.name].item() for p in spec.space.space}
+    alone, model = trials.run(trials.Job(spec, 2, values))
     assert alone.score == row["score"]
     assert alone.seeds == [row["seed"]]
     assert model is None
@@ -211,16 +212,16 @@ def test_a_search_never_opens_the_test_part(no_refit):
     for folds in (None, 2):
         found = tuning.search(path, tuner="random", trials=1, epochs=1, folds=folds, quiet=True)
         assert set(found.trials["status"]) == {"ok"}
-    splits = trials.load_data("breast_cancer", breast_cancer.Config())
-    with pytest.raises(trials.ClosedTestError):
+    splits = inputs.load_data("breast_cancer", breast_cancer.Config())
+    with pytest.raises(inputs.ClosedTestError):
         splits.test.x  # noqa: B018
 
 
 def test_data_are_loaded_again_only_for_settings_that_they_depend_on():
     config = breast_cancer.Config()
-    first = trials.load_data("breast_cancer", config)
-    assert trials.load_data("breast_cancer", dataclasses.replace(config, dropout=0.4)) is first
-    assert trials.load_data("breast_cancer", dataclasses.replace(config, seed=1)) is not first
+    first = inputs.load_data("breast_cancer", config)
+    assert inputs.load_data("breast_cancer", dataclasses.replace(config, dropout=0.4)) is first
+    assert inputs.load_data("breast_cancer", dataclasses.replace(config, seed=1)) is not first
 
 
 # Failures
@@ -338,7 +339,9 @@ def test_a_changed_rule_or_data_file_is_refused_by_name(fake, name):
 def test_other_data_or_versions_are_refused_by_name(fake, entry, value, name):
     tuning.search(OWN, **SHORT, out="s")
     path = pathlib.Path("s/search.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), entry: value}))
+    description = json.loads(path.read_text())
+    description["fingerprint"][entry] = value
+    path.write_text(json.dumps(description))
     with pytest.raises(InputError, match=f"{name}: the search has"):
         tuning.search(resume="s")
 
@@ -346,7 +349,7 @@ def test_other_data_or_versions_are_refused_by_name(fake, entry, value, name):
 def test_settings_edited_to_nonsense_are_one_line(fake):
     tuning.search(OWN, **SHORT, out="s")
     path = pathlib.Path("s/search.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "settings": {"tuner": "x"}}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "spec": {"tuner": "x"}}))
     with pytest.raises(InputError, match=r"s/search.json is damaged"):
         tuning.search(resume="s")
 
@@ -371,10 +374,10 @@ def test_more_trials_continue_a_search(fake, tuner):
 def test_ctrl_c_keeps_the_trials_and_says_how_to_go_on(fake, monkeypatch, capsys):
     run = trials.run
 
-    def interrupted(task):
-        if task.number == 2:
+    def interrupted(job):
+        if job.number == 2:
             raise KeyboardInterrupt
-        return run(task)
+        return run(job)
 
     monkeypatch.setattr(trials, "run", interrupted)
     code, said, _ = command(monkeypatch, capsys, OWN, "--trials", 5, "--out", "s")
@@ -590,12 +593,12 @@ def test_a_start_that_cannot_be_used_is_refused(content, message):
     if content is not None:
         pathlib.Path("config.json").write_text(content)
     with pytest.raises(InputError, match=message):
-        plan_of(start_from=pathlib.Path("config.json"))
+        spec_of(start_from=pathlib.Path("config.json"))
 
 
 def test_a_setting_that_is_not_searched_is_told_of(caplog):
     pathlib.Path("config.json").write_text('{"units": 8, "patience": 3}')
-    assert plan_of(start_from=pathlib.Path("config.json")).settings.start["units"] == 8
+    assert spec_of(start_from=pathlib.Path("config.json")).start["units"] == 8
     assert "patience is 3 there, and is no hyperparameter: the search has 10" in caplog.text
 
 
@@ -622,20 +625,20 @@ def test_the_five_of_a_training_can_be_hyperparameters(no_refit):
         tuning.search(path, epochs=3)
 
 
-def fake_trial(task):
+def fake_trial(job):
     """Stands in for `trials.run` in a forked process."""
-    if task.number == 2:
+    if job.number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+    return records.Trial(job.number, {"process": os.getpid()}, scores=[1.0]), None
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", fake_trial)
-    plan = plan_of()
-    with workers.runner(2, fingerprints.hash_code(str(OWN))) as run:
-        done = [run(plan.make_task(number, {}))[0] for number in range(5)]
+    spec = spec_of()
+    with workers.alone(Limits(2), fingerprints.hash_code(str(OWN))) as runner:
+        done = [runner.run(trials.Job(spec, number, {}))[0] for number in range(5)]
     assert [trial.status for trial in done] == ["ok", "ok", "out of memory", "ok", "ok"]
     assert "killed by signal 9, most likely for want of memory" in done[2].error
     first, second, _, fourth, fifth = (trial.values.get("process") for trial in done)
@@ -644,8 +647,10 @@ def test_trials_can_be_isolated_and_one_that_is_killed_is_lost_alone(monkeypatch
 
 
 def test_code_that_changes_while_isolated_trials_run_stops_the_search():
-    with workers.runner(1, {}) as run, pytest.raises(RunError, match=r"own_recipe.py, .*changed"):
-        run(plan_of().make_task(0, {}))
+    job = trials.Job(spec_of(), 0, {})
+    changed = pytest.raises(RunError, match=r"own_recipe.py, .*changed")
+    with workers.alone(Limits(1), {}) as runner, changed:
+        runner.run(job)
 
 
 @pytest.mark.second_tier
@@ -659,9 +664,9 @@ def test_an_isolated_search_is_the_same_search(no_refit):
 def test_max_memory_ends_between_trials_and_can_be_resumed(fake):
     run = trials.run
 
-    def growing(task):
-        trial, model = run(task)
-        return dataclasses.replace(trial, memory=500.0 + task.number), model
+    def growing(job):
+        trial, model = run(job)
+        return dataclasses.replace(trial, memory=500.0 + job.number), model
 
     fake.setattr(trials, "run", growing)
     first = tuning.search(OWN, **SHORT, max_memory=500, out="s")
@@ -759,24 +764,24 @@ def test_an_edge_is_warned_of_unless_nothing_lies_beyond():
         {"units": 64, "dropout": 0.0, "learning_rate": 0.001, "batch_size": 16},
         scores=[1.0],
     )
-    lines = report.find_edges(plan_of(), best)
+    lines = report.find_edges(spec_of(), best)
     assert [line.split()[2] for line in lines] == ["units,", "batch_size,"]
     assert "64, is the largest of the space (8 to 64)" in lines[0]
 
 
 def test_importance_finds_what_matters():
-    plan = plan_of()
+    spec = spec_of()
     generator = np.random.default_rng(0)
     ok = []
     for number in range(40):
-        values = spaces.draw(plan.space, generator)
+        values = spaces.draw(spec.space, generator)
         noise = 0.01 * generator.random()
         ok.append(records.Trial(number, values, scores=[math.log(values["learning_rate"]) + noise]))
-    fractions = plots.find_importance(plan.space.space, ok)
-    names = [p.name for p in plan.space.space]
+    fractions = plots.find_importance(spec.space.space, ok)
+    names = [p.name for p in spec.space.space]
     assert names[int(np.argmax(fractions))] == "learning_rate"
     assert fractions.sum() == pytest.approx(1)
-    assert plots.find_importance(plan.space.space, ok[:5]) is None
+    assert plots.find_importance(spec.space.space, ok[:5]) is None
 
 
 @pytest.mark.parametrize(
@@ -827,10 +832,10 @@ def test_a_comparison_gives_each_tuner_the_same_epochs(fake):
 def test_however_it_is_cut_off_a_search_says_how_to_go_on(fake, monkeypatch, capsys):
     run = trials.run
 
-    def gone(task):
-        if task.number == 2:
+    def gone(job):
+        if job.number == 2:
             raise RunError("the scheduler has gone")
-        return run(task)
+        return run(job)
 
     monkeypatch.setattr(trials, "run", gone)
     told = (OWN, "--trials", 5, "--max-memory", 9000, "--out", "s s")
@@ -857,11 +862,11 @@ def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypa
     run, told = trials.run, (OWN, "--tuners", "random", "--trials", 3, "--epochs", 4)
     done = []
 
-    def interrupted(task):
-        done.append(task)
+    def interrupted(job):
+        done.append(job)
         if len(done) == wanted:
             raise KeyboardInterrupt
-        return run(task)
+        return run(job)
 
     monkeypatch.setattr(trials, "run", interrupted)
     wanted = 15  # each of the seeds takes 6
@@ -878,10 +883,10 @@ def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypa
 def test_a_comparison_in_which_trials_fail_comes_to_an_end(fake, monkeypatch):
     run = trials.run
 
-    def failing(task):
-        if task.number == 0:
-            return run(task)
-        return records.Trial(task.number, task.values, status="nan", error="NaN"), None
+    def failing(job):
+        if job.number == 0:
+            return run(job)
+        return records.Trial(job.number, job.values, status="nan", error="NaN"), None
 
     monkeypatch.setattr(trials, "run", failing)
     table = tuning.compare(OWN, tuners="random", trials=5, seeds=1, epochs=4, quiet=True)
@@ -892,8 +897,8 @@ def test_curves_are_the_best_so_far():
     table = pd.DataFrame(
         {"tuner": "grid", "seed": 0, "epochs": [5, 10], "score": [2.0, 1.0], "best": [2.0, 1.0]}
     )
-    (line,) = comparison.find_curves(table, "min", 10)["grid"]
-    half = comparison.STEPS // 2
+    (line,) = comparison.find_curves(table, 10)["grid"]
+    half = comparison.NUM_STEPS // 2
     assert np.isnan(line[0])
     assert line[half // 2 + 2] == 2.0
     assert np.isnan(line[half + 1]), "beyond its own budget"

@@ -174,9 +174,7 @@ def test_directions_come_from_the_metrics_themselves():
     assert keras_tuner.src.engine.metrics_tracking.infer_metric_direction("val_f1_score") == "min"
     model.compile(loss="mse", metrics=[keras.metrics.FalsePositives(name="false_positives")])
     with pytest.raises(InputError, match="is lower or higher is not known"):
-        tuners._with_direction(
-            type("Built", (), {"build": lambda hp: model}), "val_false_positives"
-        )
+        tuners._with_direction(lambda hp: model, "val_false_positives")
 
 
 def test_an_unknown_objective_or_tuner_is_refused_with_the_list():

@@ -1,4 +1,4 @@
-"""Searches on several workers: the course of a search, and what Dask does for it."""
+"""Searches on several workers: the loop of a search, and what Dask does for it."""
 
 import contextlib
 import dataclasses
@@ -21,14 +21,16 @@ import pandas as pd
 import pretending
 import psutil
 import pytest
+from in_turn import run_in_turn
 from own_copies import OWN, ROOT, free_port
 
 import tuning
 from keras_recipes.errors import InputError, RunError
 from tuning import loop
-from tuning.options import Options
+from tuning.options import Limits, Options
 from tuning.oracles import oracles, seeds, spaces
 from tuning.report import report
+from tuning.spec import SearchSpec
 from tuning.trials import fingerprints, records, refit, trials
 from tuning.workers import cluster, on_worker, processes, workers
 
@@ -66,7 +68,7 @@ class KilledError(Exception):
 
 
 class Several:
-    """A team whose trials end in any order, and the files that a search leaves.
+    """A runner whose trials end in any order, and the files that a search leaves.
 
     Args:
         places: Trials at a time.
@@ -110,7 +112,7 @@ class Several:
 def in_turn(tuner, max_trials):
     done = []
     run_one = lambda *told: done.append(outcome(*told)) or done[-1]  # noqa: E731
-    loop.run_in_turn(make_oracle(tuner, max_trials), [], run_one)
+    run_in_turn(make_oracle(tuner, max_trials), [], run_one)
     return done
 
 
@@ -201,13 +203,17 @@ def test_bayesian_proposals_of_several_places_are_as_good():
 # What Dask does
 
 
+def spec_of(recipe):
+    return SearchSpec(recipe, "random", None, None, {"seed": 0})
+
+
 def run_on(runner, points):
     """Run trials, as many at a time as there are places."""
     left, at_work, done = list(enumerate(points)), 0, {}
     while left or at_work:
         while left and at_work < runner.count_places():
             number, values = left.pop(0)
-            runner.submit(trials.Task("breast_cancer", number, values, "loss"))
+            runner.submit(trials.Job(spec_of("breast_cancer"), number, values))
             at_work += 1
         if ended := runner.wait():
             done[ended[0].number] = ended[0]
@@ -223,7 +229,7 @@ def two_workers(**told):
         unittest.mock.patch.object(processes, "method", return_value="spawn"),
         cluster.on_this_machine(2, pathlib.Path("workers")) as client,
     ):
-        runner = cluster.Cluster(client, order, run=pretending.run, **told)
+        runner = cluster.Cluster(client, order, Limits(**told), run=pretending.run)
         yield runner
         runner.close()
     assert psutil.Process().children(recursive=True) in ([], [tracker()])
@@ -335,7 +341,7 @@ def certificates(tmp_path_factory):
 def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     certificates, monkeypatch, caplog
 ):
-    monkeypatch.setattr(refit, "refit", lambda plan, best, folder: {})
+    monkeypatch.setattr(refit, "refit", lambda spec, best, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     ca, cert, key = certificates.values()
@@ -366,7 +372,9 @@ def test_a_scheduler_that_goes_away_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 2)
     at_work = a_cluster(["--nthreads", "1"])
     with at_work as (processes, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("gone", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("gone", {}, {}), Limits(), run=pretending.run
+        )
         assert run_on(runner, [{}])[0].is_ok
         processes[0].kill()
         with pytest.raises(RunError, match="Dask's scheduler has gone"):
@@ -379,7 +387,9 @@ def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER_SECONDS", 0.5)
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 2)
     with a_cluster() as (processes, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("frozen", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("frozen", {}, {}), Limits(), run=pretending.run
+        )
         processes[0].send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(RunError, match="scheduler has not answered for 2 seconds"):
@@ -393,7 +403,9 @@ def test_a_scheduler_that_does_not_answer_ends_the_search(monkeypatch):
 def test_workers_that_all_go_away_end_the_search(monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1)
     with a_cluster() as (_, address), cluster.on_others(address, None) as client:
-        runner = cluster.Cluster(client, on_worker.Order("none", {}, {}), run=pretending.run)
+        runner = cluster.Cluster(
+            client, on_worker.Order("none", {}, {}), Limits(), run=pretending.run
+        )
         with pytest.raises(RunError, match="no worker was there for 1 seconds; a worker that ends"):
             run_on(runner, [{}])
 
@@ -431,10 +443,10 @@ def test_without_dask_one_line_says_how_to_get_it(monkeypatch, told):
     assert not Options(recipe="iris", workers=1).is_shared
 
 
-def grow(task):
+def grow(job):
     """Stand in for `trials.run` in a forked process."""
-    process, memory = os.getpid(), 400.0 + 100 * (task.number == 1)
-    trial = records.Trial(task.number, {"process": process}, scores=[1.0], memory=memory)
+    process, memory = os.getpid(), 400.0 + 100 * (job.number == 1)
+    trial = records.Trial(job.number, {"process": process}, scores=[1.0], memory=memory)
     return trial, None
 
 
@@ -442,25 +454,25 @@ def grow(task):
 def test_an_isolated_process_that_holds_too_much_memory_is_exchanged(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", grow)
-    with workers.runner(9, fingerprints.hash_code("iris"), max_memory=450) as run:
-        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(4)]
+    with workers.alone(Limits(9, max_memory=450), fingerprints.hash_code("iris")) as runner:
+        done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(4)]
     first, second, third, fourth = (trial.values["process"] for trial in done)
     assert first == second != third == fourth
 
 
-def freeze(task):
+def freeze(job):
     """Stand in for `trials.run` in a forked process."""
-    if task.number == 1:
+    if job.number == 1:
         time.sleep(100)
-    return records.Trial(task.number, {"process": os.getpid()}, scores=[1.0]), None
+    return records.Trial(job.number, {"process": os.getpid()}, scores=[1.0]), None
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_an_isolated_trial_that_takes_too_long_is_ended_without_dask(monkeypatch):
     monkeypatch.setattr(processes, "method", lambda: "fork")
     monkeypatch.setattr(trials, "run", freeze)
-    with workers.runner(5, fingerprints.hash_code("iris"), timeout=0.3) as run:
-        done = [run(trials.Task("iris", number, {}, "loss"))[0] for number in range(3)]
+    with workers.alone(Limits(5, timeout=0.3), fingerprints.hash_code("iris")) as runner:
+        done = [runner.run(trials.Job(spec_of("iris"), number, {}))[0] for number in range(3)]
     assert [trial.status for trial in done] == ["ok", "timeout", "ok"]
     assert done[0].values != done[2].values
 

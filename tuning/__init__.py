@@ -129,28 +129,25 @@ def search(
     from tuning import options
     from tuning.workers import processes
 
-    given["recipe"] = None if recipe is None else catalog.refer(recipe)
+    if recipe is not None:
+        named = recipe if isinstance(recipe, types.ModuleType) else os.fspath(recipe)
+        given["recipe"] = catalog.refer(named)
     if csv is not None and not isinstance(csv, str | os.PathLike):
-        given["csv"] = _keep_table(
-            csv, pathlib.Path(out).parent if out else pathlib.Path("searches")
-        )
-    for name in ("out", "resume", "data_dir", "start_from", "csv", "tls_ca", "tls_cert", "tls_key"):
-        if given[name] is not None:
-            given[name] = pathlib.Path(given[name])
-    checked = options.Options(**given)
+        given["csv"] = _keep_table(csv, pathlib.Path(out).parent if out else "searches")
+    checked = options.Options(**options.with_paths(given))
     with processes.loaded_ahead(checked.has_own_processes):
         from tuning import engine as runner
 
         return runner.search(checked)
 
 
-def _keep_table(table: pd.DataFrame, folder: pathlib.Path) -> pathlib.Path:
+def _keep_table(table: pd.DataFrame, folder: Path) -> pathlib.Path:
     """Write a DataFrame to a file that is named by its content, so that a search can be resumed."""
     from keras_recipes.console import files
 
     text = table.to_csv(index=False)
-    path = folder / f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
-    folder.mkdir(parents=True, exist_ok=True)
+    path = pathlib.Path(folder) / f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         with files.faults_named(path):
             files.write_text(path, text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pandas as pd
 
@@ -16,24 +17,18 @@ from keras_recipes.configs import Config
 from keras_recipes.console import files, interrupts
 from keras_recipes.errors import InputError, NotFiniteError, RunError
 from keras_recipes.runs import run as runs
-from tuning import loop, plans
+from tuning import loop
 from tuning.options import Options, seconds
 from tuning.report import plots, report, tensorboard
-from tuning.trials import records, refit, trials
+from tuning.spec import SearchSpec
+from tuning.trials import fingerprints, records, refit, trials
 from tuning.trials.storage import Store, resume_command
 from tuning.workers import workers
-
-# Options that a resumed search may be given anew; all others are part of what it is.
-CHANGEABLE = (
-    *("trials", "max_time", "max_memory", "keep", "isolate", "resume"),
-    *("workers", "trial_timeout", "scheduler", "tls_ca", "tls_cert", "tls_key"),
-    *("tensorboard", "verbose", "quiet", "json", "yes"),
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """What came of a search.
+    """The result of a search.
 
     Attributes:
         trials: One row for each trial, as in trials.csv.
@@ -54,9 +49,9 @@ class Search:
     best_trial: int | None
     ended_by: str
     folder: pathlib.Path
-    metrics: dict | None
+    metrics: dict[str, Any] | None
 
-    def summarise(self) -> dict:
+    def summarise(self) -> dict[str, Any]:
         """Return the result in plain values, as for JSON."""
         config, metrics = self.best_config, self.metrics or {}
         return {
@@ -80,12 +75,12 @@ def search(options: Options) -> Search:
         InputError: If the options cannot work.
         RunError: If the first trial fails, or writing does.
     """
-    plan, store = _resume(options) if options.resume else _begin(options)
+    spec, store = _resume(options.resume, options) if options.resume else _begin(options)
     try:
-        progress = report.Progress(plan, store, options)
+        progress = report.Progress(spec, store, options)
         progress.announce()
-        reason = _run_or_say_how_to_go_on(plan, store, options, progress)
-        return _finish(plan, store, progress, reason)
+        reason = _run_or_advise(spec, store, options, progress)
+        return _finish(spec, store, progress, reason)
     except InputError:
         if not (store.trials or store.running):  # it never began
             store.discard()
@@ -94,91 +89,73 @@ def search(options: Options) -> Search:
         store.close()
 
 
-def _begin(options: Options) -> tuple[plans.Plan, Store]:
+def _begin(options: Options) -> tuple[SearchSpec, Store]:
     """Check everything that can be checked before the first trial, then make the folder."""
-    plan = plans.begin(options)
-    name = contract.name_of(plan.recipe)
-    folder = options.out or files.next_folder(
-        pathlib.Path("searches"), f"{name}-{plan.settings.tuner}"
-    )
-    splits = trials.load_data(plan.settings.recipe, plan.defaults)
-    if splits.source.kind == "built-in":
-        print(runs.synthetic_warning(splits.source))
+    spec = SearchSpec.begin(options)
+    name = f"{spec.name}-{spec.tuner}"
+    folder = options.out or files.next_folder(pathlib.Path("searches"), name)
+    data = spec.data
+    if data.source.kind == "built-in":
+        print(runs.synthetic_warning(data.source))
     if not options.quiet:
-        runs.describe_table(plan.problem, splits, plan.defaults)
-    if plan.settings.folds:
-        _check_folds(plan, splits)
-        if splits.in_time and not options.quiet:
+        runs.describe_table(spec.problem, data, spec.defaults)
+    if spec.folds:
+        try:
+            data.validation_folds(spec.folds, spec.seed)
+        except ValueError as error:
+            raise InputError(f"--folds: {error}") from error
+        if data.in_time and not options.quiet:
             print("folds in the order of time: each validates on rows after those it learns from")
-    fingerprint = plan.fingerprint()
-    check = checks.PreFlight(contract.ignored_checks(plan.recipe))
-    training.prepare(plan.recipe, plan.defaults, splits, check=check)
-    settings = dataclasses.asdict(plan.settings)
-    return plan, Store.create(folder, {"settings": settings, **fingerprint})
+    fingerprint = spec.fingerprint()
+    check = checks.PreFlight(contract.ignored_checks(spec.module))
+    training.prepare(spec.module, spec.defaults, data, check=check)
+    return spec, Store.create(folder, dataclasses.asdict(spec), fingerprint)
 
 
-def _check_folds(plan: plans.Plan, splits) -> None:
+def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
+    """Open a search, and refuse to continue it as another one, or where code or data changed."""
+    store = Store(folder)
     try:
-        splits.validation_folds(plan.settings.folds, plan.settings.seed)
-    except ValueError as error:
-        raise InputError(f"--folds: {error}") from error
-
-
-def _resume(options: Options) -> tuple[plans.Plan, Store]:
-    """Open a search, and refuse to continue it as another one."""
-    store = Store(options.resume)
-    try:
-        plan = _same_plan(store, options)
-        store.change(settings=dataclasses.asdict(plan.settings))
+        try:
+            spec, before = SearchSpec(**store.description["spec"]), store.description["fingerprint"]
+            _check_options(spec, options)
+            spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
+            spec.check()
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{folder}/search.json is damaged: {error!r}") from error
+        if differences := fingerprints.find_differences(before, spec.fingerprint()):
+            raise InputError(
+                f"{folder} cannot be resumed, since its trials would not be comparable: "
+                f"{'; '.join(differences)}. Undo the change, or begin a new search"
+            )
+        store.change(spec=dataclasses.asdict(spec))
     except BaseException:
         store.close()
         raise
-    return plan, store
+    return spec, store
 
 
-def _same_plan(store: Store, options: Options) -> plans.Plan:
-    """Return the plan of a search that was begun, after a look at what may have changed since."""
-    try:
-        settings = plans.Settings(**store.description["settings"])
-        _check_told(options, settings)
-        num_trials = options.trials or settings.trials
-        plan = plans.resolve(dataclasses.replace(settings, trials=num_trials))
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{store.folder}/search.json is damaged: {error!r}") from error
-    before = {k: v for k, v in store.description.items() if k not in ("settings", "format")}
-    if differences := plans.find_differences(before, plan.fingerprint()):
-        raise InputError(
-            f"{store.folder} cannot be resumed, since its trials would not be comparable: "
-            f"{'; '.join(differences)}. Undo the change, or begin a new search"
-        )
-    return plan
-
-
-def _check_told(options: Options, settings: plans.Settings) -> None:
-    """Refuse options that contradict what the search was begun with."""
-    told = dataclasses.asdict(settings)
-    told["objective"] = f"val_{settings.monitor}"
-    given = {name: v for name, v in dataclasses.asdict(options).items() if name in told}
-    given |= plans.plain(options.told())
-    for name, value in given.items():
-        if name in CHANGEABLE or value is None:
-            continue
-        if name == "objective" and value == settings.monitor:
-            continue
-        if name == "data_dir":
-            value = str(value.resolve())
-        had = {**told, **settings.table}.get(name)
-        if value != had:
+def _check_options(spec: SearchSpec, options: Options) -> None:
+    """Refuse options that contradict the spec; the number of trials alone may change."""
+    had = {**dataclasses.asdict(spec), "objective": spec.objective}
+    given = {name: v for name, v in dataclasses.asdict(options).items() if name in had}
+    if options.objective == spec.monitor:
+        given["objective"] = had["objective"]
+    for name, value in {**given, **options.fixed(options.seed)}.items():
+        before = {**had, **spec.fixed}.get(name)
+        if name != "trials" and value is not None and value != before:
             raise InputError(
-                f"--{name.replace('_', '-')}: the search in {options.resume} has {had}, received "
-                f"{value}; leave it away, or begin a new search"
+                f"--{name.replace('_', '-')}: the search in {options.resume} has {before}, "
+                f"received {value}; leave it away, or begin a new search"
             )
 
 
-def _run_or_say_how_to_go_on(plan, store: Store, options: Options, progress) -> str:
-    """Run trials; what cuts them off says what is kept and which command continues."""
+def _run_or_advise(
+    spec: SearchSpec, store: Store, options: Options, progress: report.Progress
+) -> str:
+    """Run trials; an error that cuts them off says what is kept and which command continues."""
     try:
-        return _run(plan, store, options, progress)
+        return _run(spec, store, options, progress)
     except (RunError, KeyboardInterrupt) as error:
         begun = store.folder.exists() and (store.trials or store.running)
         if not begun or "--resume" in str(error):
@@ -190,16 +167,16 @@ def _run_or_say_how_to_go_on(plan, store: Store, options: Options, progress) -> 
         raise RunError(f"{error}; {way}") from error
 
 
-def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Progress) -> str:
-    """Run trials until there is a reason to end, and give it."""
-    logs = tensorboard.Logs(store.folder, plan) if options.tensorboard else None
+def _run(spec: SearchSpec, store: Store, options: Options, progress: report.Progress) -> str:
+    """Run trials until there is a reason to end, and return it."""
     known = sorted([*store.trials, *store.running], key=lambda trial: trial.number)
 
     def begin(trial: records.Trial) -> None:
         if options.is_shared:  # else it is proposed again in the same way
             store.begin(trial)
         progress.begin(trial)
-        runner.submit(_make_task(plan, store, options, trial))
+        beat = _score_to_beat(store.trials, spec.direction, options.keep)
+        runner.submit(trials.Job(spec, trial.number, trial.values, options.verbose, beat))
 
     def wait() -> workers.Result | None:
         with progress.waiting():
@@ -208,41 +185,38 @@ def _run(plan: plans.Plan, store: Store, options: Options, progress: report.Prog
     def keep(trial: records.Trial, model: bytes | None) -> None:
         _stop_if_first_fails(trial, store, options.verbose)
         store.add(trial, model)
-        store.keep_models(_best_numbers(plan, store, options.keep))
+        ranked = records.rank(store.trials, spec.direction)
+        store.keep_models([best.number for best in ranked[: options.keep]])
         progress.show(trial)
-        if logs:
-            logs.write(trial)
+        if options.tensorboard:
+            tensorboard.write(store.folder / "tensorboard", trial)
 
-    with _make_runner(plan, store, options) as runner:
+    with _make_runner(spec, store, options) as runner:
         progress.count_places = runner.count_places
-        ways = {"is_over": _limits(store, options), "count_places": runner.count_places}
-        return loop.run_trials(plan.make_oracle(), known, begin, wait, keep, **ways)
+        return loop.run_trials(
+            spec.make_oracle(),
+            known,
+            begin,
+            wait,
+            keep,
+            is_over=_limits(store, options),
+            count_places=runner.count_places,
+        )
 
 
-@contextlib.contextmanager
-def _make_runner(plan, store: Store, options: Options) -> Iterator[workers.Runner]:
-    """Yield what the trials run on."""
+def _make_runner(
+    spec: SearchSpec, store: Store, options: Options
+) -> AbstractContextManager[workers.Runner]:
+    """Return what the trials run on."""
     if options.is_shared:
         from tuning.workers import cluster  # Dask need not be installed otherwise
 
-        with cluster.gather(plan, store, options) as runner:
-            yield runner
-        return
-    timeout = options.trial_timeout and seconds(options.trial_timeout)
-    limits = {"timeout": timeout, "max_memory": options.max_memory}
-    with workers.runner(options.isolate, store.description["code"], **limits) as run_task:
-        yield workers.Alone(run_task)
-
-
-def _make_task(plan, store: Store, options: Options, trial: records.Trial) -> trials.Task:
-    """Make a trial's task; its model is wanted where it beats those that are kept now."""
-    beat = _score_to_beat(store.trials, plan.settings.direction, options.keep)
-    task = plan.make_task(trial.number, trial.values)
-    return dataclasses.replace(task, score_to_beat=beat, is_verbose=options.verbose)
+        return cluster.connect(spec, store, options)
+    return workers.alone(options.limits, store.description["fingerprint"]["code"])
 
 
 def _limits(store: Store, options: Options) -> Callable[[], str | None]:
-    """Return what tells, before each trial, why none is to be begun any more."""
+    """Return a function that returns, before each trial, why none is to be begun any more."""
     num_before, end = len(store.trials), time.monotonic() + seconds(options.max_time)
 
     def is_over() -> str | None:
@@ -254,15 +228,10 @@ def _limits(store: Store, options: Options) -> Callable[[], str | None]:
         if options.is_shared or options.isolate:  # then the process is exchanged, not the search
             return None
         last = max(store.trials, key=lambda trial: trial.ended_as)
-        ended = workers.holds_too_much(last, options.max_memory)
+        ended = workers.holds_too_much(last, options.limits)
         return f"--max-memory {options.max_memory}" if ended else None
 
     return is_over
-
-
-def _best_numbers(plan: plans.Plan, store: Store, keep: int) -> list[int]:
-    ranked = records.rank(store.trials, plan.settings.direction)
-    return [trial.number for trial in ranked[:keep]]
 
 
 def _score_to_beat(finished: list[records.Trial], direction: str, keep: int) -> float:
@@ -290,44 +259,40 @@ def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -
         )
 
 
-def _finish(plan: plans.Plan, store: Store, progress: report.Progress, reason: str) -> Search:
+def _finish(spec: SearchSpec, store: Store, progress: report.Progress, reason: str) -> Search:
     """Write the tables, say how it ended, refit the best point."""
-    ranked = records.rank(store.trials, plan.settings.direction)
-    _write(plan, store)
+    ranked = records.rank(store.trials, spec.direction)
+    with interrupts.held_back("writing tables and picture; Ctrl-C again gives them up"):
+        store.write_tables()
+        if ranked:
+            with store.faults():
+                plots.draw(store.folder / "search.png", spec, store.trials)
     progress.end(reason)
-    metrics = None
-    if ranked:
+    best, metrics = ranked[0] if ranked else None, None
+    if best:
         progress.summarise(ranked)
         if reason != loop.INTERRUPTED:
-            reason, metrics = _refit(plan, store, progress, ranked[0], reason)
-    best = ranked[0] if ranked else None
+            reason, metrics = _refit(spec, store, progress, best, reason)
     return Search(
         trials=records.tabulate(store.trials),
-        objective=f"val_{plan.settings.monitor}",
-        best_config=best and plan.make_config(best.values),
-        best_score=best and best.score,
-        best_trial=best and best.number,
+        objective=spec.objective,
+        best_config=spec.make_config(best.values) if best else None,
+        best_score=best.score if best else None,
+        best_trial=best.number if best else None,
         ended_by=reason,
         folder=store.folder,
         metrics=metrics,
     )
 
 
-def _write(plan: plans.Plan, store: Store) -> None:
-    """Write the tables and the picture."""
-    with interrupts.held_back("writing tables and picture; Ctrl-C again gives them up"):
-        store.write_tables()
-        if any(trial.is_ok for trial in store.trials):
-            with store.faults():
-                plots.draw(store.folder / "search.png", plan, store.trials)
-
-
-def _refit(plan, store, progress, best: records.Trial, reason: str) -> tuple[str, dict | None]:
-    """Refit the best point; give the reason for the search's end, and the new model's metrics."""
+def _refit(
+    spec: SearchSpec, store: Store, progress: report.Progress, best: records.Trial, reason: str
+) -> tuple[str, dict[str, Any] | None]:
+    """Refit the best point; return the reason for the search's end, and the new model's metrics."""
     try:
-        progress.announce_refit(best)
+        progress.say(f"training trial {best.number} anew, on training and validation rows")
         with store.faults():
-            metrics = refit.refit(plan, best, store.folder)
+            metrics = refit.refit(spec, best, store.folder)
         progress.show_refit(metrics, best)
         return reason, metrics
     except KeyboardInterrupt:

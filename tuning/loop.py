@@ -1,4 +1,4 @@
-"""The course of a search: asks the oracle for trials, has them run, tells it what came of them.
+"""The loop of a search: ask the oracle for trials, have them run, report their scores to it.
 
 What an oracle proposes depends on the trials that have ended by then. With several workers that is
 decided by who is faster; so each trial keeps how many had ended when it was proposed, and which
@@ -11,6 +11,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Callable
+
+from keras_tuner.engine import trial as trial_module
 
 from tuning.oracles import oracles, spaces
 from tuning.trials import records
@@ -27,14 +29,14 @@ class LoopState:
     """
 
     def __init__(self, oracle: oracles.SteadyOracle, known: list[records.Trial]):
-        self.oracle, self._proposals, self._num_ended = oracle, {}, 0
-        ended = [trial for trial in known if not trial.is_running]
-        ended = collections.deque(sorted(ended, key=lambda trial: trial.ended_as))
+        self.oracle, self._num_ended = oracle, 0
+        self._proposals: dict[int, trial_module.Trial] = {}
+        done = (trial for trial in known if not trial.is_running)
+        ended = collections.deque(sorted(done, key=lambda trial: trial.ended_as))
         for trial in known:
             while ended and ended[0].ended_as < trial.begun_after:
                 self.tell(ended.popleft())
-            proposal = oracle.begin_trial(str(trial.number), trial.values)
-            self._proposals[trial.number] = proposal
+            self._proposals[trial.number] = oracle.begin_trial(str(trial.number), trial.values)
         for trial in ended:
             self.tell(trial)
         self._left = collections.deque(trial for trial in known if trial.is_running)
@@ -55,9 +57,8 @@ class LoopState:
         return records.Trial(number, values, records.RUNNING, begun_after=self._num_ended)
 
     def place(self, trial: records.Trial, begun: records.Trial) -> records.Trial:
-        """Return a trial that has ended with its place in the course."""
-        places = {"begun_after": begun.begun_after, "ended_as": self._num_ended}
-        return dataclasses.replace(trial, **places)
+        """Return a trial that has ended with its place in the order of the search."""
+        return dataclasses.replace(trial, begun_after=begun.begun_after, ended_as=self._num_ended)
 
     def tell(self, trial: records.Trial) -> None:
         """Report to the oracle a trial that has ended."""
@@ -87,16 +88,18 @@ def run_trials(
         oracle: At its beginning.
         known: Trials of the same search that were begun, in the order of their numbers.
         begin: Has a trial run.
-        wait: Gives a trial that has ended, and its model where it is to be kept; None where none
+        wait: Returns a trial that has ended, and its model where it is to be kept; None where none
             has ended but there may be more places.
-        keep: Puts both where they are safe.
-        is_over: Gives a reason to begin no further trial.
-        count_places: Tells how many trials may run at a time.
+        keep: Stores both.
+        is_over: Returns a reason to begin no further trial.
+        count_places: Returns how many trials may run at a time.
 
     Returns:
         The reason for the end.
     """
-    loop_state, running, reason = LoopState(oracle, known), {}, None
+    loop_state = LoopState(oracle, known)
+    running: dict[int, records.Trial] = {}
+    reason: str | None = None
     try:
         while True:
             while reason is None and len(running) < count_places():
@@ -107,27 +110,10 @@ def run_trials(
                 begin(trial)
                 running[trial.number] = trial
             if not running:
-                return reason
+                return str(reason)
             if (ended := wait()) is not None:
                 trial = loop_state.place(ended[0], running.pop(ended[0].number))
                 keep(trial, ended[1])
                 loop_state.tell(trial)
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def run_in_turn(
-    oracle: oracles.SteadyOracle,
-    known: list[records.Trial],
-    run_one: Callable[[int, dict], records.Trial],
-    is_over: Callable[[], str | None] = lambda: None,
-) -> str:
-    """Do the same with one trial at a time, which `run_one` runs by its number and values."""
-    begun: list[records.Trial] = []
-    known = [dataclasses.replace(t, begun_after=n, ended_as=n) for n, t in enumerate(known)]
-
-    def wait() -> tuple[records.Trial, None]:
-        trial = begun.pop()
-        return run_one(trial.number, trial.values), None
-
-    return run_trials(oracle, known, begun.append, wait, lambda *ended: None, is_over=is_over)

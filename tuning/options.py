@@ -1,61 +1,106 @@
-"""What a search can be told; the command line is made from it."""
+"""Options of searches and comparisons; the command line is made from them."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
 import os
 import pathlib
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from keras_recipes import configs
-from keras_recipes.console.command_line import takes
+from keras_recipes.console.command_line import flag, takes
 from keras_recipes.errors import InputError
 
 TunerName = Literal["grid", "random", "bayesian", "hyperband"]
 DEFAULT_TRIALS = 30
 # A grid of more points is run only when it is asked for twice.
 MAX_POINTS = 500
+PATHS = ("csv", "data_dir", "out", "resume", "start_from", "tls_ca", "tls_cert", "tls_key")
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(configs.TableOptions):
+class Limits:
+    """Limits of processes that run trials; None sets none.
+
+    Attributes:
+        isolate: Trials of one process.
+        timeout: Seconds that a trial may take in a process of its own.
+        max_memory: MB that a process may hold after a trial to be given another one.
+    """
+
+    isolate: int | None = None
+    timeout: float | None = None
+    max_memory: float | None = None
+
+
+def with_paths(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a program gave with paths where it may have given text."""
+    return {
+        name: pathlib.Path(value) if name in PATHS and value is not None else value
+        for name, value in told.items()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedOptions(configs.TableOptions):
+    """Options that a search and a comparison of searches share."""
+
+    # None stands for "not said": a new search takes its default, a resumed one what it has.
+    epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
+    """Epochs of a training at most."""
+    objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
+    """What to search for, such as val_auc."""
+    engine: Annotated[Literal["fused", "keras"] | None, takes(default="fused")] = None
+    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    data: Annotated[Literal["auto", "real", "builtin"] | None, takes(default="auto")] = None
+    """Which data, for a recipe whose data are downloaded."""
+    data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
+    """Folder that holds the data files, for a recipe whose data are downloaded."""
+    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
+    """Folder to write into."""
+
+    def fixed(self, seed: int | None) -> dict[str, Any]:
+        """Return the fields of a Config that are the same in every trial, as JSON has them.
+
+        Args:
+            seed: Of the search; None where it was not given.
+        """
+        told: dict[str, Any] = {"seed": seed, "epochs": self.epochs, "data": self.data}
+        told["data_dir"] = self.data_dir and self.data_dir.resolve()
+        return {
+            name: str(v) if isinstance(v, pathlib.Path) else list(v) if isinstance(v, tuple) else v
+            for name, v in {**told, **self.told()}.items()
+            if v is not None
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(SharedOptions):
     """Search a recipe's hyperparameters.
 
     A resumed search keeps what it was begun with; only trials, keep, where and how long trials run,
     and what is shown or logged can be told anew.
     """
 
-    # None stands for "not said": a new search takes its default, a resumed one what it has.
     recipe: Annotated[str | None, takes("RECIPE", positional=True)] = None
     """Name of a recipe, or the path of a recipe's .py file."""
-    tuner: Annotated[TunerName | None, takes("{grid,random,bayesian,hyperband}", "random")] = None
+    tuner: Annotated[TunerName | None, takes(default="random")] = None
     """Order in which points are tried."""
     trials: Annotated[configs.Count | None, takes("N", "30; every point of a grid")] = None
     """Trials at most. A point that Hyperband promotes to more epochs is a new trial."""
-    epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
-    """Epochs of a training at most."""
     folds: Annotated[Annotated[int, configs.Range(2)] | None, takes("K", "the validation part")] = (
         None
     )
     """Score each point by K-fold cross-validation over all rows that are not for testing."""
     repeats: Annotated[configs.Count | None, takes("N", "1")] = None
     """Trainings of each point, with different seeds."""
-    objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
-    """What to search for, such as val_auc."""
     seed: Annotated[configs.Seed | None, takes("N", "0")] = None
     """Decides split, proposals and trainings."""
     start_from: Annotated[pathlib.Path | None, takes("RUN", "the defaults alone")] = None
     """Try a known point next after the defaults: a run folder, a search, or a config.json."""
-    engine: Annotated[Literal["fused", "keras"] | None, takes("{fused,keras}", "fused")] = None
-    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
-    data: Annotated[
-        Literal["auto", "real", "builtin"] | None, takes("{auto,real,builtin}", "auto")
-    ] = None
-    """Which data, for a recipe whose data are downloaded."""
-    data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
-    """Folder that holds the data files, for a recipe whose data are downloaded."""
     max_parameters: Annotated[configs.Count | None, takes("N", "no limit")] = None
     """A model of more parameters is not trained: its trial ends as too big."""
     max_time: Annotated[str | None, takes("TIME", "no limit")] = None
@@ -79,8 +124,6 @@ class Options(configs.TableOptions):
     """Key of this side's certificate."""
     keep: Annotated[int, configs.Range(0)] = 1
     """Number of best trials whose models are kept."""
-    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
-    """Folder to write into."""
     resume: Annotated[pathlib.Path | None, takes("FOLDER", "a new search")] = None
     """Folder of a search to continue; in the place of RECIPE."""
     tensorboard: bool = False
@@ -116,8 +159,8 @@ class Options(configs.TableOptions):
         if self.workers and self.scheduler is not None:
             raise InputError("--workers and --scheduler: give one of the two")
         if self.is_shared and importlib.util.find_spec("distributed") is None:
-            flag = "--workers" if self.scheduler is None else "--scheduler"
-            raise InputError(f"{flag}: needs Dask, which is not installed: pip install distributed")
+            told = "--workers" if self.scheduler is None else "--scheduler"
+            raise InputError(f"{told}: needs Dask, which is not installed: pip install distributed")
         if self.is_shared and self.verbose:
             raise InputError("--verbose: shows the epochs of one trial at a time; leave it away")
         if self.trial_timeout and not (self.is_shared or self.isolate):
@@ -125,29 +168,24 @@ class Options(configs.TableOptions):
                 "--trial-timeout: only a trial in a process of its own can be ended; add "
                 "--isolate 20, or --workers 2"
             )
-        self._check_scheduler()
+        if self.scheduler is not None:
+            address = re.fullmatch(r"(\[[^]]+\]|[^:/\s]+):(\d{1,5})", self.scheduler)
+            if not address or not 0 < int(address[2]) < 2**16:
+                raise InputError(
+                    f"--scheduler: received {self.scheduler!r}, expected HOST:PORT, such as "
+                    "10.0.0.1:8786"
+                )
         tls = [path for path in (self.tls_ca, self.tls_cert, self.tls_key) if path is not None]
         if tls and not (self.scheduler and len(tls) == 3):
             raise InputError("--tls-ca, --tls-cert and --tls-key: give all three, with --scheduler")
         for path in tls:
             if not path.is_file():
                 raise InputError(f"{path}: no such file; expected a certificate or a key (PEM)")
-
-        most = max(2, os.cpu_count() or 1)
-        if (self.workers or 1) > most:
+        num_cores = max(2, os.cpu_count() or 1)
+        if (self.workers or 1) > num_cores:
             raise InputError(
-                f"--workers: received {self.workers}, expected at most {most}, the cores of this "
-                "machine; --scheduler takes several machines"
-            )
-
-    def _check_scheduler(self) -> None:
-        if self.scheduler is None:
-            return
-        match = re.fullmatch(r"(\[[^]]+\]|[^:/\s]+):(\d{1,5})", self.scheduler)
-        if not match or not 0 < int(match[2]) < 2**16:
-            raise InputError(
-                f"--scheduler: received {self.scheduler!r}, expected HOST:PORT, such as "
-                "10.0.0.1:8786"
+                f"--workers: received {self.workers}, expected at most {num_cores}, the cores "
+                "of this machine; --scheduler takes several machines"
             )
 
     @property
@@ -157,11 +195,17 @@ class Options(configs.TableOptions):
 
     @property
     def places(self) -> list[str]:
-        """The flags that say where trials run, which a resumed search has to be told anew."""
+        """The flags that say where trials run; a resumed search needs them again."""
         names = ("workers", "scheduler", "tls_ca", "tls_cert", "tls_key", "trial_timeout")
-        given = ((name, getattr(self, name)) for name in (*names, "isolate", "max_memory"))
-        told = ((name.replace("_", "-"), value) for name, value in given if value is not None)
-        return [word for name, value in told for word in (f"--{name}", str(value))]
+        told = ((name, getattr(self, name)) for name in (*names, "isolate", "max_memory"))
+        given = ((flag(name), str(value)) for name, value in told if value is not None)
+        return list(itertools.chain(*given))
+
+    @property
+    def limits(self) -> Limits:
+        """Limits of the processes that run trials."""
+        timeout = seconds(self.trial_timeout) if self.trial_timeout else None
+        return Limits(self.isolate, timeout, self.max_memory)
 
     @property
     def has_own_processes(self) -> bool:
@@ -184,7 +228,7 @@ def seconds(duration: str | None, flag: str = "--max-time") -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison(configs.TableOptions):
+class Comparison(SharedOptions):
     """Give several tuners the same budget of epochs, and random search twice as much."""
 
     recipe: Annotated[str, takes("RECIPE", positional=True)] = dataclasses.field(kw_only=True)
@@ -195,20 +239,6 @@ class Comparison(configs.TableOptions):
     """The budget: so many trainings of all epochs. Trials that stop early leave room for more."""
     seeds: Annotated[configs.Count, takes("N")] = 5
     """Seeds 0, 1, … to repeat everything with."""
-    epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
-    """Epochs of a training at most."""
-    objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
-    """What to search for, such as val_auc."""
-    engine: Annotated[Literal["fused", "keras"] | None, takes("{fused,keras}", "fused")] = None
-    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
-    data: Annotated[
-        Literal["auto", "real", "builtin"] | None, takes("{auto,real,builtin}", "auto")
-    ] = None
-    """Which data, for a recipe whose data are downloaded."""
-    data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
-    """Folder that holds the data files, for a recipe whose data are downloaded."""
-    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
-    """Folder to write into."""
     quiet: bool = False
     """Print the result only, no line for each search."""
 

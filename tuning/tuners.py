@@ -13,6 +13,7 @@ import pathlib
 import types
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import keras_tuner
@@ -31,7 +32,7 @@ from keras_recipes.data import splits
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.recipe import Recipe
 from tuning.oracles import oracles, seeds, spaces
-from tuning.trials import trials
+from tuning.trials import inputs, trials
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class RecipeModel(keras_tuner.HyperModel):
 
     def fit(self, hp, model, x, y, validation_data, callbacks=(), verbose=0, **settings):
         """Train as the recipe does; epochs and batch_size given to `search` go before its own."""
-        config = trials.make_config(self.recipe, hp.values, settings)
+        config = inputs.make_config(self.recipe, hp.values, settings)
         data = _splits(x, y, validation_data)
         training.adapt(model, self.problem, data.train)
         called = [*shared_callbacks.make(self.problem, config), *callbacks]
@@ -82,11 +83,11 @@ class RecipeModel(keras_tuner.HyperModel):
         return model.history
 
 
-def _splits(x, y, validation_data) -> splits.Splits:
+def _splits(x: Any, y: Any, validation_data: tuple[Any, Any]) -> splits.Splits:
     return splits.Splits(
         train=splits.Split(x, np.asarray(y)),
         validation=splits.Split(validation_data[0], np.asarray(validation_data[1])),
-        test=trials.ClosedTest(),  # type: ignore[arg-type]
+        test=inputs.ClosedTest(),  # type: ignore[arg-type]
         source=splits.Source("arrays given to search", "real", "the user", "the user's"),
     )
 
@@ -103,7 +104,7 @@ class BestWeights(keras.callbacks.Callback):
     It also calls the tuner's hooks, as Keras Tuner's own callback does.
     """
 
-    def __init__(self, tuner: keras_tuner.Tuner, trial):
+    def __init__(self, tuner: keras_tuner.Tuner, trial: Any):
         super().__init__()
         self.tuner, self.trial = tuner, trial
         self.value, self.weights = None, None
@@ -132,11 +133,13 @@ class Tuner(keras_tuner.Tuner):
         **settings: As for `keras_tuner.Tuner`.
     """
 
-    def __init__(self, *, keep: int = 1, **settings):
+    def __init__(self, *, keep: int = 1, **settings: Any):
         self.keep = keep
         self._execution = 0
         if settings.get("overwrite"):
-            _check_ours(pathlib.Path(settings["directory"]) / settings["project_name"])
+            folder = pathlib.Path(settings["directory"], settings["project_name"])
+            if folder.exists() and not (folder / "search.json").is_file():
+                raise InputError(f"overwrite: {folder} holds no search; give another project_name")
         super().__init__(**settings)
         self._check_same_search()
 
@@ -248,12 +251,6 @@ class Tuner(keras_tuner.Tuner):
         return super().get_best_models(num_models)
 
 
-def _check_ours(folder: pathlib.Path) -> None:
-    """Refuse to let a folder be deleted that no search has made."""
-    if folder.exists() and not (folder / "search.json").is_file():
-        raise InputError(f"overwrite: {folder} holds no search; give another project_name")
-
-
 def make_tuner(
     model: str | pathlib.Path | types.ModuleType | keras_tuner.HyperModel | Callable,
     tuner: str = "random",
@@ -264,7 +261,7 @@ def make_tuner(
     directory: str | pathlib.Path = "searches",
     project_name: str | None = None,
     max_epochs: int = 100,
-    **settings: object,
+    **settings: Any,
 ) -> Tuner:
     """Make a tuner to be used as Keras Tuner's guides say.
 
@@ -293,26 +290,35 @@ def make_tuner(
         raise InputError(f"tuner: received {tuner!r}, expected one of {', '.join(oracles.ORACLES)}")
     if isinstance(model, (str, pathlib.Path, types.ModuleType)):
         model, objective = _recipe_model(model, objective)
-    hypermodel = _as_hypermodel(model)
-    name = getattr(hypermodel, "name", None) or "search"
+    if not (isinstance(model, keras_tuner.HyperModel) or callable(model)):
+        raise InputError(
+            f"model: received {type(model).__name__}, expected a recipe, a keras_tuner.HyperModel "
+            "or a function of HyperParameters"
+        )
+    name = getattr(model, "name", getattr(model, "__name__", None)) or "search"
     if project_name is None:
         project_name = files.next_folder(pathlib.Path(directory), f"{name}-{tuner}").name
     if trials is None and tuner in ("random", "bayesian"):
         trials = 10
     own = {"max_epochs": max_epochs} if tuner == "hyperband" else {}
     oracle = oracles.ORACLES[tuner](
-        objective=_with_direction(hypermodel, objective), max_trials=trials, seed=seed, **own
+        objective=_with_direction(getattr(model, "build", model), objective),
+        max_trials=trials,
+        seed=seed,
+        **own,
     )
     return Tuner(
         oracle=oracle,
-        hypermodel=hypermodel,
+        hypermodel=model,
         directory=str(directory),
         project_name=project_name,
         **settings,
     )
 
 
-def _recipe_model(recipe, objective) -> tuple[RecipeModel, keras_tuner.Objective]:
+def _recipe_model(
+    recipe: str | pathlib.Path | types.ModuleType, objective: str | keras_tuner.Objective | None
+) -> tuple[RecipeModel, keras_tuner.Objective]:
     module = catalog.load(catalog.refer(recipe))
     if not isinstance(problem := getattr(module, "PROBLEM", None), problems.Problem):
         name = contract.name_of(module)
@@ -320,33 +326,19 @@ def _recipe_model(recipe, objective) -> tuple[RecipeModel, keras_tuner.Objective
             f"model: the problem of {name} depends on its data; use tuning.search({name!r}, ...), "
             "which reads them"
         )
-    name = getattr(objective, "name", objective)
-    monitor = problem.monitor if name is None else name.removeprefix("val_")
+    wanted = getattr(objective, "name", objective)
+    monitor = problem.monitor if wanted is None else wanted.removeprefix("val_")
     model = RecipeModel(module, dataclasses.replace(problem, monitor=monitor))
     return model, keras_tuner.Objective(f"val_{monitor}", problems.direction(monitor))
 
 
-def _as_hypermodel(model) -> keras_tuner.HyperModel:
-    if isinstance(model, keras_tuner.HyperModel):
-        return model
-    if not callable(model):
-        raise InputError(
-            f"model: received {type(model).__name__}, expected a recipe, a keras_tuner.HyperModel "
-            "or a function of HyperParameters"
-        )
-
-    class Built(keras_tuner.HyperModel):
-        def build(self, hp):
-            return model(hp)
-
-    return Built(name=getattr(model, "__name__", None))
-
-
-def _with_direction(hypermodel: keras_tuner.HyperModel, objective):
+def _with_direction(
+    build: Callable, objective: str | keras_tuner.Objective | None
+) -> keras_tuner.Objective | None:
     """Return an objective with its direction, which Keras Tuner guesses wrong for some."""
     if not isinstance(objective, str):
         return objective
-    known = find_directions(hypermodel.build(keras_tuner.HyperParameters()))
+    known = find_directions(build(keras_tuner.HyperParameters()))
     metric = objective.removeprefix("val_")
     if metric not in known:
         valid = ", ".join(f"val_{name}" for name in known)
@@ -360,7 +352,7 @@ def _with_direction(hypermodel: keras_tuner.HyperModel, objective):
 
 
 def find_directions(model: keras.Model) -> dict[str, str | None]:
-    """Describe each score that a compiled model reports whether lower or higher is better.
+    """Return of each score that a compiled model reports whether lower or higher is better.
 
     Args:
         model: Compiled.
@@ -369,18 +361,15 @@ def find_directions(model: keras.Model) -> dict[str, str | None]:
         "min", "max" or None (not known) by name, "loss" first.
     """
     given = (model.get_compile_config() or {}).get("metrics") or []
-    if isinstance(given, dict):  # by output; the name of an output stands before its metrics'
-        entries = [(f"{output}_", m) for output, own in given.items() for m in _as_list(own)]
-    else:
-        entries = [("", metric) for metric in given]
-    found = {"loss": "min"}
-    for prefix, entry in entries:
-        metric = keras.metrics.get(entry)
-        name = entry if isinstance(entry, str) else metric.name
-        better = getattr(metric, "_direction", None)
-        found[prefix + name] = {"up": "max", "down": "min"}.get(better)
+    # The name of an output stands before its metrics'.
+    by_output = (
+        {f"{name}_": own for name, own in given.items()} if isinstance(given, dict) else {"": given}
+    )
+    found: dict[str, str | None] = {"loss": "min"}
+    for prefix, own in by_output.items():
+        for entry in own if isinstance(own, list) else [own]:
+            metric = keras.metrics.get(entry)
+            name = entry if isinstance(entry, str) else metric.name
+            better = getattr(metric, "_direction", "")
+            found[prefix + name] = {"up": "max", "down": "min"}.get(better)
     return found
-
-
-def _as_list(value) -> list:
-    return value if isinstance(value, list) else [value]

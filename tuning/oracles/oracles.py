@@ -6,12 +6,13 @@ state to be stored: fed the same trials again, it goes on as if it had never sto
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import itertools
 import math
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -24,14 +25,10 @@ COMPLETED, FAILED, RUNNING, STOPPED, IDLE = "COMPLETED", "FAILED", "RUNNING", "S
 # A draw that hits a point which was run is repeated this often; then the points left are listed.
 MAX_COLLISIONS = 100
 MAX_LEFT = 10_000
-
-
-@contextlib.contextmanager
-def _nan_is_no_news() -> Iterator[None]:
-    """Hold back NumPy's warning that every score of a trial is NaN: its status says so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
+# NumPy warns where every score of a trial is NaN; the trial's status says so.
+_no_warning_of_nan = functools.partial(
+    warnings.catch_warnings, action="ignore", category=RuntimeWarning
+)
 
 
 class SteadyOracle(keras_tuner.Oracle):
@@ -55,7 +52,7 @@ class SteadyOracle(keras_tuner.Oracle):
         self.start = start
         if seed is not None:
             self.seed = seed
-        self.end_reason = None
+        self.end_reason: str | None = None
         self._keys: dict[str, str] = {}  # of trials that have ended: writing them takes a while
         self._lock = threading.RLock()  # Keras Tuner's stays locked after an error
 
@@ -66,7 +63,10 @@ class SteadyOracle(keras_tuner.Oracle):
                 return self.ongoing_trials[tuner_id]
             if self._retry_queue:
                 return self._start(tuner_id, self.trials[self._retry_queue.pop(0)])
-            response = self._respond(f"{len(self.trials):04d}")
+            if self.max_trials and len(self.trials) >= self.max_trials:
+                self.end_reason = "all trials run"
+                return self._make_trial({}, STOPPED)
+            response = self.populate_space(f"{len(self.trials):04d}")
             if response["status"] != RUNNING:
                 return self._make_trial({}, response["status"])
             return self.begin_trial(tuner_id, response["values"])
@@ -84,12 +84,6 @@ class SteadyOracle(keras_tuner.Oracle):
         space.values = dict(values)
         return trial_module.Trial(space, f"{len(self.trials):04d}", status)
 
-    def _respond(self, trial_id: str) -> dict:
-        if self.max_trials and len(self.trials) >= self.max_trials:
-            self.end_reason = "all trials run"
-            return {"status": STOPPED}
-        return self.populate_space(trial_id)
-
     def _start(self, tuner_id: str, trial: trial_module.Trial) -> trial_module.Trial:
         trial.status = RUNNING
         self.ongoing_trials[tuner_id] = trial
@@ -106,7 +100,7 @@ class SteadyOracle(keras_tuner.Oracle):
             for name, value in metrics.items():
                 if not trial.metrics.exists(name):
                     trial.metrics.register(name, direction=self._direction(name))
-                with _nan_is_no_news():
+                with _no_warning_of_nan():
                     trial.metrics.update(name, value, step=step)
             self._save_trial(trial)
             return trial
@@ -125,7 +119,7 @@ class SteadyOracle(keras_tuner.Oracle):
             self.update_space(known.hyperparameters)
             known.hyperparameters.ensure_active_values()
             if known.status == COMPLETED:
-                with _nan_is_no_news():
+                with _no_warning_of_nan():
                     self.score_trial(known)
                 if not math.isfinite(known.score):
                     known.status = FAILED
@@ -135,11 +129,9 @@ class SteadyOracle(keras_tuner.Oracle):
                 self.end_order.append(known.trial_id)
             self._save_trial(known)
             self._display.on_trial_end(known)
-            self.ongoing_trials = {
-                tuner: running
-                for tuner, running in self.ongoing_trials.items()
-                if running.trial_id != known.trial_id
-            }
+            for tuner_id, running in list(self.ongoing_trials.items()):
+                if running.trial_id == known.trial_id:
+                    del self.ongoing_trials[tuner_id]
             self.save()
 
     def get_best_trials(self, num_trials: int = 1) -> list[trial_module.Trial]:
@@ -169,10 +161,6 @@ class SteadyOracle(keras_tuner.Oracle):
         others = (trial for name, trial in self.trials.items() if name not in self._keys)
         return {*self._keys.values(), *(spaces.key(t.hyperparameters.values) for t in others)}
 
-    def _generator(self) -> np.random.Generator:
-        """Return random numbers that depend on the seed and the number of trials so far."""
-        return np.random.default_rng(seeds.derive("oracle", self.seed, len(self.trials)))
-
     def _opening_values(self) -> dict | None:
         """Return the defaults first, then the point to start from; None after these."""
         if not self.trials:
@@ -190,7 +178,8 @@ class SteadyOracle(keras_tuner.Oracle):
 
         A space whose every draw collides is nearly used up: what is left of it is listed.
         """
-        tried, generator = self._tried(), self._generator()
+        tried = self._tried()
+        generator = np.random.default_rng(seeds.derive("oracle", self.seed, len(self.trials)))
         for _ in range(MAX_COLLISIONS):
             values = spaces.draw(self.hyperparameters, generator)
             if spaces.key(values) not in tried:
@@ -213,7 +202,8 @@ class GridOracle(SteadyOracle):
 
     def __init__(self, **settings):
         super().__init__(**settings)
-        self._points, self._size_of_space = None, None
+        self._points: Iterator[dict[str, Any]] = iter(())
+        self._size_of_space = 0
 
     def populate_space(self, trial_id: str) -> dict:
         """Propose the next point in order that was not run."""
@@ -258,17 +248,14 @@ class BayesianOracle(SteadyOracle, keras_tuner.oracles.BayesianOptimizationOracl
             self.hyperparameters, self.max_trials
         )
         values = self._opening_values()
-        if values is None:
-            is_begun = len(self._completed()) >= initial
-            values = self._promising() if is_begun else self._initial_values()
+        if values is None and len(self._completed()) >= initial:
+            values = self._promising()
+        elif values is None:
+            number, seed = len(self.trials), seeds.derive("initial", self.seed)
+            values = proposals.spread_out(self.hyperparameters, number, seed)
+            if spaces.key(values) in self._tried():
+                values = None
         return self._run(values if values is not None else self._fresh_values())
-
-    def _initial_values(self) -> dict | None:
-        """Return the next point of an even series; None where it is not a new one."""
-        values = proposals.spread_out(
-            self.hyperparameters, len(self.trials), seeds.derive("initial", self.seed)
-        )
-        return None if spaces.key(values) in self._tried() else values
 
     def _promising(self) -> dict | None:
         """Return the most promising point. A failed trial counts as the worst that was scored."""
@@ -360,28 +347,23 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
 
     def _next_in(self, rungs: list[tuple[int, int]], place: dict) -> dict | None:
         """Answer for one bracket; None when it is complete."""
-        above = []
+        above: list[trial_module.Trial] = []
         for rung, (size, epochs) in enumerate(rungs):
-            here = self._trials_at({**place, "tuner/round": rung})
+            own = {**place, "tuner/round": rung}
+            here = [
+                t for t in self.trials.values() if own.items() <= t.hyperparameters.values.items()
+            ]
             values = None
             if len(here) < size:
                 values = self._promoted(above, here) if rung else self._new_values()
             if values is not None:
-                own = {**place, "tuner/round": rung, "tuner/epochs": epochs}
-                return self._run({**values, **own})
+                return self._run({**values, **own, "tuner/epochs": epochs})
             if any(trial.status == RUNNING for trial in here):
                 return {"status": IDLE}
             if not here and rung == 0:
                 return self._run(None)
             above = here
         return None
-
-    def _trials_at(self, place: dict) -> list[trial_module.Trial]:
-        return [
-            trial
-            for trial in self.trials.values()
-            if place.items() <= trial.hyperparameters.values.items()
-        ]
 
     def _promoted(self, above: list, here: list) -> dict | None:
         """Return the best point of the rung above that is not in this one; a failed one is not."""

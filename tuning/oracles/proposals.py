@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -35,7 +36,7 @@ class Column:
         is_ordered: Whether values side by side are alike.
     """
 
-    hyperparameter: object
+    hyperparameter: Any
     values: list | None
     is_ordered: bool
 
@@ -71,7 +72,7 @@ def _columns(space: keras_tuner.HyperParameters) -> list[Column]:
     ]
 
 
-def spread_out(space: keras_tuner.HyperParameters, number: int, seed: int) -> dict:
+def spread_out(space: keras_tuner.HyperParameters, number: int, seed: int) -> dict[str, Any]:
     """Return one of a series of points that fill the space more evenly than random ones.
 
     Args:
@@ -88,13 +89,13 @@ def spread_out(space: keras_tuner.HyperParameters, number: int, seed: int) -> di
 
 def propose(
     space: keras_tuner.HyperParameters,
-    observed: list[dict],
+    observed: list[dict[str, Any]],
     losses: np.ndarray,
     *,
-    pending: list[dict],
+    pending: list[dict[str, Any]],
     is_tried: Callable[[str], bool],
     seed: int,
-) -> dict | None:
+) -> dict[str, Any] | None:
     """Propose the point of which the most improvement is expected and that was not tried.
 
     Args:
@@ -102,7 +103,7 @@ def propose(
         observed: Points with a score.
         losses: Their scores, lower is better, shape (len(observed),).
         pending: Points that are running; taken to score what is expected of them.
-        is_tried: Tells by `spaces.key` whether a point was proposed before.
+        is_tried: Returns by `spaces.key` whether a point was proposed before.
         seed: 0..2**32 - 1.
 
     Returns:
@@ -119,7 +120,13 @@ def propose(
     return None
 
 
-def _rank(columns, observed, losses, pending, generator) -> np.ndarray:
+def _rank(
+    columns: list[Column],
+    observed: list[dict[str, Any]],
+    losses: np.ndarray,
+    pending: list[dict[str, Any]],
+    generator: np.random.Generator,
+) -> np.ndarray:
     """Return candidates as positions (rows, columns), the most promising first."""
     seen = _positions(columns, observed)
     is_ordered = np.array([column.is_ordered for column in columns])
@@ -143,29 +150,20 @@ def _rank(columns, observed, losses, pending, generator) -> np.ndarray:
 
 def _positions(columns: list[Column], points: list[dict]) -> np.ndarray:
     """Return points as positions (points, columns); an inactive one is at its default."""
+    own = [(column, column.hyperparameter) for column in columns]
     return np.array(
-        [
-            [
-                column.position(
-                    point.get(column.hyperparameter.name, column.hyperparameter.default)
-                )
-                for column in columns
-            ]
-            for point in points
-        ]
+        [[column.position(point.get(p.name, p.default)) for column, p in own] for point in points]
     )
 
 
 def _encode(columns: list[Column], positions: np.ndarray) -> np.ndarray:
-    return np.column_stack(
-        [column.coordinates(positions[:, number]) for number, column in enumerate(columns)]
-    )
+    pairs = zip(columns, positions.T, strict=True)
+    return np.column_stack([column.coordinates(own) for column, own in pairs])
 
 
 def _snapped(columns: list[Column], positions: np.ndarray) -> np.ndarray:
-    return np.column_stack(
-        [column.snap(positions[:, number]) for number, column in enumerate(columns)]
-    )
+    pairs = zip(columns, positions.T, strict=True)
+    return np.column_stack([column.snap(own) for column, own in pairs])
 
 
 def _around(centres: np.ndarray, spread: float, generator: np.random.Generator) -> np.ndarray:
@@ -175,12 +173,10 @@ def _around(centres: np.ndarray, spread: float, generator: np.random.Generator) 
     return np.clip(repeated + steps, 0, 1 - 1e-9)
 
 
-def _decode(space: keras_tuner.HyperParameters, columns: list[Column], row: np.ndarray) -> dict:
+def _decode(
+    space: keras_tuner.HyperParameters, columns: list[Column], row: np.ndarray
+) -> dict[str, Any]:
     """Turn positions into values of the hyperparameters that are active together."""
-    position_of = {id(column.hyperparameter): row[number] for number, column in enumerate(columns)}
-    values = {}
-    for hyperparameter in space.space:
-        if hyperparameter.name not in values and spaces.is_active(hyperparameter, values):
-            position = position_of.get(id(hyperparameter), 0.0)
-            values[hyperparameter.name] = spaces.value_at(hyperparameter, float(position))
-    return values
+    pairs = zip(columns, row.tolist(), strict=True)
+    position_of = {id(column.hyperparameter): position for column, position in pairs}
+    return spaces.choose(space, lambda p: spaces.value_at(p, position_of.get(id(p), 0.0)))

@@ -10,15 +10,16 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import keras_tuner
 import numpy as np
 
 # A range without a step is continuous; a grid takes this many values of it.
-GRID_VALUES = 10
+NUM_GRID_VALUES = 10
 # Points are counted one by one, and only this far.
-MANY = 100_000
+MAX_COUNT = 100_000
 
 
 def explore(search_space: Callable) -> keras_tuner.HyperParameters:
@@ -32,7 +33,7 @@ def explore(search_space: Callable) -> keras_tuner.HyperParameters:
         The space, with the default values.
     """
     found = keras_tuner.HyperParameters()
-    tried = [{}]
+    tried: list[dict[str, Any]] = [{}]
     for values in tried:  # grows while it is gone through
         hp = keras_tuner.HyperParameters()
         hp.values = dict(values)
@@ -46,13 +47,13 @@ def explore(search_space: Callable) -> keras_tuner.HyperParameters:
     return found
 
 
-def is_fixed(hyperparameter) -> bool:
-    """Whether a hyperparameter has one value only."""
+def is_fixed(hyperparameter: Any) -> bool:
+    """Return whether a hyperparameter has one value only."""
     values = finite_values(hyperparameter)
     return values is not None and len(values) == 1
 
 
-def finite_values(hyperparameter) -> list | None:
+def finite_values(hyperparameter: Any) -> list | None:
     """Return every value that a hyperparameter can take, in order; None for a continuous range."""
     if not hasattr(hyperparameter, "min_value"):  # Choice, Boolean, Fixed
         return list(dict.fromkeys(hyperparameter.values))
@@ -70,45 +71,45 @@ def finite_values(hyperparameter) -> list | None:
     return _tidy(hyperparameter, [low, *inner, high])
 
 
-def grid_values(hyperparameter) -> list:
+def grid_values(hyperparameter: Any) -> list:
     """Return the values that a grid visits: all, or evenly spaced ones of a continuous range."""
     values = finite_values(hyperparameter)
     if values is not None:
         return values
     low, high = hyperparameter.min_value, hyperparameter.max_value
     if hyperparameter.sampling == "linear":
-        return _tidy(hyperparameter, np.linspace(low, high, GRID_VALUES))
-    spaced = np.geomspace(low, high, GRID_VALUES)
+        return _tidy(hyperparameter, np.linspace(low, high, NUM_GRID_VALUES))
+    spaced = np.geomspace(low, high, NUM_GRID_VALUES)
     if hyperparameter.sampling == "reverse_log":
         spaced = high + low - spaced
     return _tidy(hyperparameter, spaced)
 
 
-def _tidy(hyperparameter, values) -> list:
+def _tidy(hyperparameter: Any, values: Iterable) -> list:
     """Sort, drop twins, and write 0.30000000000000004 as 0.3."""
     if isinstance(hyperparameter.min_value, int):
         return sorted({round(float(value)) for value in values})
     return sorted({float(f"{value:.12g}") for value in values})
 
 
-def is_active(hyperparameter, values: dict) -> bool:
-    """Whether the conditions that a hyperparameter stands under are met."""
+def is_active(hyperparameter: Any, values: dict[str, Any]) -> bool:
+    """Return whether the conditions that a hyperparameter stands under are met."""
     return all(condition.is_active(values) for condition in hyperparameter.conditions)
 
 
 def points(
-    space: keras_tuner.HyperParameters, values_of: Callable[[object], list] = grid_values
-) -> Iterator[dict]:
+    space: keras_tuner.HyperParameters, values_of: Callable[[Any], list] = grid_values
+) -> Iterator[dict[str, Any]]:
     """Yield every point of the grid once, the last hyperparameters varying fastest.
 
     A hyperparameter in a conditional scope is part of the points in which it is active.
 
     Args:
         space: To go through.
-        values_of: Gives the values to go through of a hyperparameter.
+        values_of: Returns the values to go through of a hyperparameter.
     """
 
-    def extend(position: int, values: dict) -> Iterator[dict]:
+    def extend(position: int, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if position == len(space.space):
             yield dict(values)
             return
@@ -123,13 +124,13 @@ def points(
 
 
 def is_finite(space: keras_tuner.HyperParameters) -> bool:
-    """Whether the space holds a finite number of points."""
+    """Return whether the space holds a finite number of points."""
     return all(finite_values(hyperparameter) is not None for hyperparameter in space.space)
 
 
 def count(space: keras_tuner.HyperParameters) -> int:
-    """Count the points of the grid; more than MANY are given as MANY + 1."""
-    return sum(1 for _ in itertools.islice(points(space), MANY + 1))
+    """Count the points of the grid; more than MAX_COUNT are given as MAX_COUNT + 1."""
+    return sum(1 for _ in itertools.islice(points(space), MAX_COUNT + 1))
 
 
 def describe_size(space: keras_tuner.HyperParameters) -> str:
@@ -137,30 +138,34 @@ def describe_size(space: keras_tuner.HyperParameters) -> str:
     if not is_finite(space):
         return "a continuous space"
     size = count(space)
-    return f"{size:,} points" if size <= MANY else f"more than {MANY:,} points"
+    return f"{size:,} points" if size <= MAX_COUNT else f"more than {MAX_COUNT:,} points"
 
 
-def defaults(space: keras_tuner.HyperParameters) -> dict:
+def choose(space: keras_tuner.HyperParameters, value_of: Callable[[Any], object]) -> dict[str, Any]:
+    """Return a point: of each active hyperparameter the value that a function returns for it."""
+    values: dict[str, Any] = {}
+    for hyperparameter in space.space:
+        if hyperparameter.name not in values and is_active(hyperparameter, values):
+            values[hyperparameter.name] = value_of(hyperparameter)
+    return values
+
+
+def defaults(space: keras_tuner.HyperParameters) -> dict[str, Any]:
     """Return the default point."""
-    values = {}
-    for hyperparameter in space.space:
-        if hyperparameter.name not in values and is_active(hyperparameter, values):
-            default = hyperparameter.default
-            is_float = isinstance(getattr(hyperparameter, "min_value", None), float)
-            values[hyperparameter.name] = float(default) if is_float else default
-    return values
+
+    def default(hyperparameter: Any) -> object:
+        is_float = isinstance(getattr(hyperparameter, "min_value", None), float)
+        return float(hyperparameter.default) if is_float else hyperparameter.default
+
+    return choose(space, default)
 
 
-def draw(space: keras_tuner.HyperParameters, generator: np.random.Generator) -> dict:
+def draw(space: keras_tuner.HyperParameters, generator: np.random.Generator) -> dict[str, Any]:
     """Draw a point at random, each value of a hyperparameter as likely as another."""
-    values = {}
-    for hyperparameter in space.space:
-        if hyperparameter.name not in values and is_active(hyperparameter, values):
-            values[hyperparameter.name] = value_at(hyperparameter, generator.random())
-    return values
+    return choose(space, lambda hyperparameter: value_at(hyperparameter, generator.random()))
 
 
-def value_at(hyperparameter, position: float):
+def value_at(hyperparameter: Any, position: float) -> Any:
     """Return the value at a position from 0 (the first) to just below 1 (the last)."""
     values = finite_values(hyperparameter)
     if values is None:
@@ -168,7 +173,7 @@ def value_at(hyperparameter, position: float):
     return values[min(int(position * len(values)), len(values) - 1)]
 
 
-def key(values: dict) -> str:
+def key(values: dict[str, Any]) -> str:
     """Write a point so that equal points are equal text.
 
     Names that begin with "tuner/" are Hyperband's own and not part of the point.
@@ -177,7 +182,7 @@ def key(values: dict) -> str:
     return json.dumps(own, sort_keys=True)
 
 
-def describe(space: keras_tuner.HyperParameters) -> dict[str, dict]:
+def describe(space: keras_tuner.HyperParameters) -> dict[str, dict[str, Any]]:
     """Describe each hyperparameter in plain values: two spaces are the same if this is."""
     described = {}
     for entry in space.get_config()["space"]:
@@ -191,6 +196,6 @@ def describe(space: keras_tuner.HyperParameters) -> dict[str, dict]:
     return described
 
 
-def point_of(values: dict) -> dict:
+def point_of(values: dict[str, Any]) -> dict[str, Any]:
     """Return values as they come back from a JSON file."""
     return json.loads(json.dumps(values))

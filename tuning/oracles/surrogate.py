@@ -1,4 +1,4 @@
-"""What a Bayesian search believes of a space: a Gaussian process over the losses seen so far.
+"""The surrogate of a Bayesian search: a Gaussian process over the losses observed so far.
 
 Matérn 5/2 with a length for each hyperparameter, along which the loss changes, and a share of
 noise. Keras Tuner has one length for all and a fixed noise. Lengths and noise are those that the
@@ -43,13 +43,19 @@ class Surrogate:
     is_ordered: np.ndarray
     logs: np.ndarray
 
-    def __post_init__(self) -> None:
+    @functools.cached_property
+    def _factor(self) -> np.ndarray:
+        """Cholesky factor of the covariance of the losses, as a share of the variance."""
         covariance, _ = _matern(_distances(self.points, self.points, self.is_ordered), self.logs)
-        factor = linalg.cholesky(_with_noise(covariance, self.logs), lower=True)
-        weights = linalg.cho_solve((factor, True), self.losses)
-        variance = max(self.losses @ weights / len(self.losses), 1e-12)
-        for name, value in {"factor": factor, "weights": weights, "variance": variance}.items():
-            object.__setattr__(self, f"_{name}", value)
+        return linalg.cholesky(_with_noise(covariance, self.logs), lower=True)
+
+    @functools.cached_property
+    def _weights(self) -> np.ndarray:
+        return linalg.cho_solve((self._factor, True), self.losses)
+
+    @functools.cached_property
+    def _variance(self) -> float:
+        return max(self.losses @ self._weights / len(self.losses), 1e-12)
 
     def predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the loss without its noise, each (points,)."""
@@ -68,7 +74,7 @@ class Surrogate:
 
     @functools.cached_property
     def _best(self) -> float:
-        """What the best point's loss is taken to be: a lucky one would not be seen again."""
+        """The best point's loss as the process predicts it, without its noise."""
         return np.min(self.predict(self.points)[0])
 
     def log_expected_improvement(self, points: np.ndarray) -> np.ndarray:
@@ -117,9 +123,9 @@ def _tame(losses: np.ndarray) -> np.ndarray:
     A learning rate that is too big gives losses far from all others, beside which these would look
     alike. Source: Yeo and Johnson 2000, Biometrika 87.
     """
-    most = np.quantile(losses, 0.75)
-    reach = 3 * (most - np.min(losses))
-    losses = np.minimum(losses, most + reach) if reach > 0 else losses
+    quartile = np.quantile(losses, 0.75)
+    reach = 3 * (quartile - np.min(losses))
+    losses = np.minimum(losses, quartile + reach) if reach > 0 else losses
     deviation = np.std(losses)
     if not deviation > 1e-12 * np.abs(losses).max():
         return np.zeros(len(losses))
@@ -134,7 +140,13 @@ def _precision(num: int) -> np.ndarray:
     return np.linalg.inv(covariance)
 
 
-def _minus_log_probability(logs, distances, losses, middle, precision) -> tuple[float, np.ndarray]:
+def _minus_log_probability(
+    logs: np.ndarray,
+    distances: np.ndarray,
+    losses: np.ndarray,
+    middle: np.ndarray,
+    precision: np.ndarray,
+) -> tuple[float, np.ndarray]:
     """Return minus the log posterior of lengths and noise, and its gradient."""
     num = len(losses)
     covariance, slope = _matern(distances, logs)

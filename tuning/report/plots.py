@@ -6,87 +6,88 @@ Colours tell apart for the colour-blind.
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from keras_recipes import recipe as contract
 from keras_recipes.runs.plots import BLUE, ORANGE, VERMILION
-from tuning import plans
 from tuning.oracles import spaces
+from tuning.spec import SearchSpec
 from tuning.trials import records
 
 # Below this many trials an importance would be read out of noise.
 MIN_TRIALS = 10
-COLUMNS = 3
+NUM_COLUMNS = 3
 COLOURS = "viridis"
 UNUSED = -0.15
 
 
-def draw(path: pathlib.Path, plan: plans.Plan, trials: list[records.Trial]) -> None:
+def draw(path: pathlib.Path, spec: SearchSpec, trials: list[records.Trial]) -> None:
     """Draw a search.
 
     Args:
         path: PNG file to write.
-        plan: Of the search.
+        spec: Of the search.
         trials: With one success at least.
     """
-    free = [p for p in plan.space.space if not spaces.is_fixed(p)]
+    free = [p for p in spec.space.space if not spaces.is_fixed(p)]
     ok = [trial for trial in trials if trial.is_ok]
-    rows = -(-len(free) // COLUMNS)
+    rows = -(-len(free) // NUM_COLUMNS)
     columns = -(-len(free) // rows)  # 2 and 2 rather than 3 and 1
     figure = Figure(figsize=(11, 7 + 2.8 * rows), layout="constrained")
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[3, 2.8 * rows + 0.4, 4])
-    settings = plan.settings
-    top.suptitle(f"{contract.name_of(plan.recipe)}: {settings.tuner} search, {len(trials)} trials")
-    _draw_progress(top.subplots(), plan, trials)
+    heights = [3, 2.8 * rows + 0.4, 4]
+    top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=heights)[:, 0]
+    top.suptitle(f"{spec.name}: {spec.tuner} search, {len(trials)} trials")
+    _draw_progress(top.subplots(), spec, trials)
     weights = find_importance(free, ok)
     note = "" if weights is None else ", and its importance"
     middle.suptitle(f"score against each hyperparameter{note}")
-    panels = middle.subplots(rows, columns, squeeze=False).flat
-    for number, axes in enumerate(panels):
-        if number < len(free):
-            weight = None if weights is None else weights[number]
-            _draw_hyperparameter(axes, plan, free[number], ok, weight)
-        else:
-            axes.set_axis_off()
+    panels = list(middle.subplots(rows, columns, squeeze=False).flat)
+    for number, hyperparameter in enumerate(free):
+        weight = None if weights is None else weights[number]
+        _draw_hyperparameter(panels[number], spec, hyperparameter, ok, weight)
+    for axes in panels[len(free) :]:
+        axes.set_axis_off()
     bottom.suptitle("each line is a trial")
-    _draw_parallel(bottom, plan, free, ok)
+    _draw_parallel(bottom, spec, free, ok)
     figure.savefig(path, dpi=110)
 
 
-def _draw_progress(axes: Axes, plan: plans.Plan, trials: list[records.Trial]) -> None:
+def _draw_progress(axes: Axes, spec: SearchSpec, trials: list[records.Trial]) -> None:
     """Draw each score in order, and the best so far."""
     ok = [trial for trial in trials if trial.is_ok]
-    numbers, scores = [t.number for t in ok], [t.score for t in ok]
-    best = np.minimum if plan.settings.direction == "min" else np.maximum
+    numbers, scores = [t.number for t in ok], np.array([t.score for t in ok])
+    best = np.minimum if spec.direction == "min" else np.maximum
     axes.plot(numbers, scores, "o", color=BLUE, markersize=5, label="trial")
     if any(trial.std is not None for trial in ok):
-        axes.errorbar(numbers, scores, [t.std for t in ok], fmt="none", color=BLUE, alpha=0.4)
+        spread = np.array([trial.std for trial in ok], dtype=float)
+        axes.errorbar(numbers, scores, spread, fmt="none", color=BLUE, alpha=0.4)
     axes.step(numbers, best.accumulate(scores), where="post", color=ORANGE, label="best so far")
     failed = [trial.number for trial in trials if not trial.is_ok]
     if failed:
         low = axes.get_ylim()[0]
         axes.plot(failed, [low] * len(failed), "x", color=VERMILION, label="failed")
     axes.set_xlabel("trial (0: the recipe's defaults)")
-    axes.set_ylabel(f"val_{plan.settings.monitor}")
+    axes.set_ylabel(spec.objective)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _limit(axes, plan, scores)
+    _limit(axes, spec, scores)
     axes.legend()
 
 
-def _limit(axes: Axes, plan: plans.Plan, scores: list[float]) -> None:
+def _limit(axes: Axes, spec: SearchSpec, scores: np.ndarray) -> None:
     """Cut far outliers off, so that the differences between good scores can be seen."""
     quarters = np.quantile(scores, [0.25, 0.75])
     reach = 3 * (quarters[1] - quarters[0])
     if reach == 0:
         return
-    low, high = min(scores), max(scores)
-    if plan.settings.direction == "min":
+    low, high = scores.min(), scores.max()
+    if spec.direction == "min":
         high = min(high, quarters[1] + reach)
     else:
         low = max(low, quarters[0] - reach)
@@ -94,7 +95,13 @@ def _limit(axes: Axes, plan: plans.Plan, scores: list[float]) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _draw_hyperparameter(axes, plan, hyperparameter, ok, weight: float | None) -> None:
+def _draw_hyperparameter(
+    axes: Axes,
+    spec: SearchSpec,
+    hyperparameter: Any,
+    ok: list[records.Trial],
+    weight: float | None,
+) -> None:
     """Draw the scores over the values of one hyperparameter."""
     name = hyperparameter.name
     having = [trial for trial in ok if name in trial.values]
@@ -106,19 +113,17 @@ def _draw_hyperparameter(axes, plan, hyperparameter, ok, weight: float | None) -
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
         axes.set_xlim(-0.5, len(ticks) - 0.5)
-        groups = [scores[places == place] for place in range(len(ticks))]
-        for place, group in enumerate(groups):
-            if len(group):
-                middle = np.median(group)
-                axes.plot([place - 0.25, place + 0.25], [middle] * 2, color=ORANGE, linewidth=2)
+        for place in np.unique(places):
+            middle = np.median(scores[places == place])
+            axes.plot([place - 0.25, place + 0.25], [middle] * 2, color=ORANGE, linewidth=2)
     elif hyperparameter.sampling != "linear":
         axes.set_xscale("log")
     axes.set_xlabel(name if weight is None else f"{name} (importance {weight:.0%})")
-    axes.set_ylabel(f"val_{plan.settings.monitor}")
-    _limit(axes, plan, [trial.score for trial in ok])
+    axes.set_ylabel(spec.objective)
+    _limit(axes, spec, np.array([trial.score for trial in ok]))
 
 
-def _places(hyperparameter, values: list) -> tuple[np.ndarray, list[str] | None]:
+def _places(hyperparameter: Any, values: list) -> tuple[np.ndarray, list[str] | None]:
     """Return where values stand on an axis, and its ticks where there are few values."""
     known = spaces.finite_values(hyperparameter)
     if known is None or len(known) > 12:
@@ -130,35 +135,40 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _draw_parallel(figure, plan: plans.Plan, free: list, ok: list[records.Trial]) -> None:
+def _draw_parallel(
+    figure: SubFigure, spec: SearchSpec, free: list, ok: list[records.Trial]
+) -> None:
     """Draw each trial as a line through its values, the best on top."""
     axes = figure.subplots()
-    settings = plan.settings
-    ranked = records.rank(ok, settings.direction)
-    scores = [trial.score for trial in ranked]
+    ranked = records.rank(ok, spec.direction)
     # Colours follow the ranks: a few bad scores would take the whole scale else.
-    colours = ScalarMappable(Normalize(1, max(len(ranked), 2)), f"{COLOURS}_r")
+    norm, cmap = Normalize(1, max(len(ranked), 2)), colormaps[f"{COLOURS}_r"]
     for rank in range(len(ranked), 0, -1):
         heights = [_height(p, ranked[rank - 1].values.get(p.name)) for p in free]
         jitter = 0.03 * (((rank * 0.618) % 1) - 0.5)  # else lines of equal values hide each other
-        style = {"linewidth": 2.5, "zorder": 3} if rank == 1 else {"linewidth": 1, "alpha": 0.6}
-        colour = VERMILION if rank == 1 else colours.to_rgba(rank)
-        label = f"best: {scores[0]:.4g} (trial {ranked[0].number})" if rank == 1 else None
-        axes.plot(np.array(heights, dtype=float) + jitter, color=colour, label=label, **style)
+        places = np.array(heights, dtype=float) + jitter
+        if rank > 1:
+            axes.plot(places, color=cmap(norm(rank)), linewidth=1, alpha=0.6)
+        else:
+            label = f"best: {ranked[0].score:.4g} (trial {ranked[0].number})"
+            axes.plot(places, color=VERMILION, label=label, linewidth=2.5, zorder=3)
     for place, hyperparameter in enumerate(free):
         _mark_values(axes, place, hyperparameter)
     axes.set_xticks(range(len(free)), [p.name for p in free])
     axes.set_xlim(-0.1, len(free) - 0.75)
     axes.set_yticks([])
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12), frameon=False)
-    label = f"rank by val_{settings.monitor} (1: best)"
+    label = f"rank by {spec.objective} (1: best)"
     bar = figure.colorbar(
-        colours, ax=axes, label=label, ticks=MaxNLocator(integer=True, min_n_ticks=1)
+        ScalarMappable(norm, cmap),
+        ax=axes,
+        label=label,
+        ticks=MaxNLocator(integer=True, min_n_ticks=1),
     )
     bar.ax.invert_yaxis()
 
 
-def _mark_values(axes: Axes, place: int, hyperparameter) -> None:
+def _mark_values(axes: Axes, place: int, hyperparameter: Any) -> None:
     """Draw the axis of one hyperparameter with its values, or the ends of many."""
     values = spaces.grid_values(hyperparameter)
     marked = values if len(values) <= 8 else [values[0], values[-1]]
@@ -176,7 +186,7 @@ def _mark_values(axes: Axes, place: int, hyperparameter) -> None:
     axes.axvline(place, color="0.8", linewidth=1, zorder=0)
 
 
-def _height(hyperparameter, value: object) -> float:
+def _height(hyperparameter: Any, value: object) -> float:
     """Return a value's height on its axis, 0 to 1; below it where it is not active."""
     if value is None:
         return UNUSED

@@ -1,24 +1,22 @@
-"""What one sees of a search: a line for each trial, and the summary at its end."""
+"""What is printed of a search: a line for each trial, and the summary at its end."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import pathlib
 import statistics
 import typing
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import rich.markup
 from rich.table import Table
 
-from keras_recipes import recipe as contract
 from keras_recipes.configs import Range
 from keras_recipes.console import terminal
 from keras_recipes.runs import summary
-from tuning import plans
 from tuning.options import Options
-from tuning.oracles import spaces
+from tuning.oracles import oracles, spaces
+from tuning.spec import SearchSpec
 from tuning.trials import records
 from tuning.trials.storage import Store, resume_command
 
@@ -29,41 +27,39 @@ MAX_NUMBERS = 8  # of trials that run; of more, only their count is shown
 
 
 class Progress:
-    """Tells how a search goes on.
+    """Prints the progress of a search.
 
     Args:
-        plan: Of the search.
+        spec: Of the search.
         store: With the trials that have ended.
         options: Say how much is shown.
     """
 
-    def __init__(self, plan: plans.Plan, store: Store, options: Options):
-        self.plan, self.store, self.options = plan, store, options
+    def __init__(self, spec: SearchSpec, store: Store, options: Options):
+        self.spec, self.store, self.options = spec, store, options
         self.console = terminal.Console(highlight=False, soft_wrap=True)
-        self.expected = _count_expected(plan)
+        self.expected = _count_expected(spec)
         self.count_places: Callable[[], int] = lambda: 1
         self.running: dict[int, records.Trial] = {}
 
     def announce(self) -> None:
         """Describe what is going to be searched, and where it will stand."""
-        settings = self.plan.settings
-        size = spaces.describe_size(self.plan.space)
-        done = len(self.store.trials)
-        self._say(
-            f"{contract.name_of(self.plan.recipe)}: {settings.tuner} search of {size} for the "
-            f"{'lowest' if settings.direction == 'min' else 'highest'} val_{settings.monitor}, "
-            f"seed {settings.seed}, in {self.store.folder}"
+        spec = self.spec
+        self.say(
+            f"{spec.name}: {spec.tuner} search of {spaces.describe_size(spec.space)} for the "
+            f"{'lowest' if spec.direction == 'min' else 'highest'} {spec.objective}, "
+            f"seed {spec.seed}, in {self.store.folder}"
         )
-        for line in _describe_tuner(self.plan):
-            self._say(line)
-        if done:
-            self._say(f"resuming: {done} of {self.expected or '?'} trials have ended")
+        if line := _describe_tuner(spec):
+            self.say(line)
+        if done := len(self.store.trials):
+            self.say(f"resuming: {done} of {self.expected or '?'} trials have ended")
 
     def begin(self, trial: records.Trial) -> None:
         """Take note of a trial that begins."""
         self.running[trial.number] = trial
         if self.options.verbose:
-            self._say(self._describe_running())
+            self.say(self._describe_running())
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -77,9 +73,10 @@ class Progress:
 
     def show(self, trial: records.Trial) -> None:
         """Print the line of a trial that has ended."""
-        settings = self.plan.settings
         del self.running[trial.number]
-        score = f"val_{settings.monitor} {trial.score:.4g}" if trial.is_ok else trial.status.upper()
+        score = trial.status.upper()
+        if trial.is_ok:
+            score = f"{self.spec.objective} {trial.score:.4g}"
         if trial.std is not None:
             score += f" ± {trial.std:.2g}"
         parts = [
@@ -89,17 +86,17 @@ class Progress:
             self._estimate_left(),
             trial.error or describe_values(trial.values),
         ]
-        self._say(" · ".join(filter(None, parts)))
+        self.say(" · ".join(filter(None, parts)))
 
     def end(self, reason: str) -> None:
         """Describe why the search ended, and how to go on where one can."""
-        settings, trials = self.plan.settings, self.store.trials
+        spec, trials = self.spec, self.store.trials
         failed = sum(not trial.is_ok for trial in trials)
         line = f"ended: {reason}; {len(trials)} trials, {failed} failed"
-        if settings.tuner == "grid":
-            size = spaces.count(self.plan.space)
-            on_grid = {spaces.key(point) for point in spaces.points(self.plan.space)}
+        if spec.tuner == "grid":
+            on_grid = {spaces.key(point) for point in spaces.points(spec.space)}
             run = sum(spaces.key(trial.values) in on_grid for trial in trials)
+            size = spaces.count(spec.space)
             line = f"ended: {reason}; grid: {run} of {size} points run, {failed} failed"
         self.console.print(line, markup=False)
         if reason.startswith(("interrupted", "--max-")):
@@ -108,25 +105,22 @@ class Progress:
 
     def summarise(self, ranked: list[records.Trial]) -> None:
         """Print leaderboard, gain over the defaults and warnings."""
-        terminal.print_table(_leaderboard(self.plan, ranked))
+        terminal.print_table(_leaderboard(self.spec, ranked))
         best = ranked[0]
-        self.console.print(_describe_gain(self.plan, best, self.store.trials[0]), markup=False)
-        for line in find_edges(self.plan, best):
+        self.console.print(_describe_gain(self.spec, best, self.store.trials[0]), markup=False)
+        for line in find_edges(self.spec, best):
             self.console.print(f"WARNING: {line}", markup=False)
 
-    def announce_refit(self, best: records.Trial) -> None:
-        """Print that the best point is being trained anew."""
-        self._say(f"training trial {best.number} anew, on training and validation rows")
-
-    def show_refit(self, metrics: dict, best: records.Trial) -> None:
+    def show_refit(self, metrics: dict[str, Any], best: records.Trial) -> None:
         """Print the test scores of the model that was trained anew."""
         print(
-            f"The val_{self.plan.settings.monitor} of {best.score:.4g} is optimistic, being the "
+            f"The {self.spec.objective} of {best.score:.4g} is optimistic, being the "
             f"best of many; the test scores of trial {best.number}, trained anew on training and "
             f"validation rows for {metrics['epochs_run']} epochs, are not:"
         )
-        summary.print_run(self.plan.problem, metrics)
-        folder, size = self.store.folder, _count_bytes(self.store.folder) / 1e6
+        summary.print_run(self.spec.problem, metrics)
+        folder = self.store.folder
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
         print(f"All trials are in {folder} ({size:.1f} MB): trials.csv, history.csv, search.png")
 
     def _describe_running(self) -> str:
@@ -140,10 +134,11 @@ class Progress:
         return f"trials {', '.join(map(str, numbers))} {of}"
 
     def _describe_best(self) -> str:
-        ranked = records.rank(self.store.trials, self.plan.settings.direction)
+        ranked = records.rank(self.store.trials, self.spec.direction)
         return f"best {ranked[0].score:.4g} (trial {ranked[0].number})" if ranked else ""
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line, unless the result alone is to be printed."""
         if not self.options.quiet:
             self.console.print(line, markup=False)
 
@@ -157,55 +152,49 @@ class Progress:
         return f"{format_seconds(left * each)} left" if left > 0 else ""
 
 
-def _count_bytes(folder: pathlib.Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _count_expected(plan: plans.Plan) -> int | None:
+def _count_expected(spec: SearchSpec) -> int | None:
     """Return how many trials there will be at most."""
-    settings = plan.settings
-    if settings.tuner == "hyperband":
-        return settings.trials
-    is_finite = settings.tuner == "grid" or spaces.is_finite(plan.space)
-    size = spaces.count(plan.space) if is_finite else spaces.MANY + 1
-    if size > spaces.MANY:
-        return settings.trials
-    return min(size, settings.trials or size)
+    if spec.tuner == "hyperband":
+        return spec.trials
+    is_finite = spec.tuner == "grid" or spaces.is_finite(spec.space)
+    size = spaces.count(spec.space) if is_finite else spaces.MAX_COUNT + 1
+    if size > spaces.MAX_COUNT:
+        return spec.trials
+    return min(size, spec.trials or size)
 
 
-def _describe_tuner(plan: plans.Plan) -> list[str]:
+def _describe_tuner(spec: SearchSpec) -> str:
     """Describe what a user should know of the tuner before it begins."""
-    settings = plan.settings
-    if settings.tuner == "grid":
-        size = spaces.count(plan.space)
-        if settings.trials and settings.trials < size:
-            return [
-                f"the grid has {size} points, of which the first {settings.trials} are run: the "
+    if spec.tuner == "grid":
+        size = spaces.count(spec.space)
+        if spec.trials and spec.trials < size:
+            return (
+                f"the grid has {size} points, of which the first {spec.trials} are run: the "
                 "first hyperparameters will hardly vary; a random search covers more with as many"
-            ]
-        return [f"the grid has {size} points"]
-    if settings.tuner == "bayesian":
-        return [
-            f"the first {settings.num_initial_points} trials are the defaults and random points"
-        ]
-    if settings.tuner == "hyperband":
+            )
+        return f"the grid has {size} points"
+    oracle = spec.make_oracle()
+    if isinstance(oracle, oracles.BayesianOracle):
+        return f"the first {oracle.num_initial_points} trials are the defaults and random points"
+    if isinstance(oracle, oracles.HyperbandOracle):
         brackets = " | ".join(
-            " → ".join(f"{size} x {epochs}" for size, epochs in rungs)
-            for rungs in plan.make_oracle().brackets
+            " → ".join(f"{size} x {epochs}" for size, epochs in rungs) for rungs in oracle.brackets
         )
-        return [
-            f"brackets, trials x epochs: {brackets}; the best of a step start again for the next"
-        ]
-    return []
+        return f"brackets, trials x epochs: {brackets}; the best of a step start again for the next"
+    return ""
 
 
-def describe_values(values: dict) -> str:
+def describe_values(values: dict[str, Any]) -> str:
     """Write a point in one line."""
     return " ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        f"{name}={_short(value)}"
         for name, value in values.items()
         if name not in ("tuner/sweep", "tuner/bracket", "tuner/round", "tuner/trial_id")
     ).replace("tuner/epochs", "epochs")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def format_seconds(seconds: float) -> str:
@@ -217,29 +206,24 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _leaderboard(plan: plans.Plan, ranked: list[records.Trial]) -> Table:
-    settings = plan.settings
+def _leaderboard(spec: SearchSpec, ranked: list[records.Trial]) -> Table:
     names = list(dict.fromkeys(name for trial in ranked for name in trial.point))
-    table = Table(title=f"best trials by val_{settings.monitor}")
+    table = Table(title=f"best trials by {spec.objective}")
     spread = any(trial.std is not None for trial in ranked)
-    for column in ("trial", f"val_{settings.monitor}", *(["std"] if spread else []), *names):
+    for column in ("trial", spec.objective, *(["std"] if spread else []), *names):
         table.add_column(column, justify="right", overflow="fold")
     for trial in ranked[:NUM_LEADERS]:
         cells = [str(trial.number), f"{trial.score:.4f}"]
         if spread:
             cells.append("" if trial.std is None else f"{trial.std:.4f}")
-        cells += [_cell(trial.point.get(name, "")) for name in names]
+        cells += [_short(trial.point.get(name, "")) for name in names]
         table.add_row(*cells)
     return table
 
 
-def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _describe_gain(plan: plans.Plan, best: records.Trial, first: records.Trial) -> str:
-    """Print by how much the best trial beats the defaults."""
-    name = f"val_{plan.settings.monitor}"
+def _describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) -> str:
+    """Describe by how much the best trial beats the defaults."""
+    name = spec.objective
     if not first.is_ok:
         return f"the recipe's defaults failed ({first.status}): {first.error}"
     if best.number == first.number:
@@ -258,18 +242,18 @@ def _describe_gain(plan: plans.Plan, best: records.Trial, first: records.Trial) 
     return line
 
 
-def find_edges(plan: plans.Plan, best: records.Trial) -> list[str]:
+def find_edges(spec: SearchSpec, best: records.Trial) -> list[str]:
     """Warn where the best value of a range is its first or last, so that a better may lie beyond.
 
     An end that the recipe's Config cannot go beyond, such as a dropout of 0, is none.
     """
     lines = []
-    for hyperparameter in plan.space.space:
+    for hyperparameter in spec.space.space:
         value = best.values.get(hyperparameter.name)
         values = spaces.grid_values(hyperparameter)
         if isinstance(value, (bool, str)) or value is None or len(values) < 3:
             continue
-        if value in (min(values), max(values)) and not _is_limit(plan, hyperparameter.name, value):
+        if value in (min(values), max(values)) and not _is_limit(spec, hyperparameter.name, value):
             side = "largest" if value == max(values) else "smallest"
             lines.append(
                 f"the best {hyperparameter.name}, {value:g}, is the {side} of the space "
@@ -278,10 +262,8 @@ def find_edges(plan: plans.Plan, best: records.Trial) -> list[str]:
     return lines
 
 
-def _is_limit(plan: plans.Plan, name: str, value: float) -> bool:
-    """Whether the Config allows nothing beyond a value."""
-    hints = typing.get_type_hints(plan.recipe.Config, include_extras=True)
-    if name not in {field.name for field in dataclasses.fields(plan.recipe.Config)}:
-        return False
-    limits = [x for x in typing.get_args(hints[name]) if isinstance(x, Range)]
+def _is_limit(spec: SearchSpec, name: str, value: float) -> bool:
+    """Return whether the Config allows nothing beyond a value."""
+    hints = typing.get_type_hints(spec.module.Config, include_extras=True)
+    limits = [x for x in typing.get_args(hints.get(name)) if isinstance(x, Range)]
     return any(value in (limit.low, limit.high) for limit in limits)

@@ -1,20 +1,28 @@
-"""Fingerprints of the code that a search runs: a change of it makes trials incomparable."""
+"""Fingerprints of code, data and packages: a change of them makes trials incomparable."""
 
 from __future__ import annotations
 
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import pathlib
+import platform
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 import keras_recipes
 from keras_recipes import catalog
 from keras_recipes.console import source_files
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.errors import InputError
 
 TUNING = pathlib.Path(__file__).resolve().parents[1]
 LIBRARY = pathlib.Path(keras_recipes.__file__).resolve().parent
 ROOMS = ("data", "features", "training")  # of the library, beside the files at its top
+PACKAGES = ("tensorflow", "keras", "keras-tuner", "numpy", "scipy", "scikit-learn")
 
 
 def hash_code(reference: str) -> dict[str, str]:
@@ -29,23 +37,30 @@ def hash_code(reference: str) -> dict[str, str]:
     Raises:
         InputError: If the recipe's file is there no longer.
     """
-    recipe = pathlib.Path(catalog.load(reference).__file__)
+    recipe = pathlib.Path(str(catalog.load(reference).__file__))
     datasets = catalog.folder().with_name("datasets")
     shared = [*LIBRARY.glob("*.py"), *TUNING.rglob("*.py"), *datasets.rglob("*.py")]
     shared += [path for room in ROOMS for path in (LIBRARY / room).rglob("*.py")]
     files = [recipe, *sorted(shared)]
     if recipe.parent != catalog.folder():
         files += _neighbours(recipe)
-    return {_name(path): _hash_file(path) for path in files}
+    hashes = {}
+    for path in files:
+        source = catalog.read_source(path)
+        try:
+            hashes[_name(path)] = _hash_source(source)
+        except SyntaxError as error:
+            raise InputError(f"{path}: {source_files.describe(error, path)}") from error
+    return hashes
 
 
 def _neighbours(path: pathlib.Path) -> list[pathlib.Path]:
     """Return the files in a recipe's own folder that it imports."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(catalog.read_source(path))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
     return [file for name in sorted(names) if (file := path.with_name(f"{name}.py")).is_file()]
 
@@ -57,22 +72,60 @@ def _name(path: pathlib.Path) -> str:
     return path.name
 
 
-def _hash_file(path: pathlib.Path) -> str:
-    source = catalog.read_source(path)
-    try:
-        return _hash_source(source)
-    except SyntaxError as error:
-        raise InputError(f"{path}: {source_files.describe(error, path)}") from error
-
-
 @functools.cache  # parsing the shared files takes a third of a second
 def _hash_source(source: bytes) -> str:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
-            node.body = [line for line in body if not _is_text(line)]
+            body[:] = [
+                line
+                for line in body
+                if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+            ]
     return hashlib.sha256(ast.dump(tree).encode("utf-8")).hexdigest()[:16]
 
 
-def _is_text(line: ast.AST) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+def hash_data(data: Splits) -> dict[str, str]:
+    """Hash the rows that trials are trained and scored on, and the file that they came from."""
+    digest = getattr(data.source, "digest", None)
+    rows = {"train": _hash_rows(data.train), "validation": _hash_rows(data.validation)}
+    return {**rows, "file": digest} if digest else rows
+
+
+def _hash_rows(split: Split | None) -> str:
+    """Hash inputs and targets, whatever their dtype."""
+    found = hashlib.sha256()
+    x, y = (split.x, split.y) if split else ((), ())
+    if isinstance(x, pd.DataFrame):
+        x = pd.util.hash_pandas_object(x, index=False).to_numpy()
+    for values in map(np.asarray, (x, y)):
+        found.update(f"{values.dtype} {values.shape}".encode())
+        is_object = values.dtype == object
+        found.update(
+            repr(values.tolist()).encode() if is_object else np.ascontiguousarray(values).data
+        )
+    return found.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that compute a trial."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def find_differences(
+    before: Any, now: Any, name: str = "", introduction: str = "now it is"
+) -> list[str]:
+    """Name each entry that differs, with both values; the introduction goes before the second."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            line
+            for key in dict.fromkeys([*before, *now])
+            for line in find_differences(
+                before.get(key, "nothing"),
+                now.get(key, "nothing"),
+                f"{name}.{key}".strip("."),
+                introduction,
+            )
+        ]
+    return [] if before == now else [f"{name}: the search has {before}, {introduction} {now}"]

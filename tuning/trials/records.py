@@ -6,7 +6,9 @@ Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
+from typing import Any
 
 import pandas as pd
 
@@ -34,12 +36,12 @@ class Trial:
         memory: Resident memory of the process after the trial, in MB; None where not known.
         history: Rows with repeat, fold, epoch and each metric.
         begun_after: Number of trials that had ended when it was proposed: with the next entry, all
-            that the oracle had seen, so that a search of several workers can be gone through again.
+            that the oracle had seen, so that a search of several workers can be replayed.
         ended_as: Its place in the order of ending, counted from 0.
     """
 
     number: int
-    values: dict
+    values: dict[str, Any]
     status: str = "ok"
     error: str = ""
     traceback: str = ""
@@ -52,8 +54,8 @@ class Trial:
     seconds: float = 0.0
     memory: float | None = None
     history: list[dict] = dataclasses.field(default_factory=list)
-    begun_after: int | None = None
-    ended_as: int | None = None
+    begun_after: int = 0
+    ended_as: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -66,9 +68,9 @@ class Trial:
         return self.status == "ok"
 
     @property
-    def score(self) -> float | None:
-        """The mean of the scores; None for a failed trial."""
-        return statistics.fmean(self.scores) if self.is_ok else None
+    def score(self) -> float:
+        """The mean of the scores; NaN for a failed trial."""
+        return statistics.fmean(self.scores) if self.is_ok else math.nan
 
     @property
     def std(self) -> float | None:
@@ -103,13 +105,8 @@ def tabulate(trials: list[Trial]) -> pd.DataFrame:
     return table.astype({name: "Int64" for name in ("seed", "parameters") if name in table})
 
 
-def _row(trial: Trial) -> dict:
-    fixed = {
-        "trial": trial.number,
-        "status": trial.status,
-        "score": trial.score,
-        "std": trial.std,
-    }
+def _row(trial: Trial) -> dict[str, Any]:
+    start = {"trial": trial.number, "status": trial.status, "score": trial.score, "std": trial.std}
     end = {
         "scores": " ".join(f"{score:.6g}" for score in trial.scores),
         "best_epoch": statistics.median(trial.best_epochs) if trial.best_epochs else None,
@@ -120,11 +117,6 @@ def _row(trial: Trial) -> dict:
         "memory_mb": trial.memory,
         "error": trial.error,
     }
-    taken = {*fixed, *trial.metrics, *end}
+    taken = {*start, *trial.metrics, *end}
     values = {f"hp:{k}" if k in taken else k: value for k, value in trial.values.items()}
-    return {**fixed, **values, **trial.metrics, **end}
-
-
-def tabulate_history(trials: list[Trial]) -> pd.DataFrame:
-    """Make the table of every epoch of every trial."""
-    return pd.DataFrame([{"trial": t.number, **row} for t in trials for row in t.history])
+    return {**start, **values, **trial.metrics, **end}

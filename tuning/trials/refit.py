@@ -6,22 +6,23 @@ import json
 import pathlib
 import shutil
 import statistics
+from typing import Any
 
-from keras_recipes import recipe as contract, training
+from keras_recipes import training
 from keras_recipes.console import files
 from keras_recipes.runs import run as runs
-from tuning import plans
-from tuning.trials import records, trials
+from tuning.spec import SearchSpec
+from tuning.trials import inputs, records
 
 
-def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
+def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[str, Any]:
     """Train the best Config on all rows that are not for testing, and write a run folder.
 
     There is no validation part left to find the best epoch by: it is the one that the trial found,
     the median over its trainings.
 
     Args:
-        plan: Of the search.
+        spec: Of the search.
         best: Its best trial.
         folder: Of the search; the run is written into `best` below it.
 
@@ -33,36 +34,28 @@ def refit(plan: plans.Plan, best: records.Trial, folder: pathlib.Path) -> dict:
     before = _read_metrics(target)
     if before and before["search"]["trial"] == best.number:
         return {**before, "folder": str(target)}
-    config = plan.make_config(best.values)
+    config = spec.make_config(best.values)
     epochs = max(1, round(statistics.median(best.best_epochs)))
-    splits = trials.load_data(plan.settings.recipe, config, with_test=True).merge_validation()
-    engine = plan.settings.engine
-    trained = training.fit_all(plan.recipe, config, splits, epochs, engine)
+    splits = inputs.load_data(spec.recipe, config, with_test=True).merge_validation()
+    trained = training.fit_all(spec.module, config, splits, epochs, spec.engine)
     if before:
         shutil.rmtree(target)
-    name, problem = contract.name_of(plan.recipe), plan.problem
-    origin = _describe_origin(plan, best, before)
     # What a killed refit left behind: the search's folder is ours, and locked.
     shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
-    with files.whole_folder(target) as partial:
-        metrics = runs.write(
-            partial, name, problem, config, splits, trained, engine=engine, search=origin
-        )
-    return {**metrics, "folder": str(target)}
-
-
-def _describe_origin(plan: plans.Plan, best: records.Trial, before: dict | None) -> dict:
-    """Return where a refit's Config came from."""
-    return {
+    origin = {
         "trial": best.number,
-        "objective": f"val_{plan.settings.monitor}",
+        "objective": spec.objective,
         "validation_score": best.score,
         "note": "the best of many validation scores is optimistic; the test scores are not",
         "times_test_was_opened": 1 + (before["search"]["times_test_was_opened"] if before else 0),
     }
+    told = (spec.name, spec.problem, config, splits, trained)
+    with files.whole_folder(target) as partial:
+        metrics = runs.write(partial, *told, engine=spec.engine, search=origin)
+    return {**metrics, "folder": str(target)}
 
 
-def _read_metrics(target: pathlib.Path) -> dict | None:
+def _read_metrics(target: pathlib.Path) -> dict[str, Any] | None:
     """Read the metrics of an earlier refit of the same search; None where there is none."""
     try:
         metrics = json.loads((target / "metrics.json").read_text(encoding="utf-8"))

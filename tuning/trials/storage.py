@@ -18,7 +18,8 @@ import pathlib
 import shlex
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +27,7 @@ from keras_recipes.console import files
 from keras_recipes.errors import InputError, RunError
 from tuning.trials import records
 
-FORMAT = 2
+FORMAT = 3
 # The tables are made anew from all trials, so not after every one of many fast trials.
 SECONDS_BETWEEN_TABLES = 1.0
 
@@ -55,8 +56,10 @@ class Store:
                 left_by_a_kill.unlink()
 
     @classmethod
-    def create(cls, folder: pathlib.Path, description: dict) -> Store:
-        """Make the folder of a new search.
+    def create(
+        cls, folder: pathlib.Path, spec: dict[str, Any], fingerprint: dict[str, Any]
+    ) -> Store:
+        """Make the folder of a new search, with what stands in its search.json.
 
         Raises:
             InputError: If the folder is taken; with the command that continues a search.
@@ -69,7 +72,8 @@ class Store:
         with files.whole_folder(folder) as partial, files.faults_named(folder):
             (partial / "trials").mkdir()
             (partial / "models").mkdir()
-            files.write_json(partial / "search.json", {"format": FORMAT, **description})
+            description = {"format": FORMAT, "spec": spec, "fingerprint": fingerprint}
+            files.write_json(partial / "search.json", description)
         return cls(folder)
 
     def close(self) -> None:
@@ -121,23 +125,21 @@ class Store:
 
     def write_tables(self) -> None:
         """Write trials.csv and history.csv."""
-        tables = {
-            "trials.csv": records.tabulate(self.trials),
-            "history.csv": records.tabulate_history(self.trials),
-        }
+        history = [{"trial": t.number, **row} for t in self.trials for row in t.history]
+        tables = {"trials.csv": records.tabulate(self.trials), "history.csv": pd.DataFrame(history)}
         with self.faults():
             for name, table in tables.items():
                 files.write_text(self.folder / name, table.to_csv(index=False))
         self._tables_written = time.monotonic()
 
-    def change(self, **entries: object) -> None:
-        """Change entries of search.json."""
-        self.description = {**self.description, **entries}
+    def change(self, spec: dict[str, Any]) -> None:
+        """Write another spec into search.json."""
+        self.description = {**self.description, "spec": spec}
         with self.faults():
             files.write_json(self.folder / "search.json", self.description)
 
     @contextlib.contextmanager
-    def faults(self):
+    def faults(self) -> Iterator[None]:
         """Turn a disk's failure in the block into a line: what is left, how to go on.
 
         Raises:
@@ -157,11 +159,11 @@ class Store:
 
 
 def resume_command(folder: pathlib.Path, flags: Sequence[str] = ()) -> str:
-    """Return the command that continues a search, with flags that it has to be told anew."""
+    """Return the command that continues a search, with the flags that it needs again."""
     return f"python -m tuning --resume {shlex.join([str(folder), *flags])}"
 
 
-def read_description(folder: pathlib.Path) -> dict:
+def read_description(folder: pathlib.Path) -> dict[str, Any]:
     """Read search.json.
 
     Raises:
@@ -173,8 +175,8 @@ def read_description(folder: pathlib.Path) -> dict:
     description = _read_json(path)
     if description.get("format") != FORMAT:
         raise InputError(
-            f"{path}: received format {description.get('format')}, expected {FORMAT}; the search "
-            "was made by another version of tuning"
+            f"{path}: received format {description.get('format')}, expected {FORMAT}: the search "
+            "was begun by another version of tuning; go on by that one, or begin a new search"
         )
     return description
 
@@ -186,32 +188,25 @@ def read_trials(folder: pathlib.Path) -> list[records.Trial]:
         InputError: If a file is missing, damaged or was changed; the message names it.
     """
     found = []
-    for number, path in enumerate(sorted((folder / "trials").glob("*.json"), key=_by_number)):
+    paths = sorted((folder / "trials").glob("*.json"), key=lambda path: (len(path.name), path.name))
+    for number, path in enumerate(paths):
         if path.name != f"{number:04d}.json":
             raise InputError(
                 f"{path.with_name(f'{number:04d}.json')} is missing though there is {path.name}; "
                 f"put it back, or remove {path.name} and what follows to run those trials again"
             )
-        found.append(_read_trial(path))
+        content = _read_json(path)
+        if content != _signed(content):
+            raise InputError(
+                f"{path} was changed after it was written; put it back as it was, or remove it and "
+                "those with higher numbers to run them again"
+            )
+        del content["checksum"]
+        found.append(records.Trial(**content))
     return found
 
 
-def _by_number(path: pathlib.Path) -> tuple[int, str]:
-    return len(path.name), path.name
-
-
-def _read_trial(path: pathlib.Path) -> records.Trial:
-    content = _read_json(path)
-    if content != _signed(content):
-        raise InputError(
-            f"{path} was changed after it was written; put it back as it was, or remove it and "
-            "those with higher numbers to run them again"
-        )
-    del content["checksum"]
-    return records.Trial(**content)
-
-
-def _read_json(path: pathlib.Path) -> dict:
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -224,7 +219,7 @@ def _read_json(path: pathlib.Path) -> dict:
     return content
 
 
-def _signed(content: dict) -> dict:
+def _signed(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content with the checksum that belongs to it."""
     own = {name: value for name, value in content.items() if name != "checksum"}
     text = json.dumps(own, sort_keys=True)

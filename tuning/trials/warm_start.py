@@ -7,29 +7,31 @@ import itertools
 import json
 import logging
 import pathlib
-import types
+from collections.abc import Iterator
+from typing import Any
 
 import keras_tuner
 
 from keras_recipes import configs, recipe as contract
 from keras_recipes.errors import InputError
+from keras_recipes.recipe import Recipe
 from keras_recipes.runs import run as runs
 from tuning.oracles import spaces
-from tuning.trials import trials
+from tuning.trials import inputs
 
 # A search has its own; whatever the run had of these says nothing about a point.
-OF_THE_SEARCH = ("epochs", "seed", "refit", "data", "data_dir")
-OF_THE_SEARCH += tuple(field.name for field in dataclasses.fields(configs.TableOptions))
+OF_THE_SEARCH = {"epochs", "seed", "refit", "data", "data_dir"}
+OF_THE_SEARCH |= {field.name for field in dataclasses.fields(configs.TableOptions)}
 
 _log = logging.getLogger(__name__)
 
 
 def find(
     path: pathlib.Path,
-    recipe: types.ModuleType,
+    recipe: Recipe,
     space: keras_tuner.HyperParameters,
-    table: dict | None = None,
-) -> dict:
+    table: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Find the point of a search space that gives the Config of a run.
 
     Args:
@@ -47,10 +49,10 @@ def find(
     now = {old: new for old, new in configs.RENAMED.items() if hasattr(recipe.Config, new)}
     settings = {now.get(name, name): value for name, value in _read(path).items()}
     wanted = {name: value for name, value in settings.items() if name not in OF_THE_SEARCH}
-    found = [
-        (point, _plain(trials.make_config(recipe, point, table or {})))
-        for point in itertools.islice(_points(space, wanted), spaces.MANY)
-    ]
+    found = []
+    for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT):
+        config = dataclasses.asdict(inputs.make_config(recipe, point, table or {}))
+        found.append((point, spaces.point_of(runs.plain(config))))
     point, nearest = min(found, key=lambda pair: len(_find_differences(wanted, pair[1])))
     for name in _find_differences(wanted, nearest):
         said = f"--start-from {path}: {name} is {wanted[name]} there"
@@ -62,7 +64,7 @@ def find(
     return point
 
 
-def _read(path: pathlib.Path) -> dict:
+def _read(path: pathlib.Path) -> dict[str, Any]:
     """Read the Config that a file holds, or the one in the folder of a run or a search."""
     candidates = (path, path / "config.json", path / "best" / "config.json")
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
@@ -79,10 +81,10 @@ def _read(path: pathlib.Path) -> dict:
     return settings
 
 
-def _points(space: keras_tuner.HyperParameters, wanted: dict):
+def _points(space: keras_tuner.HyperParameters, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Return the points that may be meant: a hyperparameter called like a setting has its value."""
 
-    def values_of(hyperparameter) -> list:
+    def values_of(hyperparameter: Any) -> list:
         value, values = wanted.get(hyperparameter.name), spaces.finite_values(hyperparameter)
         if values is not None:
             return [value] if value in values else values
@@ -94,9 +96,5 @@ def _points(space: keras_tuner.HyperParameters, wanted: dict):
     return spaces.points(space, values_of)
 
 
-def _plain(config) -> dict:
-    return spaces.point_of(runs.plain(dataclasses.asdict(config)))
-
-
-def _find_differences(wanted: dict, config: dict) -> list[str]:
+def _find_differences(wanted: dict[str, Any], config: dict[str, Any]) -> list[str]:
     return [name for name, value in wanted.items() if config.get(name, object) != value]

@@ -7,12 +7,11 @@ and the folder of the search stay with the driver.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
-import functools
 import itertools
 import logging
+import math
 import pathlib
 import queue
 import shutil
@@ -28,8 +27,8 @@ from distributed.comm import CommClosedError
 
 from keras_recipes.console import interrupts
 from keras_recipes.errors import InputError, RunError, first_line
-from tuning import plans
-from tuning.options import Options, seconds
+from tuning.options import Limits, Options
+from tuning.spec import SearchSpec
 from tuning.trials import records, trials
 from tuning.trials.storage import Store
 from tuning.workers import on_worker, processes, workers
@@ -57,15 +56,32 @@ CONFIG = {
 _log = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass
+class Sent:
+    """A trial that was sent to Dask.
+
+    Attributes:
+        job: What is run.
+        future: What Dask returned for it when it was sent last.
+        num_sends: How often it was sent, a worker's refusal aside.
+        num_begins: How often a worker began it.
+        begun: When, by the monotonic clock, and at which address it runs; None while it waits.
+    """
+
+    job: trials.Job
+    future: distributed.Future | None = None
+    num_sends: int = 0
+    num_begins: int = 0
+    begun: tuple[float, str] | None = None
+
+
 class Cluster:
-    """A team of Dask's workers.
+    """The runner of trials on Dask's workers.
 
     Args:
         client: Connected to Dask's scheduler.
         order: What a worker has to be like.
-        timeout: Seconds that a trial may take; None sets no limit.
-        isolate: Trials of one process; None sets no limit.
-        max_memory: MB that a process may hold after a trial to be given another one.
+        limits: Of a worker's process.
         run: What a worker runs.
     """
 
@@ -73,20 +89,12 @@ class Cluster:
         self,
         client: distributed.Client,
         order: on_worker.Order,
-        *,
-        timeout: float | None = None,
-        isolate: int | None = None,
-        max_memory: float | None = None,
-        run: Callable[[on_worker.Order, dict], object] = on_worker.run,
+        limits: Limits,
+        run: Callable[..., on_worker.Answer] = on_worker.run,
     ):
-        self._client, self._order, self._run = client, order, run
-        self._timeout, self._isolate, self._max_memory = timeout, isolate, max_memory
-        self._ended: queue.SimpleQueue = queue.SimpleQueue()
-        self._futures: dict[int, distributed.Future] = {}
-        self._tasks: dict[int, trials.Task] = {}
-        self._sends: dict[int, int] = {}
-        self._begun: dict[int, tuple[float, str]] = {}
-        self._begins: collections.Counter[int] = collections.Counter()
+        self._client, self._order, self._limits, self._run = client, order, limits, run
+        self._ended: queue.SimpleQueue[tuple[int, distributed.Future]] = queue.SimpleQueue()
+        self._sent: dict[int, Sent] = {}
         self._trials_of: dict[str, int] = {}
         self._refusals: list[str] = []
         self._serial = itertools.count()
@@ -100,15 +108,14 @@ class Cluster:
         """Return how many trials may run at a time: one for each worker."""
         return max(1, len(self._workers))
 
-    def submit(self, task: trials.Task) -> None:
+    def submit(self, job: trials.Job) -> None:
         """Have a trial run.
 
         Raises:
             RunError: If the scheduler has gone.
         """
-        self._tasks[task.number], self._sends[task.number] = task, 0
         with _scheduler_there():
-            self._send(task.number)
+            self._send(Sent(job))
 
     def wait(self) -> workers.Result | None:
         """Return a trial that has ended; None where none has, but there may be more places.
@@ -123,38 +130,37 @@ class Cluster:
             except queue.Empty:
                 return self._find_late()
             # A trial that was given up, or sent again, is no longer waited for.
-            return self._take(number, future) if self._futures.get(number) is future else None
+            sent = self._sent.get(number)
+            return self._take(sent, future) if sent and sent.future is future else None
 
     def close(self) -> None:
-        """Return up what runs."""
+        """End what runs."""
         if self._client.status != "running" or self._find_workers() is None:
             return
         with contextlib.suppress(OSError, RuntimeError, ClosedClientError):
-            self._client.cancel(list(self._futures.values()), force=True)
-            if busy := [address for _, address in self._begun.values()]:
+            futures = [sent.future for sent in self._sent.values() if sent.future]
+            self._client.cancel(futures, force=True)
+            if busy := [sent.begun[1] for sent in self._sent.values() if sent.begun]:
                 self._restart(busy)
 
-    def _send(self, number: int) -> None:
-        self._sends[number] += 1
-        self._begun.pop(number, None)
+    def _send(self, sent: Sent) -> None:
+        job = sent.job
+        self._sent[job.number] = sent
+        sent.num_sends, sent.begun = sent.num_sends + 1, None
         # A key that Dask knows would give the former result.
-        key = f"{self._order.name}-{number:04d}-{next(self._serial)}"
-        task = dataclasses.asdict(self._tasks[number])
-        future = self._client.submit(self._run, self._order, task, key=key)
-        self._futures[number] = future
-        future.add_done_callback(functools.partial(self._note_end, number))
-
-    def _note_end(self, number: int, future: distributed.Future) -> None:
-        self._ended.put((number, future))
+        key = f"{self._order.name}-{job.number:04d}-{next(self._serial)}"
+        told = (self._order, job.number, job.values, job.score_to_beat)
+        sent.future = self._client.submit(self._run, *told, key=key)
+        sent.future.add_done_callback(lambda future: self._ended.put((job.number, future)))
 
     def _note_begin(self, event: tuple[float, dict]) -> None:
         _, said = event
-        if said["number"] in self._futures:
-            self._begins[said["number"]] += 1
-            self._begun[said["number"]] = time.monotonic(), said["address"]
+        if sent := self._sent.get(said["number"]):
+            sent.num_begins += 1
+            sent.begun = time.monotonic(), said["address"]
 
     def _look(self) -> None:
-        """See from time to time whether scheduler and workers are there."""
+        """Check from time to time whether scheduler and workers are there."""
         now = time.monotonic()
         if now < self._look_again:
             return
@@ -162,7 +168,9 @@ class Cluster:
         self._look_again = time.monotonic() + SECONDS_BETWEEN_LOOKS
         self._workers = found or set()
         # Where its worker has died, a trial begins again.
-        self._begun = {n: one for n, one in self._begun.items() if one[1] in self._workers}
+        for sent in list(self._sent.values()):
+            if sent.begun and sent.begun[1] not in self._workers:
+                sent.begun = None
         if self._workers:
             self._last_seen = now
         elif self._client.status == "closed":
@@ -181,79 +189,66 @@ class Cluster:
         except (OSError, RuntimeError, AttributeError):  # the connection breaks, or has been closed
             return None
 
-    def _take(self, number: int, future: distributed.Future) -> workers.Result | None:
+    def _take(self, sent: Sent, future: distributed.Future) -> workers.Result | None:
         """Return what a future holds; None where the trial has to be run again."""
         if future.status == "error":
-            return self._explain(number, future.exception())
+            return self._explain(sent, future.exception())
         if future.status == "finished":
             with contextlib.suppress(distributed.CancelledError, TimeoutError, OSError):
-                return self._accept(number, future.result(timeout=FETCH_SECONDS))
+                return self._accept(sent, future.result(timeout=FETCH_SECONDS))
         # The result was lost with its worker, or all of them with the scheduler.
-        if self._sends[number] == MAX_SENDS:
-            return self._killed(number, f"its result was lost {MAX_SENDS} times")
-        self._send(number)
+        if sent.num_sends == MAX_SENDS:
+            return self._killed(sent, f"its result was lost {MAX_SENDS} times")
+        self._send(sent)
         return None
 
-    def _accept(
-        self, number: int, said: on_worker.Done | on_worker.Refusal
-    ) -> workers.Result | None:
-        if isinstance(said, on_worker.Refusal):
-            self._refuse(said)
-            self._sends[number] -= 1
-            self._send(number)
+    def _accept(self, sent: Sent, said: on_worker.Answer) -> workers.Result | None:
+        if said.trial is None:  # the worker would return other results
+            line = f"{said.address}: {said.reason}"
+            if line not in self._refusals:
+                self._refusals.append(line)
+                _log.warning("a worker is refused and sent away: %s", line)
+            self._send_away([said.address])
+            sent.num_sends -= 1
+            self._send(sent)
             return None
-        self._forget(number)
+        del self._sent[sent.job.number]
         held = self._trials_of[said.address] = self._trials_of.get(said.address, 0) + 1
-        if held == self._isolate or workers.holds_too_much(said.trial, self._max_memory):
+        if held == self._limits.isolate or workers.holds_too_much(said.trial, self._limits):
             self._restart([said.address])
         return said.trial, said.model
 
-    def _refuse(self, said: on_worker.Refusal) -> None:
-        """Send a worker away that would give other results."""
-        line = f"{said.address}: {said.reason}"
-        if line not in self._refusals:
-            self._refusals.append(line)
-            _log.warning("a worker is refused and sent away: %s", line)
-        self._send_away([said.address])
-
-    def _explain(self, number: int, error: BaseException) -> workers.Result | None:
+    def _explain(self, sent: Sent, error: BaseException) -> workers.Result | None:
         if isinstance(error, distributed.KilledWorker):
             # Dask blames all trials that the worker had been given, those that waited as well.
-            if self._begins[number] < 2 and self._sends[number] < MAX_SENDS:
-                return self._send(number)
+            if sent.num_begins < 2 and sent.num_sends < MAX_SENDS:
+                self._send(sent)
+                return None
             times = error.allowed_failures + 1
             return self._killed(
-                number, f"its worker died {times} times, most likely for want of memory"
+                sent, f"its worker died {times} times, most likely for want of memory"
             )
         raise RunError(
-            f"a worker could not begin trial {number} ({_first_sentence(error)}); start the "
-            "scheduler and the workers by `python -m dask` in a folder of this project, with its "
-            "requirements installed"
+            f"a worker could not begin trial {sent.job.number} ({_first_sentence(error)}); start "
+            "the scheduler and the workers by `python -m dask` in a folder of this project, with "
+            "its requirements installed"
         ) from error
 
-    def _killed(self, number: int, error: str) -> workers.Result:
-        task = self._forget(number)
-        return records.Trial(number, task.values, "killed", error), None
+    def _killed(self, sent: Sent, error: str) -> workers.Result:
+        del self._sent[sent.job.number]
+        return records.Trial(sent.job.number, sent.job.values, "killed", error), None
 
     def _find_late(self) -> workers.Result | None:
-        now = time.monotonic()
-        for number, (since, address) in list(self._begun.items()):
-            is_late = self._timeout and now - since > self._timeout
-            if is_late and self._futures[number].status == "pending":
-                return self._give_up(number, address)
-        return None
-
-    def _give_up(self, number: int, address: str) -> workers.Result:
         """End a trial that takes too long, and its worker's process with it."""
-        self._futures[number].cancel(force=True)
-        task = self._forget(number)
-        self._restart([address])
-        return workers.timed_out(task, self._timeout), None
-
-    def _forget(self, number: int) -> trials.Task:
-        del self._futures[number]
-        self._begun.pop(number, None)
-        return self._tasks.pop(number)
+        now, limit = time.monotonic(), self._limits.timeout or math.inf
+        for number, sent in list(self._sent.items()):
+            since, address = sent.begun or (now, "")
+            if now - since > limit and sent.future and sent.future.status == "pending":
+                sent.future.cancel(force=True)
+                del self._sent[number]
+                self._restart([address])
+                return workers.timed_out(sent.job, self._limits), None
+        return None
 
     def _restart(self, addresses: list[str]) -> None:
         """Have processes killed and started anew; one that nobody can start is sent away."""
@@ -364,40 +359,34 @@ def on_others(address: str, security: distributed.Security | None) -> Iterator[d
 
 
 @contextlib.contextmanager
-def gather(plan: plans.Plan, store: Store, options: Options) -> Iterator[Cluster]:
-    """Yield the team that a search was told to run on.
+def connect(spec: SearchSpec, store: Store, options: Options) -> Iterator[Cluster]:
+    """Yield the runner of a search on the workers that its options name.
 
     Raises:
         InputError: If there is no scheduler where there should be one.
     """
     name = f"search-{uuid.uuid4().hex[:12]}"
-    fingerprint = {k: v for k, v in store.description.items() if k not in ("settings", "format")}
-    threads = None if options.scheduler else max(1, dask.system.CPU_COUNT // options.workers)
-    settings = dataclasses.asdict(plan.settings)
-    order = on_worker.Order(name, settings, fingerprint, threads)
-    if options.scheduler:
-        place = on_others(options.scheduler, _security(options))
-    else:
+    threads = max(1, dask.system.CPU_COUNT // options.workers) if options.workers else None
+    fingerprint = store.description["fingerprint"]
+    order = on_worker.Order(name, dataclasses.asdict(spec), fingerprint, threads)
+    security = None
+    if options.tls_ca is not None:
+        security = distributed.Security(
+            tls_ca_file=str(options.tls_ca),
+            tls_client_cert=str(options.tls_cert),
+            tls_client_key=str(options.tls_key),
+            require_encryption=True,
+        )
+    if options.workers:
         place = on_this_machine(options.workers, store.workers_folder)
-    timeout = options.trial_timeout and seconds(options.trial_timeout)
+    else:
+        place = on_others(str(options.scheduler), security)
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(place)
-        limits = {"isolate": options.isolate, "max_memory": options.max_memory}
-        runner = Cluster(client, order, timeout=timeout, **limits)
+        runner = Cluster(client, order, options.limits)
         stack.callback(runner.close)
         try:
             yield runner
         finally:
             with interrupts.held_back("ending what runs; Ctrl-C again leaves it to itself"):
                 stack.close()
-
-
-def _security(options: Options) -> distributed.Security | None:
-    if options.tls_ca is None:
-        return None
-    return distributed.Security(
-        tls_ca_file=str(options.tls_ca),
-        tls_client_cert=str(options.tls_cert),
-        tls_client_key=str(options.tls_key),
-        require_encryption=True,
-    )

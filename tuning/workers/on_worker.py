@@ -11,6 +11,7 @@ import gc
 import random
 import signal
 import threading
+from typing import Any
 
 import distributed
 import psutil
@@ -23,44 +24,33 @@ class Order:
     """What a worker has to be like for a search.
 
     Attributes:
-        name: Of the search, as on no other one; events are told of under it.
-        settings: The search's `plans.Settings`, as a dictionary.
-        fingerprint: What the search's `Plan.fingerprint` gave.
+        name: Of the search, as on no other one; its events have this topic.
+        spec: The `SearchSpec`, as a dictionary: it can be read before TensorFlow is loaded.
+        fingerprint: What `SearchSpec.fingerprint` returned.
         threads: That TensorFlow may use in a process; None leaves it as it is.
     """
 
     name: str
-    settings: dict
-    fingerprint: dict
+    spec: dict[str, Any]
+    fingerprint: dict[str, Any]
     threads: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
-class Refusal:
-    """Tells of a worker that a search cannot use.
+class Answer:
+    """What a worker returns for a trial that it was sent.
 
     Attributes:
         address: Of the worker.
-        reason: What differs, in one line.
-    """
-
-    address: str
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """What came of a trial.
-
-    Attributes:
-        address: Of the worker.
-        trial: That has ended.
+        reason: What differs, in one line, where the search cannot use the worker.
+        trial: That has ended; None where the worker cannot be used.
         model: As the content of a .keras file where it is to be kept.
     """
 
     address: str
-    trial: records.Trial
-    model: bytes | None
+    reason: str = ""
+    trial: records.Trial | None = None
+    model: bytes | None = None
 
 
 class DeafToCtrlC(distributed.WorkerPlugin):
@@ -87,22 +77,26 @@ _reasons: dict[str, str] = {}
 _code: dict[str, str] = {}
 
 
-def run(order: Order, task: dict) -> Done | Refusal:
+def run(order: Order, number: int, values: dict[str, Any], score_to_beat: float) -> Answer:
     """Run a trial, unless the worker is not what it has to be.
 
     Args:
         order: Of the search.
-        task: A `trials.Task`, as a dictionary: it can be read before TensorFlow is loaded.
+        number: Of the trial; this and the rest as in `trials.Job`.
+        values: Of the hyperparameters.
+        score_to_beat: The model is part of the result if its trial scores better.
     """
     worker = distributed.get_worker()
     if order.name not in _reasons:
         _reasons[order.name] = _find_reason(order, worker)
     if _reasons[order.name]:
-        return Refusal(worker.address, _reasons[order.name])
-    worker.log_event(order.name, {"number": task["number"], "address": worker.address})
+        return Answer(worker.address, _reasons[order.name])
+    worker.log_event(order.name, {"number": number, "address": worker.address})
+    from tuning.spec import SearchSpec
     from tuning.trials import trials
 
-    return Done(worker.address, *trials.run(trials.Task(**task)))
+    job = trials.Job(SearchSpec(**order.spec), number, values, score_to_beat=score_to_beat)
+    return Answer(worker.address, "", *trials.run(job))
 
 
 def _find_reason(order: Order, worker: distributed.Worker) -> str:
@@ -111,10 +105,13 @@ def _find_reason(order: Order, worker: distributed.Worker) -> str:
         return f"it has {worker.state.nthreads} threads; start it with --nthreads 1"
     _separate_threads()
     _share_machine(order.threads, worker.name)
-    from tuning import plans
+    from tuning.spec import SearchSpec
+    from tuning.trials import fingerprints
 
     try:
-        found = plans.resolve(plans.Settings(**order.settings)).fingerprint()
+        spec = SearchSpec(**order.spec)
+        spec.check()
+        found = spec.fingerprint()
     except Exception as error:
         return " ".join(str(error).split())
     gc.freeze()  # as `trials.light_collection` does
@@ -122,11 +119,11 @@ def _find_reason(order: Order, worker: distributed.Worker) -> str:
     if changed := [name for name, hashed in code.items() if hashed != _code[name]]:
         return f"{', '.join(changed)}: changed since the worker was started; start it anew"
     _code.update(found["code"])
-    differences = plans.find_differences(order.fingerprint, found, words="the worker has")
-    return "; ".join(differences)
+    introduction = "the worker has"
+    return "; ".join(fingerprints.find_differences(order.fingerprint, found, "", introduction))
 
 
-def _share_machine(threads: int | None, name: object) -> None:
+def _share_machine(threads: int | None, name: str | int) -> None:
     """Leave cores and GPUs to the other workers; TensorFlow must not have begun."""
     if threads is None:
         return
@@ -140,22 +137,17 @@ def _share_machine(threads: int | None, name: object) -> None:
         tf.config.experimental.set_memory_growth(own, True)
 
 
-class _Own(threading.local):
-    """Random numbers of a thread."""
-
-    def __init__(self):
-        self.generator = random.Random()
-
-
 def _separate_threads() -> None:
-    """Return each thread random numbers of its own.
+    """Draw the random numbers of each thread from a generator of its own.
 
     Dask's event loop draws some too, in another thread. From the same generator it would take
     numbers that decide a trial's first weights and its order of rows.
     """
-    own = _Own()
+    own = threading.local()
 
     def draw(name: str, *arguments: object, **named: object) -> object:
+        if not hasattr(own, "generator"):
+            own.generator = random.Random()
         return getattr(own.generator, name)(*arguments, **named)
 
     for name in random.__all__:

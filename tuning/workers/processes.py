@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from keras_recipes.console import startup
 from keras_recipes.errors import InputError
@@ -27,7 +28,8 @@ from keras_recipes.errors import InputError
 _LOADED_AHEAD = ["tuning.workers.processes", "tuning.trials.trials"]
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SOCKETS = "TUNING_SOCKETS"
-_server = multiprocessing.forkserver._forkserver  # of no other name, and one for a program
+# Of no other name, and one for a program; what is used of it has no public name.
+_server: Any = multiprocessing.forkserver._forkserver
 _started: set[int] = set()  # servers that were not there before, by process number
 _lock = threading.RLock()
 _users: list[None] = []  # one for each block that wants it; the last one ends the server
@@ -38,14 +40,12 @@ def method() -> str:
     # A driver of a GPU does not survive a fork, and macOS has no safe one.
     if sys.platform != "linux" or any(pathlib.Path("/dev").glob("nvidia*")):
         return "spawn"
-    return "spawn" if any(map(_is_of_others, ("keras_recipes", "tuning"))) else "forkserver"
-
-
-def _is_of_others(name: str) -> bool:
-    """Return whether the server, which looks in the current folder first, finds another one."""
-    spec = importlib.machinery.PathFinder.find_spec(name, [os.getcwd()])
-    found = spec and spec.origin  # a folder without __init__.py stands back
-    return bool(found) and not pathlib.Path(found).resolve().is_relative_to(_ROOT)
+    for name in ("keras_recipes", "tuning"):  # the server looks in the current folder first
+        found = importlib.machinery.PathFinder.find_spec(name, [os.getcwd()])
+        origin = found and found.origin  # a folder without __init__.py has none
+        if origin and not pathlib.Path(origin).resolve().is_relative_to(_ROOT):
+            return "spawn"
+    return "forkserver"
 
 
 def load_ahead() -> None:
@@ -95,15 +95,10 @@ def loaded_ahead(is_wanted: bool = True) -> Iterator[None]:
         _server.set_forkserver_preload(modules)  # Dask has its own as well
         with _lock:
             _users.pop()
-            if not _users:
-                _let_go()
-
-
-def _let_go() -> None:
-    """End what `load_ahead` began; the processes that came from it have ended."""
-    if _server._forkserver_pid in _started:
-        os.kill(_server._forkserver_pid, signal.SIGKILL)  # it may be loading yet
-        _server._stop()
+            # The processes that came from the server have ended; it may be loading yet.
+            if not _users and _server._forkserver_pid in _started:
+                os.kill(_server._forkserver_pid, signal.SIGKILL)
+                _server._stop()
 
 
 @contextlib.contextmanager

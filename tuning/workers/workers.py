@@ -7,13 +7,16 @@ memory, only its trial is lost.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import multiprocessing
 import signal
 import typing
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from keras_recipes.errors import RunError
+from tuning.options import Limits
 from tuning.trials import fingerprints, records, trials
 from tuning.workers import processes
 
@@ -26,7 +29,7 @@ class Runner(typing.Protocol):
     def count_places(self) -> int:
         """Return how many trials may run at a time."""
 
-    def submit(self, task: trials.Task) -> None:
+    def submit(self, job: trials.Job) -> None:
         """Have a trial run."""
 
     def wait(self) -> Result | None:
@@ -34,72 +37,69 @@ class Runner(typing.Protocol):
 
 
 class Alone:
-    """A team of one.
+    """The runner of one trial at a time.
 
     Args:
         run: Runs a trial.
     """
 
-    def __init__(self, run: Callable[[trials.Task], Result]):
-        self._run, self._task = run, None
+    def __init__(self, run: Callable[[trials.Job], Result]):
+        self.run = run
+        self._jobs: list[trials.Job] = []
 
     def count_places(self) -> int:
         """Return 1: one trial runs at a time."""
         return 1
 
-    def submit(self, task: trials.Task) -> None:
+    def submit(self, job: trials.Job) -> None:
         """Take a trial."""
-        self._task = task
+        self._jobs.append(job)
 
     def wait(self) -> Result:
         """Run it."""
-        return self._run(self._task)
+        return self.run(self._jobs.pop())
 
 
+@dataclasses.dataclass
 class Worker:
     """Runs trials in other processes, one after the other.
 
-    Args:
-        num_trials: Trials of one process.
-        code: What `fingerprints.hash_code` gave when the search began.
-        timeout: Seconds that a trial may take.
-        max_memory: MB that a process may hold after a trial to be given another one.
+    Attributes:
+        num_trials: Of one process.
+        code: What `fingerprints.hash_code` returned when the search began.
+        limits: Of a process.
     """
 
-    def __init__(
-        self,
-        num_trials: int,
-        code: dict[str, str],
-        timeout: float | None = None,
-        max_memory: float | None = None,
-    ):
-        self.num_trials, self.code, self.timeout = num_trials, code, timeout
-        self.max_memory = max_memory
-        self._process, self._end, self._left = None, None, 0
+    num_trials: int
+    code: dict[str, str]
+    limits: Limits
+    _running: tuple[BaseProcess, Connection] | None = None
+    _left: int = 0
 
-    def run(self, task: trials.Task) -> Result:
+    def run(self, job: trials.Job) -> Result:
         """Run a trial, as `trials.run`; the death of the process is part of the result.
 
         Raises:
             RunError: If the code is no longer what it was when the search began.
         """
-        if self._left == 0:
+        if self._running is None or self._left == 0:
             self.stop()
-            self._start(task.recipe)
+            self._running = self._start(job.spec.recipe)
+        process, end = self._running
         is_first = self._left == self.num_trials
         self._left -= 1
         try:
-            self._end.send(task)
-            if self._end.poll(self.timeout):
-                trial, model = self._end.recv()
-                if holds_too_much(trial, self.max_memory):
+            end.send(job)
+            if end.poll(self.limits.timeout):
+                trial, model = end.recv()
+                if holds_too_much(trial, self.limits):
                     self._left = 0
                 return trial, model
             self._left = 0  # the process is ended before the next trial, or at the end
-            return timed_out(task, self.timeout), None
+            return timed_out(job, self.limits), None
         except (EOFError, OSError):
-            self._process.join()
-            code = self._process.exitcode
+            process.join()
+            code = process.exitcode or 0
             self._left = 0
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if code > 0 and is_first:
@@ -107,17 +107,18 @@ class Worker:
         likely = ", most likely for want of memory" if code == -9 else ""  # SIGKILL
         status = "out of memory" if likely else "error"
         error = f"its process was {how}{likely}"
-        return records.Trial(task.number, task.values, status=status, error=error), None
+        return records.Trial(job.number, job.values, status=status, error=error), None
 
     def stop(self) -> None:
         """End the process, whatever it does."""
-        if self._process is not None:
-            self._end.close()
-            self._process.kill()
-            self._process.join()
-            self._process = None
+        if self._running is not None:
+            process, end = self._running
+            end.close()
+            process.kill()
+            process.join()
+            self._running = None
 
-    def _start(self, recipe: str) -> None:
+    def _start(self, recipe: str) -> tuple[BaseProcess, Connection]:
         now = fingerprints.hash_code(recipe)
         if changed := [name for name in now if now[name] != self.code.get(name)]:
             raise RunError(
@@ -126,12 +127,13 @@ class Worker:
             )
         processes.load_ahead()  # again, where somebody has killed what was loaded
         context = multiprocessing.get_context(processes.method())
-        self._end, other = context.Pipe()
-        process = context.Process(target=_serve, args=(other,), daemon=True)
+        end, other = context.Pipe()
+        # BaseContext has it, but not in the stubs.
+        process = context.Process(target=_serve, args=(other,), daemon=True)  # type: ignore[attr-defined]
         process.start()
-        self._process = process
         other.close()  # so that the process's death is noticed
         self._left = self.num_trials
+        return process, end
 
 
 def _serve(end: Connection) -> None:
@@ -142,39 +144,33 @@ def _serve(end: Connection) -> None:
             end.send(trials.run(end.recv()))
 
 
-def timed_out(task: trials.Task, timeout: float) -> records.Trial:
+def timed_out(job: trials.Job, limits: Limits) -> records.Trial:
     """Describe a trial that was ended since it took too long."""
-    error = f"took longer than --trial-timeout {timeout:g}s"
-    return records.Trial(task.number, task.values, "timeout", error, seconds=timeout)
+    seconds = limits.timeout or 0.0
+    error = f"took longer than --trial-timeout {seconds:g}s"
+    return records.Trial(job.number, job.values, "timeout", error, seconds=seconds)
 
 
-def holds_too_much(trial: records.Trial, max_memory: float | None) -> bool:
-    """Return whether a process held more memory after a trial than it may, both in MB."""
-    return bool(max_memory and trial.memory and trial.memory > max_memory)
+def holds_too_much(trial: records.Trial, limits: Limits) -> bool:
+    """Return whether a process held more memory after a trial than it may."""
+    return bool(limits.max_memory and trial.memory and trial.memory > limits.max_memory)
 
 
 @contextlib.contextmanager
-def runner(
-    isolate: int | None,
-    code: dict[str, str],
-    timeout: float | None = None,
-    max_memory: float | None = None,
-) -> Iterator[Callable[[trials.Task], Result]]:
-    """Yield what runs a trial: in this process, or in others.
+def alone(limits: Limits, code: dict[str, str]) -> Iterator[Alone]:
+    """Yield the runner of one trial at a time: in this process, or in others.
 
     Args:
-        isolate: Trials of one process; None runs all in this one.
-        code: What `fingerprints.hash_code` gave when the search began.
-        timeout: Seconds that a trial may take in another process.
-        max_memory: MB that such a process may hold after a trial to be given another one.
+        limits: Of the other processes; without `isolate`, all trials run in this one.
+        code: What `fingerprints.hash_code` returned when the search began.
     """
-    if isolate is None:
+    if limits.isolate is None:
         with trials.light_collection():
-            yield lambda task: trials.run(task)  # looked up late, so that a test can replace it
+            yield Alone(lambda job: trials.run(job))  # late, so that a test can replace it
         return
-    worker = Worker(isolate, code, timeout, max_memory)
+    worker = Worker(limits.isolate, code, limits)
     with processes.loaded_ahead():
         try:
-            yield worker.run
+            yield Alone(worker.run)
         finally:
             worker.stop()
