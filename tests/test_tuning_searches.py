@@ -275,6 +275,28 @@ def test_a_first_trial_that_fails_ends_the_search_and_leaves_no_folder():
     assert list(pathlib.Path("searches").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"scheduler": "127.0.0.1:9"},
+        pytest.param(
+            {"isolate": 1, "trial_timeout": "0.1s"}, marks=pytest.mark.second_tier, id="timeout"
+        ),
+    ],
+)
+def test_a_resumed_search_that_cannot_begin_is_never_discarded(changed):
+    found = tuning.search("iris", trials=1, epochs=1, quiet=True)
+    notes = found.folder / "notes.txt"
+    notes.write_text("mine")
+    for path in (found.folder / "trials").iterdir():
+        path.unlink()
+    there = {path for path in found.folder.rglob("*") if path.parent.name != "trials"}
+    with pytest.raises((InputError, RunError)):
+        tuning.search(resume=found.folder, **changed)
+    assert there <= set(found.folder.rglob("*"))
+    assert (notes.read_text(), (found.folder / "best/model.keras").is_file()) == ("mine", True)
+
+
 def test_a_mistake_in_the_recipe_is_found_before_a_folder_is_made():
     path = write_recipe(
         "wrong.py",

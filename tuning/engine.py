@@ -252,10 +252,11 @@ def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -
         store.discard()
         if is_verbose:
             print(trial.traceback, file=sys.stderr)
+        kept = "nothing was kept" if store.is_new else f"{store.folder} is as it was"
         advice = "; give it longer, or fewer --epochs" if trial.status == "timeout" else ""
         raise RunError(
             f"trial 0, the recipe's defaults, failed ({trial.status}): {trial.error}; "
-            f"nothing was kept{advice}"
+            f"{kept}{advice}"
         )
 
 

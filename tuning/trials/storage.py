@@ -40,10 +40,11 @@ class Store:
         description: The content of search.json.
         trials: That have ended, by number.
         running: That had begun and not ended when the folder was opened.
+        is_new: Whether `create` has made the folder; only then may it be discarded.
     """
 
     def __init__(self, folder: pathlib.Path):
-        self.folder = folder
+        self.folder, self.is_new = folder, False
         self.description = read_description(folder)
         known = read_trials(folder)
         self.trials = [trial for trial in known if not trial.is_running]
@@ -51,7 +52,7 @@ class Store:
         self._tables_written = float("-inf")
         self._lock: int | None = _lock(folder)
         shutil.rmtree(self.workers_folder, ignore_errors=True)
-        for left_by_a_kill in folder.rglob("*.partial"):
+        for left_by_a_kill in folder.rglob(".*.partial"):
             if left_by_a_kill.is_file():
                 left_by_a_kill.unlink()
 
@@ -74,7 +75,9 @@ class Store:
             (partial / "models").mkdir()
             description = {"format": FORMAT, "spec": spec, "fingerprint": fingerprint}
             files.write_json(partial / "search.json", description)
-        return cls(folder)
+        store = cls(folder)
+        store.is_new = True
+        return store
 
     def close(self) -> None:
         """Release the folder: another process may continue the search."""
@@ -83,10 +86,16 @@ class Store:
             self._lock = None
 
     def discard(self) -> None:
-        """Remove the folder of a search without a trial that is ok."""
+        """Remove a new search without a trial that is ok; what else lies in its folder stays."""
         self.close()
-        if not any(trial.is_ok for trial in self.trials):
-            shutil.rmtree(self.folder)
+        if not self.is_new or any(trial.is_ok for trial in self.trials):
+            return
+        for name in ("trials", "models", self.workers_folder.name):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in ("search.json", "search.lock", "trials.csv", "history.csv"):
+            (self.folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file of the user's is there
+            self.folder.rmdir()
 
     def begin(self, trial: records.Trial) -> None:
         """Write what was proposed: what the next proposal depends on besides the trials' ends."""
