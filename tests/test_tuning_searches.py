@@ -1,6 +1,7 @@
 """Searches from the command to the refit model, and everything on the way."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -273,6 +274,33 @@ def test_a_first_trial_that_fails_ends_the_search_and_leaves_no_folder():
     with pytest.raises(RunError, match=r"trial 0, the recipe's defaults, failed \(nan\)"):
         tuning.search(path, **SHORT)
     assert list(pathlib.Path("searches").iterdir()) == []
+
+
+@pytest.mark.second_tier
+def test_the_model_of_before_stays_until_a_better_one_is_written(monkeypatch):
+    found = tuning.search("iris", trials=1, epochs=1, quiet=True)
+    best = found.folder / "best"
+    metrics = json.loads((best / "metrics.json").read_text())
+    metrics["search"]["trial"] = 7  # as if another trial had been the best one
+    (best / "metrics.json").write_text(json.dumps(metrics))
+    before = {path: path.read_bytes() for path in best.iterdir()}
+
+    def full_disk(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refit.runs, "write", full_disk)
+        with pytest.raises(RunError, match="No space left"):
+            tuning.search(resume=found.folder)
+    assert {path: path.read_bytes() for path in best.iterdir()} == before
+    best.rename(found.folder / "best.old")  # a kill between the two renames
+    again = tuning.search(resume=found.folder)
+    assert again.metrics["search"] == {
+        **metrics["search"],
+        "trial": 0,
+        "times_test_was_opened": metrics["search"]["times_test_was_opened"] + 1,
+    }
+    assert not list(found.folder.glob("best.*"))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[s
         What stands in the run's metrics.json, with the folder's path under "folder". A run of the
         same trial that is there already is left as it is.
     """
-    target = folder / "best"
+    target, new, old = (folder / name for name in ("best", "best.new", "best.old"))
+    if old.exists() and not target.exists():  # killed between the two renames below
+        old.rename(target)
     before = _read_metrics(target)
     if before and before["search"]["trial"] == best.number:
         return {**before, "folder": str(target)}
@@ -38,10 +40,8 @@ def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[s
     epochs = max(1, round(statistics.median(best.best_epochs)))
     splits = inputs.load_data(spec.recipe, config, with_test=True).merge_validation()
     trained = training.fit_all(spec.module, config, splits, epochs, spec.engine)
-    if before:
-        shutil.rmtree(target)
-    # What a killed refit left behind: the search's folder is ours, and locked.
-    shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
+    for left in (new, old, new.with_name(f"{new.name}.partial")):  # by a kill
+        shutil.rmtree(left, ignore_errors=True)
     origin = {
         "trial": best.number,
         "objective": spec.objective,
@@ -50,8 +50,12 @@ def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[s
         "times_test_was_opened": 1 + (before["search"]["times_test_was_opened"] if before else 0),
     }
     told = (spec.name, spec.problem, config, splits, trained)
-    with files.whole_folder(target) as partial:
+    with files.whole_folder(new) as partial:
         metrics = runs.write(partial, *told, engine=spec.engine, search=origin)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
     return {**metrics, "folder": str(target)}
 
 
