@@ -331,6 +331,34 @@ def test_description_that_cannot_be_is_refused(run, part, change, message):
         predictions.predict(folder, write("x.npy", np.zeros((8, 8))))
 
 
+def no_weights(folder):
+    model = keras.models.load_model(folder / "model.keras")
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
+    model.save(folder / "model.keras")
+
+
+def other_order_of_classes(folder):
+    schema = json.loads((folder / "schema.json").read_text())
+    schema["outputs"]["class_names"].reverse()
+    (folder / "schema.json").write_text(json.dumps(schema))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"), [(no_weights, "model.keras"), (other_order_of_classes, "schema.json")]
+)
+def test_a_file_that_was_changed_after_the_run_is_refused(run, change, name):
+    folder = run("digits")
+    rows = write("x.npy", np.zeros((8, 8)))
+    predictions.predict(folder, rows)
+    change(folder)
+    with pytest.raises(InputError, match=rf"{name}: was changed after the run"):
+        predictions.predict(folder, rows)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["sha256"]  # a run of an earlier version has none
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert len(predictions.predict(folder, rows)) == 1
+
+
 @keras.saving.register_keras_serializable("tests")
 class Own(keras.layers.Layer):
     def call(self, x):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes import problems, training
+from keras_recipes.console import files
 from keras_recipes.data import csv_reader, new_inputs
 from keras_recipes.errors import InputError
 from keras_recipes.features import tables
@@ -74,6 +75,13 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes
         tables.attach(model)
     _check_model(folder, model, taken, problem)
+    for name in ("model.keras", "schema.json"):
+        saved = metrics.get("sha256", {}).get(name)  # runs of before have none
+        if saved is not None and saved != files.sha256(folder / name):
+            raise InputError(
+                f"{folder / name}: was changed after the run (its checksum is not the one in "
+                "metrics.json); restore it, or train the recipe again"
+            )
     if metrics["data"]["kind"] != "real":
         _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
     return Run(folder, model, problem, taken, types.SimpleNamespace(**config), metrics, history)
@@ -96,7 +104,8 @@ def _read_description(
         taken, problem = new_inputs.Inputs.from_json(schema["inputs"]), _problem(schema["outputs"])
         history = pd.read_csv(run_dir / "history.csv", index_col="epoch")
         if not all(
-            isinstance(one, dict) for one in (config, metrics["test"], metrics["baselines"])
+            isinstance(one, dict)
+            for one in (config, metrics["test"], metrics["baselines"], metrics.get("sha256", {}))
         ):
             raise TypeError("expected objects in metrics.json and config.json")
         metrics["data"]["kind"], metrics["data"]["name"]

@@ -243,6 +243,8 @@ def write(
         "baselines": baselines.score(problem, splits),
         **_judge_probabilities(problem, splits, trained, outputs),
         "machine": describe_machine(),
+        # By which `predict` and `export` tell a file that was exchanged or edited.
+        "sha256": {name: files.sha256(folder / name) for name in ("model.keras", "schema.json")},
         **more,
         **_judge_columns(folder, problem, splits, trained),
     }
