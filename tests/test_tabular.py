@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
 from keras_recipes.data import rents
+from keras_recipes.errors import RunError
 from keras_recipes.features import tables
 from keras_recipes.runs import baselines, export, predict as predictions, run as runs
 from recipes import california_housing, iris, tabular
@@ -389,3 +390,15 @@ def test_an_export_that_cannot_be_is_one_line(finished, is_run, folder, monkeypa
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
+
+
+def test_an_export_to_a_full_disk_is_one_line_and_leaves_nothing(finished, monkeypatch):
+    said = "{{function_node x}} /a/part-0; No space left on device [Op:SaveV2]"
+
+    def write_out(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, said)
+
+    monkeypatch.setattr(keras.export.ExportArchive, "write_out", write_out)
+    with pytest.raises(RunError, match=r"could not write new \(No space left on device\)"):
+        export.export(finished("regression"), pathlib.Path("new"))
+    assert not list(pathlib.Path().glob("new*"))

@@ -54,7 +54,10 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
         archive = keras.export.ExportArchive()
         archive.track(run.model)
         archive.add_endpoint("serve", serve, input_signature=[specs])
-        archive.write_out(str(partial), verbose=False)
+        try:
+            archive.write_out(str(partial), verbose=False)
+        except tf.errors.OpError as error:  # "{{node}} path; No space left on device [Op:SaveV2]"
+            raise OSError(re.sub(r"^.*; | \[Op:.*", "", error.message)) from error
         files.write_json(partial / DESCRIPTION, description)
     return description
 
