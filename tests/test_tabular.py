@@ -395,10 +395,10 @@ def test_an_export_that_cannot_be_is_one_line(finished, is_run, folder, monkeypa
 def test_an_export_to_a_full_disk_is_one_line_and_leaves_nothing(finished, monkeypatch):
     said = "{{function_node x}} /a/part-0; No space left on device [Op:SaveV2]"
 
-    def write_out(*_, **__):
+    def save(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, said)
 
-    monkeypatch.setattr(keras.export.ExportArchive, "write_out", write_out)
+    monkeypatch.setattr(tf.saved_model, "save", save)
     with pytest.raises(RunError, match=r"could not write new \(No space left on device\)"):
         export.export(finished("regression"), pathlib.Path("new"))
     assert not list(pathlib.Path().glob("new*"))
