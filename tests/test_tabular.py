@@ -398,7 +398,7 @@ def test_an_export_to_a_full_disk_is_one_line_and_leaves_nothing(finished, monke
     def save(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, said)
 
-    monkeypatch.setattr(tf.saved_model, "save", save)
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", save)
     with pytest.raises(RunError, match=r"could not write new \(No space left on device\)"):
         export.export(finished("regression"), pathlib.Path("new"))
     assert not list(pathlib.Path().glob("new*"))
