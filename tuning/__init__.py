@@ -20,12 +20,13 @@ import types
 import typing
 from typing import Literal
 
-from tuning.trials.storage import load_results
-
 if typing.TYPE_CHECKING:
     import pandas as pd
 
     from tuning.engine import Search
+    from tuning.report.comparison import compare
+    from tuning.trials.storage import load_results
+    from tuning.tuners import make_tuner
 
 Path = str | os.PathLike[str]
 
@@ -156,6 +157,10 @@ def _keep_table(table: pd.DataFrame, folder: Path) -> pathlib.Path:
 
 def __getattr__(name: str) -> object:
     """Import the heavy parts when they are asked for."""
+    if name == "load_results":
+        from tuning.trials.storage import load_results
+
+        return load_results
     if name == "make_tuner":
         from tuning.tuners import make_tuner
 

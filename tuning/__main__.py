@@ -15,7 +15,6 @@ import sys
 from keras_recipes import catalog
 from keras_recipes.console import command_line, startup
 from tuning.options import Comparison, Options
-from tuning.trials import storage
 from tuning.workers import processes
 
 
@@ -30,6 +29,8 @@ def main() -> None:
         )
         # What can be seen without TensorFlow, which takes seconds to load, is looked at before.
         if options.resume:
+            from tuning.trials import storage  # pandas takes as long as all the rest of --help
+
             storage.read_description(options.resume)
         else:
             catalog.refer(options.recipe)
