@@ -394,6 +394,14 @@ def test_model_that_is_none_of_this_run_is_named(finished, run, monkeypatch, con
     assert "\n" not in str(error.value)
 
 
+def test_a_dataframe_is_predicted_as_its_file_is(finished):
+    folder, loaded = finished["iris"]
+    rows = loaded.test.x.head(3)
+    pd.testing.assert_frame_equal(
+        predictions.predict(folder, rows), predictions.predict(folder, write("x.csv", rows))
+    )
+
+
 # The command.
 
 

@@ -89,7 +89,7 @@ def as_file(table: "str | os.PathLike[str] | pd.DataFrame") -> Iterator[pathlib.
         yield pathlib.Path(table)
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "DataFrame"
+        path = pathlib.Path(folder) / "DataFrame.csv"
         table.to_csv(path, index=False)
         yield path
 
