@@ -388,6 +388,12 @@ def run(monkeypatch, *arguments):
     return 0
 
 
+@pytest.mark.parametrize("recipe", ["iris", "tabular"])
+def test_command_finds_nothing_in_a_recipe(monkeypatch, capsys, recipe):
+    assert run(monkeypatch, recipe) == 0
+    assert capsys.readouterr().out.endswith("0 errors, 0 warnings\n")
+
+
 @pytest.mark.parametrize("data", ["x.csv", "x.npz"])
 def test_command_names_what_is_wrong(script, monkeypatch, capsys, data):
     target = ["--target", "y"] if data == "x.csv" else []

@@ -80,11 +80,12 @@ def _check_recipe(arguments: Check) -> Findings:
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
-    parts = [split for split in (splits.train, splits.validation) if split is not None]
-    if tables.parts_of(model):
-        (x, y), *validation = [(tables.as_inputs(model, split.x), split.y) for split in parts]
-    else:
-        (x, y), *validation = [(split.x, split.y) for split in parts]
+    is_encoded = tables.parts_of(model) is not None
+    (x, y), *validation = [
+        (tables.as_inputs(model, split.x) if is_encoded else split.x, split.y)
+        for split in (splits.train, splits.validation)
+        if split is not None
+    ]
     return checks.check(
         model,
         x,
@@ -95,6 +96,7 @@ def _check_recipe(arguments: Check) -> Findings:
         epochs=arguments.epochs or config.epochs,
         batch_size=arguments.batch_size or config.batch_size,
         callbacks=callbacks.make(contract.problem(recipe, config, splits), config),
+        is_encoded=is_encoded,
     )
 
 
