@@ -15,6 +15,7 @@ import pandas as pd
 from keras_recipes import checks, recipe as contract, training
 from keras_recipes.configs import Config
 from keras_recipes.console import files, interrupts
+from keras_recipes.console.command_line import flag
 from keras_recipes.errors import InputError, NotFiniteError, RunError
 from keras_recipes.runs import run as runs
 from tuning import loop
@@ -145,7 +146,7 @@ def _check_options(spec: SearchSpec, options: Options) -> None:
         before = {**had, **spec.fixed}.get(name)
         if name != "trials" and value is not None and value != before:
             raise InputError(
-                f"--{name.replace('_', '-')}: the search in {options.resume} has {before}, "
+                f"{flag(name)}: the search in {options.resume} has {before}, "
                 f"received {value}; leave it away, or begin a new search"
             )
 

@@ -12,6 +12,7 @@ import keras_tuner
 
 from keras_recipes import catalog, recipe as contract
 from keras_recipes.configs import Config
+from keras_recipes.console.command_line import flag
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError
 from keras_recipes.problems import Problem, direction
@@ -119,7 +120,7 @@ class SearchSpec:
         fields = {field.name for field in dataclasses.fields(self.module.Config)}
         for field in self.fixed:
             if field not in fields:
-                raise InputError(f"--{field.replace('_', '-')}: {self.name} has no such setting")
+                raise InputError(f"{flag(field)}: {self.name} has no such setting")
         names = {hyperparameter.name for hyperparameter in self.space.space}
         if "epochs" in names and ("epochs" in self.fixed or self.tuner == "hyperband"):
             raise InputError(

@@ -167,11 +167,9 @@ def describe_machine() -> dict[str, str | int]:
     cpu = platform.processor() or "unknown"
     with contextlib.suppress(OSError, StopIteration):
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = (
-            next(line for line in lines if line.startswith("model name")).partition(":")[2].strip()
-        )
+        _, _, cpu = next(line for line in lines if line.startswith("model name")).partition(":")
     return {
-        "cpu": cpu,
+        "cpu": cpu.strip(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

@@ -65,12 +65,10 @@ class Worker:
     """Runs trials in other processes, one after the other.
 
     Attributes:
-        num_trials: Of one process.
         code: What `fingerprints.hash_code` returned when the search began.
-        limits: Of a process.
+        limits: Of a process, `isolate` among them.
     """
 
-    num_trials: int
     code: dict[str, str]
     limits: Limits
     _running: tuple[BaseProcess, Connection] | None = None
@@ -86,7 +84,7 @@ class Worker:
             self.stop()
             self._running = self._start(job.spec.recipe)
         process, end = self._running
-        is_first = self._left == self.num_trials
+        is_first = self._left == self.limits.isolate
         self._left -= 1
         try:
             end.send(job)
@@ -132,7 +130,7 @@ class Worker:
         process = context.Process(target=_serve, args=(other,), daemon=True)  # type: ignore[attr-defined]
         process.start()
         other.close()  # so that the process's death is noticed
-        self._left = self.num_trials
+        self._left = self.limits.isolate or 1
         return process, end
 
 
@@ -168,7 +166,7 @@ def alone(limits: Limits, code: dict[str, str]) -> Iterator[Alone]:
         with trials.light_collection():
             yield Alone(lambda job: trials.run(job))  # late, so that a test can replace it
         return
-    worker = Worker(limits.isolate, code, limits)
+    worker = Worker(code, limits)
     with processes.loaded_ahead():
         try:
             yield Alone(worker.run)
