@@ -28,13 +28,12 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from benchmarks import mistakes, records
+from benchmarks import mistakes, publish, records
 from keras_recipes import catalog, checks, configs, recipe as contract, training
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import tables
 
-STAGES = ("before", "during", "after", "never")
 # What the check may take: this fraction of an epoch, or this many seconds, whichever is more.
 FRACTION_OF_EPOCH = 0.05
 SECONDS = 0.3
@@ -56,7 +55,7 @@ class Measure:
 
 
 def report_of_stock(identifier: str) -> str:
-    """Return at which stage stock Keras reports a mistake: one of `STAGES`."""
+    """Return at which stage stock Keras reports a mistake: before, during, after or never."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -164,19 +163,6 @@ def measure_cost(name: str, num_rounds: int) -> dict:
     return {"seconds": medians, "allowed": allowed, "real": rounds[0]["real"]}
 
 
-def table(record: dict) -> str:
-    """Write README's table of reports from the record."""
-    reports = record["reports"]
-    lines = [
-        f"| {len(reports)} mistakes | before training | during | after | never |",
-        "|---|---|---|---|---|",
-    ]
-    for key, title in (("stock", f"Keras {record['machine']['keras']}"), ("ours", "the check")):
-        counts = [sum(one[key] == stage for one in reports.values()) for stage in STAGES]
-        lines.append(f"| {title} | {' | '.join(map(str, counts))} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure, print the table, and write the record where asked."""
     with command_line.errors_as_lines():
@@ -190,9 +176,9 @@ def main() -> None:
             "reports": measure_reports(),
             "cost": {name: measure_cost(name, wanted.rounds) for name in catalog.recipe_names()},
         }
-        print(table({**figures, **records.origin()}))
         if wanted.record:
             records.write(figures)
+            publish.publish()
 
 
 if __name__ == "__main__":

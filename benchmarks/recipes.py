@@ -138,13 +138,13 @@ def compare(differences: list[float], tested_share: float) -> dict:
         tested_share: Rows that are tested on for each row that is learned from.
 
     Returns:
-        Mean and standard error, and a verdict: "level" within two standard errors, else "better"
+        Mean and standard error, and a verdict: "tied" within two standard errors, else "better"
         or "worse".
     """
     mean = statistics.fmean(differences)
     correction = 1 / len(differences) + tested_share
     error = (correction * statistics.variance(differences)) ** 0.5
-    verdict = "level" if abs(mean) <= 2 * error else "better" if mean > 0 else "worse"
+    verdict = "tied" if abs(mean) <= 2 * error else "better" if mean > 0 else "worse"
     return {
         "mean": round(mean, 6),
         "standard_error": round(error, 6),

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import re
 import types
 import typing
 
@@ -22,6 +23,18 @@ if typing.TYPE_CHECKING:  # Keras loads with it
     from keras_recipes.recipe import Recipe
 
 PACKAGE = "recipes"
+DATA_END = re.compile(r", |;| \(| pixels")  # of what the list of recipes shows
+KINDS = ("binary", "multiclass", "multilabel", "regression")
+# What can be called: the program, the folder that it needs, and what it does.
+PROGRAMS = (
+    ("recipes", "recipes", "list the recipes"),
+    ("recipes.NAME", "", "train a recipe; --help lists its settings"),
+    ("recipes.tabular FILE --target COL", "recipes/tabular.py", "train on your own table"),
+    ("recipes --help", "", "check, predict, export, copy, example"),
+    ("recipes.lessons", "recipes/lessons", "list the lessons"),
+    ("tuning RECIPE", "", "search hyperparameters"),
+    ("benchmarks", "benchmarks", "list the commands that measure"),
+)
 PARTS = ("Config", "load_data", "build_model", "search_space")
 
 
@@ -151,11 +164,24 @@ def read_source(path: pathlib.Path) -> bytes:
 
 
 def print_catalog() -> None:
-    """Print every recipe with its problem, data and result."""
-    table = Table(title="Recipes: python -m recipes.NAME runs one, --help shows its settings")
-    for column in ("name", "problem", "data", "result"):
-        table.add_column(column, overflow="fold")
+    """Print every recipe with its problem, data and test score, then the other programs."""
+    table = Table("recipe", "problem", "data", "test score", box=None, padding=(0, 1, 0, 0))
     for name in recipe_names():
         entry = read(name)
-        table.add_row(name, entry.problem, entry.data, entry.result)
+        kind = entry.problem.partition(" ")[0].strip(",.")
+        data = DATA_END.split(entry.data)[0]
+        score = entry.result.partition(" ±")[0]
+        table.add_row(name, kind if kind in KINDS else "any", data or entry.problem, score)
     terminal.print_table(table)
+    print(f"\n{describe_programs('recipes')}")
+
+
+def describe_programs(shown: str) -> str:
+    """Return a line for each program that is here, but for the one that is shown already."""
+    here = folder().parent
+    lines = [
+        f"python -m {program:<34} {what}"
+        for program, path, what in PROGRAMS
+        if program != shown and (not path or (here / path).exists())
+    ]
+    return "\n".join(lines)

@@ -88,13 +88,6 @@ def test_result_is_on_record_and_told_truly(name):
         assert f"Result: {publish.describe_result(name)}\n" in recipe.__doc__
         return
     assert publish.describe_result(name) in recipe.__doc__
-    assert publish.readme_row(name) in (ROOT / "README.md").read_text(encoding="utf-8")
     assert json.loads(json.dumps(record["config"])) == json.loads(
         json.dumps(dataclasses.asdict(recipe.Config()), default=str)
     ), "the record was made with other defaults: measure again"
-
-
-def test_readmes_table_is_that_of_the_records():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    start, end = publish.MARKS
-    assert readme.partition(start)[2].partition(end)[0].strip() == publish.readme_table()

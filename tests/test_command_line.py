@@ -126,7 +126,7 @@ def test_home_is_read_in_a_path(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_output_of_few_characters_gets_the_others_spelled(encoding):
-    done = run("recipes", PYTHONIOENCODING=encoding)
+    done = run("recipes.lessons", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, "")
     assert "+-" in done.stdout if encoding == "ascii" else "----" in done.stdout
 
@@ -277,7 +277,7 @@ def test_recipe_that_cannot_be_read_leaves_the_list_whole(monkeypatch, tmp_path,
     monkeypatch.setattr(catalog, "folder", lambda: tmp_path)
     catalog.print_catalog()
     said = capsys.readouterr().out
-    assert "none." in said
+    assert "whole" in said
     assert "cannot be read" in " ".join(said.split())
 
 
@@ -304,7 +304,24 @@ def test_list_names_every_recipe():
     assert done.returncode == 0
     assert done.stderr == ""
     for name in catalog.recipe_names():
-        assert f" {name} " in done.stdout
+        assert f"\n{name} " in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert len(done.stdout.splitlines()) <= 24
+
+
+@pytest.mark.parametrize("program", ["recipes", "recipes.iris", "recipes.lessons", "tuning"])
+def test_version_names_the_library_and_what_it_runs_on(program):
+    done = run(program, "--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("keras_recipes 0.2.0")
+    assert "keras-tuner 1.4" in done.stdout
+
+
+@pytest.mark.parametrize("program", ["recipes", "recipes.lessons", "tuning", "benchmarks"])
+def test_each_front_door_lists_the_others(program):
+    said = run(program, *(["--help"] if program == "tuning" else [])).stdout
+    for other in {"recipes", "recipes.lessons", "tuning", "benchmarks"} - {program}:
+        assert f"python -m {other} " in said
 
 
 def test_help_tells_each_setting_with_its_default():

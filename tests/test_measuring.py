@@ -1,5 +1,7 @@
 """How results are measured: peers on the same rows, differences judged by their error."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -12,13 +14,13 @@ from recipes import diabetes, iris
 @pytest.mark.parametrize(
     ("differences", "verdict"),
     [
-        ([0.02, -0.01, 0.0, 0.01] * 5, "level"),
+        ([0.02, -0.01, 0.0, 0.01] * 5, "tied"),
         ([0.03, 0.028, 0.032, 0.03] * 5, "better"),
         ([-0.03, -0.028, -0.032, -0.03] * 5, "worse"),
-        ([0.0, 0.0], "level"),
+        ([0.0, 0.0], "tied"),
     ],
 )
-def test_a_difference_within_two_standard_errors_is_level(differences, verdict):
+def test_a_difference_within_two_standard_errors_is_tied(differences, verdict):
     found = of_recipes.compare(differences, 0.25)
     assert found["verdict"] == verdict
     assert found["mean"] == pytest.approx(np.mean(differences), abs=1e-6)
@@ -40,7 +42,7 @@ def test_peers_learn_from_training_and_validation_rows_and_are_scored_on_the_tes
     assert classics.score(diabetes.PROBLEM, diabetes.load_data(diabetes.Config())) == {}
 
 
-def test_readme_says_where_a_network_is_not_better_and_what_others_published(monkeypatch):
+def test_a_page_says_where_a_network_is_not_better_and_what_others_published(monkeypatch):
     score = {"accuracy": {"mean": 0.9, "std": 0.01}}
     found = {
         "recipe": "iris", "headline": "accuracy", "protocol": "5-fold, 2 seeds",
@@ -50,13 +52,13 @@ def test_readme_says_where_a_network_is_not_better_and_what_others_published(mon
         "better_than": {
             name: {"verdict": verdict}
             for name, verdict in (
-                ("majority_class", "better"), ("SVC", "level"), ("random_forest", "worse")
+                ("majority_class", "better"), ("SVC", "tied"), ("random_forest", "worse")
             )
         },
     }  # fmt: skip
     entry = catalog.Entry("iris", "", "", "", "", published="0.5 by guessing (nobody)")
     monkeypatch.setattr(publish, "record", lambda _: found)
     monkeypatch.setattr(catalog, "read", lambda _: entry)
-    row = publish.readme_row("iris")
-    said = "majority class 0.9000 ± 0.0100<br>SVC 0.9000 ± 0.0100 (level)<br>random forest 0.9000"
-    assert f"{said} ± 0.0100 (worse) | 0.5 by guessing (nobody) |" in row
+    page = publish.Page(pathlib.PurePosixPath("docs/results.md"))
+    said = "majority class 0.9000 ± 0.0100<br>SVC 0.9000 ± 0.0100 (tied)<br>random forest 0.9000"
+    assert f"{said} ± 0.0100 (worse) | 0.5 by guessing (nobody) |" in page.block("all-results")

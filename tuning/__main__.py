@@ -24,9 +24,9 @@ def main() -> None:
         if sys.argv[1:2] == ["compare"]:
             _compare(sys.argv[2:])
             return
-        (options,) = command_line.parse(
-            "python -m tuning", (__doc__ or "").strip(), sys.argv[1:], search=Options
-        )
+        others = catalog.describe_programs("tuning RECIPE")
+        title = f"{(__doc__ or '').strip()}\n\nOther programs:\n{others}"
+        (options,) = command_line.parse("python -m tuning", title, sys.argv[1:], search=Options)
         # What can be seen without TensorFlow, which takes seconds to load, is looked at before.
         if options.resume:
             from tuning.trials import storage  # pandas takes as long as all the rest of --help

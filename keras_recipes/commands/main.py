@@ -11,6 +11,7 @@ Usage:
   python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
                                                    make a recipe a project of your own, or one file
   python -m recipes copy --update PROJECT          put this version of the library into a copy
+  python -m recipes example [FOLDER]               write a small table to try these commands on
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import typing
 from collections.abc import Callable
 
 from keras_recipes import catalog
-from keras_recipes.commands import check, copy, export, predict, run
+from keras_recipes.commands import check, copy, example, export, predict, run
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
 
@@ -30,6 +31,7 @@ COMMANDS: dict[str, tuple[type[typing.Any], Callable[[typing.Any], None]]] = {
     "predict": (predict.Predict, predict.predict),
     "export": (export.Export, export.export),
     "copy": (copy.Copy, copy.copy),
+    "example": (example.Example, example.example),
 }
 RUN = "run"
 
@@ -42,6 +44,9 @@ def main() -> None:
             catalog.print_catalog()
         elif arguments[0] in ("-h", "--help"):
             print((__doc__ or f"commands: {', '.join((RUN, *COMMANDS))}").strip())
+            print(f"\nOther programs:\n{catalog.describe_programs('recipes --help')}")
+        elif arguments[0] == "--version":
+            print(command_line.describe_versions())
         elif arguments[0] == RUN:
             run.run_named(arguments[1:])
         elif arguments[0] not in COMMANDS:

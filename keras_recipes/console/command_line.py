@@ -12,16 +12,18 @@ import contextlib
 import dataclasses
 import difflib
 import functools
+import importlib.metadata
 import inspect
 import itertools
 import logging
 import pathlib
+import platform
 import sys
 import textwrap
 import typing
 from collections.abc import Iterator
 
-from keras_recipes import configs
+from keras_recipes import __version__, configs
 from keras_recipes.console import interrupts, terminal
 from keras_recipes.errors import InputError
 
@@ -67,6 +69,7 @@ def parse(
         allow_abbrev=False,
         exit_on_error=False,
     )
+    parser.add_argument("--version", action=_Version, help="show versions and exit")
     known: dict[str, argparse.Action] = {}
     for name, kind in kinds.items():
         is_one = len(kinds) == 1
@@ -83,6 +86,26 @@ def parse(
         raise InputError(_describe_unknown(others, known))
     values = {name: value for name, value in vars(given).items() if value is not None}
     return tuple(_make(kind, values, known) for kind in kinds.values())
+
+
+class _Version(argparse.Action):
+    """Print versions and exit, as argparse's own action does; they are looked up only here."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:  # type: ignore[override]
+        print(describe_versions())
+        parser.exit()
+
+
+def describe_versions() -> str:
+    """Return the version of the library, and of what it runs on."""
+    names = ("tensorflow", "keras", "keras-tuner", "numpy")
+    versions = (f"{name} {importlib.metadata.version(name)}" for name in names)
+    return (
+        f"keras_recipes {__version__} ({', '.join(versions)}, Python {platform.python_version()})"
+    )
 
 
 def _add_fields(

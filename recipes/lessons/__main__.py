@@ -17,7 +17,7 @@ import typing
 
 from rich.table import Table
 
-from keras_recipes import configs
+from keras_recipes import catalog, configs
 from keras_recipes.console import command_line, files, startup, terminal
 from keras_recipes.errors import InputError
 from recipes import lessons
@@ -55,6 +55,7 @@ def print_list() -> None:
     for number, name in enumerate(lessons.ORDER, start=1):
         table.add_row(str(number), name, title(name))
     terminal.print_table(table)
+    print(f"\n{catalog.describe_programs('recipes.lessons')}")
 
 
 def run_all(options: Options) -> pathlib.Path:
@@ -119,6 +120,8 @@ def main() -> None:
             print_list()
         elif arguments[0] in ("-h", "--help"):
             print((__doc__ or "python -m recipes.lessons all").strip())
+        elif arguments[0] == "--version":
+            print(command_line.describe_versions())
         elif arguments[0] != "all":
             raise InputError(_describe_unknown(arguments[0]))
         else:

@@ -352,7 +352,7 @@ def on_others(address: str, security: distributed.Security | None) -> Iterator[d
             f"--scheduler {address}: no Dask scheduler answers there by {protocol} "
             f"({_first_sentence(error)}); start one by `python -m dask scheduler`"
             f"{' with certificates of the same authority' * bool(security)}, or see "
-            "tuning/deploy/README.md"
+            "docs/workers.md"
         ) from error
     with client:
         yield client
