@@ -65,7 +65,7 @@ def test_the_page_runs_in_a_kernel(tmp_path, monkeypatch):
         (iris, {"epoch": 3}, "epoch: iris has no such setting; expected one of epochs,"),
         (tabular, {"members": 4}, "members: is called ensemble_size now"),
         (iris, {"epochs": 0}, "epochs: received 0, expected at least 1"),
-        (iris, {"config": tabular.Config()}, "config: received a Config, expected the Config of"),
+        (iris, {"config": tabular.Config()}, "config: received the Config of tabular, expected the Config of iris"),
         ("irs", {}, "unknown recipe irs: did you mean iris?"),
         (tabular, {"csv": pd.DataFrame({"a": [1]})}, "which column to predict"),
         (tabular, {"csv": pd.DataFrame({"a": [1]}), "target": "b"}, "expected the target and"),
