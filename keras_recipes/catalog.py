@@ -86,6 +86,16 @@ def parse(name: str, tree: ast.Module) -> Entry:
     return Entry(name, title, *(lines.get(word, "") for word in words))
 
 
+def is_recipe(path: pathlib.Path) -> bool:
+    """Return whether a Python file defines the parts of a recipe, without running it."""
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return False
+    defined = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    return {*PARTS} <= defined
+
+
 def refer(recipe: Recipe | types.ModuleType | str | os.PathLike[str]) -> str:
     """Describe which recipe is meant, in a way that another process can load it by.
 

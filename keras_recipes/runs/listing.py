@@ -28,7 +28,7 @@ def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
     Raises:
         InputError: If there is no such folder.
     """
-    folder, rows = configs.check_value("folder", folder, pathlib.Path), []
+    folder, rows = pathlib.Path(configs.check_value("folder", folder, pathlib.Path)), []
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder in {pathlib.Path.cwd()}; the first run makes runs/, or give "

@@ -77,7 +77,7 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     Raises:
         InputError: If the folder is not a run, or its files do not belong together.
     """
-    folder = configs.check_value("run", folder, pathlib.Path)
+    folder = pathlib.Path(configs.check_value("run", folder, pathlib.Path))
     taken, problem, metrics, config, history = _read_description(folder)
     model = _load_model(folder / "model.keras")
     if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes

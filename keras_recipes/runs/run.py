@@ -61,8 +61,8 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             print(synthetic_warning(splits.source), flush=True)
         if not options.quiet:
             describe_table(problem, splits, config)
-            rows = f"{len(splits.train):,} rows"
-            print(f"training on {rows}, {config.epochs:,} epochs at most", flush=True)
+            rows, epochs = f"{len(splits.train):,} rows", summary.count(config.epochs, "epoch")
+            print(f"training on {rows}, {epochs} at most", flush=True)
         if options.strategy != "none":  # which divides the batches of Keras's own fit
             options = dataclasses.replace(options, engine="keras")
         trained = _train(recipe, config, splits, options, partial, check)
@@ -100,7 +100,7 @@ def describe_table(problem: Problem, splits: Splits, config: Config) -> None:
     if most < config.patience or most == config.epochs:
         once = "" if most >= config.patience else ", not again with the validation rows"
         print(
-            f"{config.epochs:,} epochs over {len(splits.train):,} rows{once}: about "
+            f"{summary.count(config.epochs, 'epoch')} over {len(splits.train):,} rows{once}: about "
             f"{config.max_steps:,} steps at most (--max-steps; in a search, --epochs)",
             flush=True,
         )
@@ -156,9 +156,11 @@ def _warn_of_what_came_out(
 
 def synthetic_warning(source: Source) -> str:
     """Return the warning that the data are not the real ones."""
+    if isinstance(source, own_table.Source):
+        return f"NOTE: these are {source.name}; --csv FILE (in Python: csv) takes a table of yours."
     return (
-        f"NOTE: these are not the real data but {source.name}. The scores say nothing "
-        "about the real data; README says how to get them."
+        f"NOTE: these are not the real data but {source.name}. The scores say nothing about the "
+        "real data: --data-dir FOLDER (in Python: data_dir) takes a folder with their files."
     )
 
 

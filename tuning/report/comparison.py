@@ -21,7 +21,7 @@ from rich.table import Table
 from keras_recipes import catalog, configs, errors, training
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.errors import InputError
-from keras_recipes.runs import plots, run as runs
+from keras_recipes.runs import plots, run as runs, summary
 from tuning import loop
 from tuning.options import Comparison, kept_table
 from tuning.report import report
@@ -235,7 +235,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
 
 
 def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
-    shown = Table(title=f"best {spec.objective} within {budget:,} epochs")
+    shown = Table(title=f"best {spec.objective} within {summary.count(budget, 'epoch')}")
     for column in ("tuner", "mean", "std over seeds", "trials"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
     for tuner, own in ends.groupby("tuner", sort=False):

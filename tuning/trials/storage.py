@@ -264,6 +264,6 @@ def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
     Raises:
         InputError: If the folder is not a search, or a file in it is damaged.
     """
-    folder = configs.check_value("folder", folder, pathlib.Path)
+    folder = pathlib.Path(configs.check_value("folder", folder, pathlib.Path))
     read_description(folder)
     return records.tabulate([trial for trial in read_trials(folder) if not trial.is_running])

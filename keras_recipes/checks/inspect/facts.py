@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 import functools
 import itertools
+import numbers
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
