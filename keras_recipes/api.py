@@ -78,4 +78,10 @@ def _settings(
             f"keywords: train({name}, epochs=5)"
         )
     configs.check_names(fields, known, name)
-    return dataclasses.replace(config or kind(), **fields)
+    settings = dataclasses.replace(config or kind(), **fields)
+    if str(getattr(settings, "csv", "")).startswith(f"{execution.A_TABLE}, ("):
+        raise InputError(
+            "csv: these settings are of a run with a DataFrame, which its folder does not hold; "
+            f"give it again: train({name}, config, csv=table)"
+        )
+    return settings

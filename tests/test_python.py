@@ -226,6 +226,13 @@ def test_settings_of_a_run_train_it_again(made):
         keras_recipes.train(iris, types.SimpleNamespace(**vars(made["tabular"].config)))
 
 
+def test_settings_of_a_run_with_a_table_want_it_again(made):
+    again = keras_recipes.load_run(made["tabular"].folder)
+    assert type(again.config) is tabular.Config
+    with pytest.raises(InputError, match="csv: these settings are of a run with a DataFrame, which"):
+        keras_recipes.train(tabular, again.config)
+
+
 def test_array_is_predicted_as_its_file(made):
     x = iris.load_data(iris.Config()).test.x[:3]
     np.save("x.npy", np.asarray(x))

@@ -30,6 +30,7 @@ from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
 
+A_TABLE = "a DataFrame"  # what config.json has in the place of one
 NUM_LINES = 10  # of a training's progress, where no bar can be drawn
 
 _log = logging.getLogger(__name__)
@@ -312,7 +313,7 @@ def _draw_predictions(
 def plain(values: dict) -> dict:
     """Write a config for JSON: paths as text."""
     frames = {
-        k: f"a DataFrame, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)
+        k: f"{A_TABLE}, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)
     }
     paths = {k: str(v) for k, v in values.items() if isinstance(v, pathlib.Path)}
     return {**values, **paths, **frames}
