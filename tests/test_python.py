@@ -229,7 +229,9 @@ def test_settings_of_a_run_train_it_again(made):
 def test_settings_of_a_run_with_a_table_want_it_again(made):
     again = keras_recipes.load_run(made["tabular"].folder)
     assert type(again.config) is tabular.Config
-    with pytest.raises(InputError, match="csv: these settings are of a run with a DataFrame, which"):
+    with pytest.raises(
+        InputError, match="csv: these settings are of a run with a DataFrame, which"
+    ):
         keras_recipes.train(tabular, again.config)
 
 

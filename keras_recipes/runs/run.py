@@ -312,8 +312,6 @@ def _draw_predictions(
 
 def plain(values: dict) -> dict:
     """Write a config for JSON: paths as text."""
-    frames = {
-        k: f"{A_TABLE}, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)
-    }
+    frames = {k: f"{A_TABLE}, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)}
     paths = {k: str(v) for k, v in values.items() if isinstance(v, pathlib.Path)}
     return {**values, **paths, **frames}

@@ -8,11 +8,12 @@ project's folder on the path, and Keras in its own place. Nothing else comes by 
 import pathlib
 import sys
 
-RECIPES = pathlib.Path(__file__).resolve().parents[1]
-others = [path for path in sys.path if pathlib.Path(path).resolve() != RECIPES]
-sys.path[:] = [str(RECIPES.parent), *others]
-del sys.modules["keras"]
+if __name__ == "keras":
+    recipes = pathlib.Path(__file__).resolve().parents[1]
+    others = [path for path in sys.path if pathlib.Path(path).resolve() != recipes]
+    sys.path[:] = [str(recipes.parent), *others]
+    del sys.modules["keras"]
 
-from keras_recipes.console import startup  # noqa: E402 (found now)
+    from keras_recipes.console import startup  # found now
 
-startup.begin_file()
+    startup.begin_file()
