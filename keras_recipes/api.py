@@ -79,7 +79,8 @@ def _settings(
         )
     configs.check_names(fields, known, name)
     settings = dataclasses.replace(config or kind(), **fields)
-    if str(getattr(settings, "csv", "")).startswith(f"{execution.A_TABLE}, ("):
+    csv = getattr(settings, "csv", None)
+    if isinstance(csv, pathlib.Path) and csv.name.startswith(f"{execution.A_TABLE}, ("):
         raise InputError(
             "csv: these settings are of a run with a DataFrame, which its folder does not hold; "
             f"give it again: train({name}, config, csv=table)"

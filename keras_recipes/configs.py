@@ -254,8 +254,9 @@ def check_value(name: str, value: typing.Any, hint: typing.Any) -> typing.Any:
                 raise InputError(f"{name}: received {value}, expected {limit}")
         return value
     if type(None) in kinds:
-        return None if value is None else check_value(name, value, kinds[0])
-    if typing.get_origin(hint) is tuple:
+        others = [kind for kind in kinds if kind is not type(None)]
+        return value if value is None or others[1:] else check_value(name, value, others[0])
+    if typing.get_origin(hint) is tuple and kinds[1:] == (...,):
         values = value.tolist() if hasattr(value, "tolist") else value
         values = values if isinstance(values, list | tuple) else [values]
         return tuple(check_value(name, one, kinds[0]) for one in values)
