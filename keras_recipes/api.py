@@ -8,9 +8,9 @@ import pathlib
 import types
 import typing
 
-from keras_recipes import catalog, checks, configs, recipe as contract
+from keras_recipes import catalog, checks, configs, errors, recipe as contract
 from keras_recipes.configs import Config
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, describe
 from keras_recipes.recipe import Recipe
 from keras_recipes.runs import run as execution
 from keras_recipes.runs.result import Run
@@ -20,7 +20,7 @@ Path = str | os.PathLike[str]
 
 def train(
     recipe: Recipe | types.ModuleType | Path,
-    config: Config | None = None,
+    config: Config | types.SimpleNamespace | None = None,
     *,
     out: Path | None = None,
     engine: typing.Literal["fused", "keras"] = "fused",
@@ -32,7 +32,7 @@ def train(
 
     Args:
         recipe: A recipe module, its name, or the path of a recipe's .py file.
-        config: Its settings; by default `Config()`.
+        config: Its settings, also those of a run, `load_run(...).config`; by default `Config()`.
         out: New folder for the run; by default the next free one in runs/.
         engine: "fused" trains whole epochs as one program, "keras" by `keras.Model.fit`.
         strict: Whether warnings of the check before training count as errors.
@@ -47,32 +47,42 @@ def train(
         InputError: If a field, the data or the folder cannot work.
         RunError: If training or writing fails.
     """
-    module = catalog.load(catalog.refer(recipe))
-    kind = module.Config
-    if config is not None and not isinstance(config, kind):
-        raise InputError(
-            f"config: received a {type(config).__name__}, expected the Config of "
-            f"{contract.name_of(module)}"
+    with errors.for_python():
+        module = catalog.resolve(recipe)
+        settings = _settings(module, config, fields)
+        options = configs.RunOptions(
+            out=typing.cast("pathlib.Path | None", out),  # which makes a path of text
+            engine=engine,
+            strict=strict,
+            quiet=not verbose,
         )
+        check = checks.PreFlight(contract.ignored_checks(module), strict, with_test=True)
+        return execution.run(module, settings, options, check)
+
+
+def _settings(
+    recipe: Recipe, config: Config | types.SimpleNamespace | None, fields: dict[str, typing.Any]
+) -> Config:
+    """Return a recipe's Config with some of its fields replaced."""
+    kind, name = recipe.Config, contract.name_of(recipe)
     known = [field.name for field in dataclasses.fields(kind)]
-    if unknown := [name for name in fields if name not in known]:
-        if (now := configs.RENAMED.get(unknown[0])) in known:
-            raise InputError(f"{unknown[0]}: is called {now} now")
+    if isinstance(config, types.SimpleNamespace):  # of a run whose recipe `load_run` did not find
+        configs.check_names(vars(config), known, name)
+        config = kind(**vars(config))
+    if config is not None and not isinstance(config, kind):
+        received = describe(config)
+        if isinstance(config, Config):
+            received = f"the Config of {type(config).__module__.rpartition('.')[2]}"
         raise InputError(
-            f"{unknown[0]}: {contract.name_of(module)} has no such setting; expected one of "
-            f"{', '.join(known)}"
+            f"config: received {received}, expected the Config of {name}; single settings are "
+            f"keywords: train({name}, epochs=5)"
         )
-    paths = {
-        name: pathlib.Path(fields[name])
-        for name in ("csv", "data_dir")
-        if isinstance(fields.get(name), str)
-    }
-    settings = dataclasses.replace(config or kind(), **{**fields, **paths})
-    options = configs.RunOptions(
-        out=None if out is None else pathlib.Path(out),
-        engine=engine,
-        strict=strict,
-        quiet=not verbose,
-    )
-    check = checks.PreFlight(contract.ignored_checks(module), strict, with_test=True)
-    return execution.run(module, settings, options, check)
+    configs.check_names(fields, known, name)
+    settings = dataclasses.replace(config or kind(), **fields)
+    csv = getattr(settings, "csv", None)
+    if isinstance(csv, pathlib.Path) and csv.name.startswith(f"{execution.A_TABLE}, ("):
+        raise InputError(
+            "csv: these settings are of a run with a DataFrame, which its folder does not hold; "
+            f"give it again: train({name}, config, csv=table)"
+        )
+    return settings

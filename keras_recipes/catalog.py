@@ -16,6 +16,7 @@ import typing
 
 from rich.table import Table
 
+from keras_recipes import configs
 from keras_recipes.console import source_files, terminal
 from keras_recipes.errors import InputError
 
@@ -98,6 +99,16 @@ def parse(name: str, tree: ast.Module) -> Entry:
     return Entry(name, title, *(lines.get(word, "") for word in words))
 
 
+def is_recipe(path: pathlib.Path) -> bool:
+    """Return whether a Python file defines the parts of a recipe, without running it."""
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return False
+    defined = {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    return {*PARTS} <= defined
+
+
 def refer(recipe: Recipe | types.ModuleType | str | os.PathLike[str]) -> str:
     """Describe which recipe is meant, in a way that another process can load it by.
 
@@ -134,18 +145,38 @@ def load(reference: str) -> types.ModuleType:
         InputError: If the file cannot be imported or is no recipe; the message names the line.
     """
     if not reference.endswith(".py"):
-        return importlib.import_module(f"{PACKAGE}.{reference}")
+        return _whole(importlib.import_module(f"{PACKAGE}.{reference}"), reference)
     path = pathlib.Path(reference)
     read_source(path)  # raises for a file that has gone
-    module = source_files.import_file(path)
+    return _whole(source_files.import_file(path), reference)
+
+
+def resolve(recipe: Recipe | types.ModuleType | str | os.PathLike[str]) -> Recipe:
+    """Return the recipe that is meant: a module itself, or what its name or its file's path names.
+
+    Raises:
+        InputError: If there is no such recipe.
+    """
+    if isinstance(recipe, types.ModuleType):
+        return typing.cast("Recipe", _whole(recipe, recipe.__name__))
+    return typing.cast("Recipe", load(refer(recipe)))
+
+
+def _whole(module: types.ModuleType, name: str) -> types.ModuleType:
+    """Return a module, or raise if it is no recipe."""
     missing = [part for part in PARTS if not hasattr(module, part)]
     if not (hasattr(module, "PROBLEM") or hasattr(module, "problem")):
         missing.insert(0, "PROBLEM")
     if missing:
         raise InputError(
-            f"{reference} is not a recipe: it lacks {', '.join(missing)}; "
-            f"the recipes in {folder()} show the parts of one"
+            f"{name} is not a recipe: it lacks {', '.join(missing)}; "
+            "`python -m recipes` lists recipes, which show the parts of one"
         )
+    kind = module.Config
+    if not (isinstance(kind, type) and issubclass(kind, configs.Config)):
+        raise InputError(f"{name}: expected `class Config(configs.Config):` with its settings")
+    if "__dataclass_fields__" not in vars(kind):
+        raise InputError(f"{name}: put @dataclasses.dataclass(frozen=True) above its class Config")
     return module
 
 

@@ -5,11 +5,15 @@ type carries its range, so that `--epochs -3` is refused before anything is load
 """
 
 import dataclasses
+import numbers
+import os
 import pathlib
+import types
 import typing
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, describe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,10 @@ def _figure(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
+class OrDataFrame:
+    """A note in the type of a path: a `pandas.DataFrame` serves too."""
+
+
 # Beyond any use, and small enough for the 32-bit integers that TensorFlow counts steps with.
 Count = Annotated[int, Range(1, 10**9)]
 Positive = Annotated[float, Range(0, includes_low=False, includes_high=False)]
@@ -46,6 +54,7 @@ Seed = Annotated[int, Range(0, 2**32 - 1)]
 Units = tuple[Count, ...]
 Optimizer = Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
+TableFile = Annotated[pathlib.Path, OrDataFrame()] | None
 
 # What settings were called before, for messages and for the config.json of old runs.
 RENAMED = {
@@ -119,12 +128,15 @@ class RunOptions:
     quiet: bool = False
     """Print the result only, no progress."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class TableOptions:
     """Settings of a table of your own: its file, target and columns."""
 
-    csv: pathlib.Path | None = None
+    csv: TableFile = None
     """The table: a delimited text file, the target among its columns."""
     target: str | None = None
     """Column to predict."""
@@ -186,36 +198,100 @@ class TableConfig(TableOptions, Config):
 
 
 def check_fields(settings: typing.Any) -> None:
-    """Hold every field of a dataclass against the range or the choices of its type.
+    """Hold every field of a dataclass against its type, and keep it as that type has it.
 
     Raises:
-        InputError: If one is outside; the message names it.
+        InputError: If one does not fit; the message names it.
     """
     hints = typing.get_type_hints(type(settings), include_extras=True)
     for field in dataclasses.fields(settings):
-        check_value(field.name, getattr(settings, field.name), hints[field.name])
+        value = check_value(field.name, getattr(settings, field.name), hints[field.name])
+        object.__setattr__(settings, field.name, value)  # also of a frozen one
 
 
-def check_value(name: str, value: typing.Any, hint: typing.Any) -> None:
-    """Raise InputError for a value outside its type's range or choices, with the given name."""
-    if typing.get_origin(hint) is tuple:
-        for member in value:
-            check_value(name, member, typing.get_args(hint)[0])
-    elif type(None) in typing.get_args(hint):
-        if value is not None:
-            check_value(name, value, typing.get_args(hint)[0])
-    elif typing.get_origin(hint) is Literal:
-        if value not in typing.get_args(hint):
-            choices = ", ".join(map(str, typing.get_args(hint)))
-            raise InputError(f"{name}: received {value!r}, expected one of {choices}")
-    elif typing.get_origin(hint) is Annotated:
-        kind, *notes = typing.get_args(hint)
-        limits = [note for note in notes if isinstance(note, Range)]
-        if not limits:  # a note for the command line only
-            check_value(name, value, kind)
-            return
-        if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-            raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")
-        for limit in limits:
-            if value not in limit:
+def check_names(given: Iterable[str], known: Sequence[str], owner: str) -> None:
+    """Refuse names that are no settings.
+
+    Args:
+        given: What a user gave by name.
+        known: The settings there are.
+        owner: What has them, for messages.
+
+    Raises:
+        InputError: With the first name that is not known.
+    """
+    for name in given:
+        now = RENAMED.get(name)
+        if now in known:
+            raise InputError(f"{name}: is called {now} now")
+        if name not in known:
+            renamed = f" ({now} now)" if now else ""
+            raise InputError(
+                f"{name}{renamed}: {owner} has no such setting; expected one of {', '.join(known)}"
+            )
+
+
+def check_value(name: str, value: typing.Any, hint: typing.Any) -> typing.Any:
+    """Return a value as its type has it: NumPy's numbers as Python's, text as a path, 8 as (8,).
+
+    Args:
+        name: Of the value, for messages.
+        value: What a user gave.
+        hint: Its type; values of a type that is not known here are returned as they are.
+
+    Raises:
+        InputError: If the value is of another type, outside its range or none of its choices.
+    """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):  # of NumPy
+        value = value.item()
+    kinds = typing.get_args(hint)
+    if typing.get_origin(hint) is Annotated:
+        if any(isinstance(note, OrDataFrame) for note in kinds[1:]):
+            return _path_or_table(name, value)
+        value = check_value(name, value, kinds[0])
+        for limit in kinds[1:]:
+            if isinstance(limit, Range) and value is not None and value not in limit:
                 raise InputError(f"{name}: received {value}, expected {limit}")
+        return value
+    if type(None) in kinds:
+        others = [kind for kind in kinds if kind is not type(None)]
+        return value if value is None or others[1:] else check_value(name, value, others[0])
+    if typing.get_origin(hint) is tuple and kinds[1:] == (...,):
+        values = value.tolist() if hasattr(value, "tolist") else value
+        values = values if isinstance(values, list | tuple) else [values]
+        return tuple(check_value(name, one, kinds[0]) for one in values)
+    if typing.get_origin(hint) is Literal:
+        if not any(type(value) is type(one) and value == one for one in kinds):
+            choices = ", ".join(map(str, kinds))
+            raise InputError(f"{name}: received {describe(value)}, expected one of {choices}")
+        return value
+    return _converted(name, value, hint)
+
+
+def _converted(name: str, value: typing.Any, kind: typing.Any) -> typing.Any:
+    """Return a value as one of the plain types."""
+    taken: dict[typing.Any, tuple[type | types.UnionType, str]] = {
+        bool: (bool, "True or False"),
+        int: (numbers.Integral, "a whole number"),
+        float: (numbers.Real, "a number"),
+        str: (str | numbers.Integral, "text"),  # the columns of a DataFrame may be 0, 1, …
+        pathlib.Path: (str | os.PathLike, "a path"),
+    }
+    if kind not in taken:
+        return value
+    wanted, described = taken[kind]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{name}: received {describe(value)}, expected {described}")
+    return kind(value)
+
+
+def _path_or_table(name: str, value: typing.Any) -> typing.Any:
+    if isinstance(value, str | os.PathLike):
+        return pathlib.Path(value)
+    import pandas as pd  # not before: it takes long to load, and who has a DataFrame has it already
+
+    if isinstance(value, pd.DataFrame):
+        return value
+    raise InputError(
+        f"{name}: received {describe(value)}, expected a path, or a table as a pandas.DataFrame"
+    )

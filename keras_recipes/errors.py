@@ -1,5 +1,11 @@
 """Errors that are for the user to read: one line that says what came, what was due, what to do."""
 
+import contextlib
+import numbers
+import re
+import reprlib
+from collections.abc import Iterator
+
 
 class InputError(ValueError):
     """The user gave something that cannot work. The command line prints it and exits with 2."""
@@ -24,3 +30,33 @@ def first_line(error: BaseException) -> str:
     # Keras wraps errors of a layer's call; what went wrong stands in the line below.
     wrapped = len(lines) > 1 and lines[0].startswith("Exception encountered")
     return lines[wrapped] if lines else type(error).__name__
+
+
+def describe(value: object) -> str:
+    """Describe what was received: plain values as they are, of others the type."""
+    if value is None or isinstance(value, str | numbers.Number):
+        return repr(value)
+    if isinstance(value, list | tuple | dict | set):
+        return " ".join(reprlib.repr(value).split())
+    return f"a value of type {type(value).__name__}"
+
+
+@contextlib.contextmanager
+def for_python() -> Iterator[None]:
+    """Name keywords in the place of flags in what the block raises: `max_time=` for `--max-time`.
+
+    The library's messages are written for the command line. Whole commands stay as they are.
+    """
+    try:
+        yield
+    except (InputError, RunError) as error:
+        pattern = r"python -m [^;`]*|--(no-)?([a-z][a-z-]*)(?: \(in Python: \w+\))?( (?=[A-Z\d]))?"
+        error.args = (re.sub(pattern, _keyword, str(error)),)
+        raise
+
+
+def _keyword(found: re.Match[str]) -> str:
+    turned_off, name, has_value = found.groups()
+    if name is None:  # a command
+        return found[0]
+    return name.replace("-", "_") + ("=False" if turned_off else "=" if has_value else "")

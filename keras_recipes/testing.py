@@ -100,7 +100,8 @@ class _Checks:
             written = f"def {function}({', '.join(parameters)}):"
             assert found == parameters, f"write `{written}`, nothing else calls it"
         config = self._recipe.Config
-        assert dataclasses.is_dataclass(config), "Config: put @dataclasses.dataclass above it"
+        is_own = "__dataclass_fields__" in vars(config)  # else inherited
+        assert is_own, "Config: put @dataclasses.dataclass(frozen=True) above it"
         is_frozen = inspect.getattr_static(config, "__dataclass_params__").frozen
         assert is_frozen, "Config: @dataclasses.dataclass(frozen=True)"
 
@@ -114,6 +115,18 @@ class _Checks:
         assert facts.units == few.problem.num_outputs, advice
         assert facts.from_logits == rule.from_logits, advice
         assert facts.loss.name == {"mse": "mean_squared_error"}.get(rule.loss, rule.loss), advice
+
+    def seed_decides_the_split(self) -> None:
+        seed = self._recipe.Config().seed
+        first, second = (self._few_rows(seed=one).data for one in (seed, seed + 1))
+        if first.in_time:
+            return
+        alike = np.array_equal(np.asarray(first.train.x), np.asarray(second.train.x))
+        assert not (alike and np.array_equal(first.train.y, second.train.y)), (
+            "load_data returns the same training rows for two seeds: pass config.seed on, as in "
+            "splits.split(x, y, source, config.seed), or in splits.hold_out where the data come "
+            "with their test rows"
+        )
 
     def search_space_starts_from_the_defaults(self) -> None:
         hp = keras_tuner.HyperParameters()

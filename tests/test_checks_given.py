@@ -1,6 +1,9 @@
 """The check on what `fit` is given: parts that differ, text, weights, callbacks, scaled inputs."""
 
 import functools
+import pathlib
+import subprocess
+import sys
 import types
 
 import keras
@@ -432,14 +435,37 @@ def test_fit_that_a_function_or_the_program_begins_is_judged(script, end, functi
     assert "warning classes/constant-target (D11): " in said
 
 
-def test_recipe_in_a_file_of_its_own_is_not_trained(script):
+def test_recipe_in_a_file_of_its_own_is_checked_by_its_name_as_one(script):
+    recipe = pathlib.Path(__file__).with_name("own_recipe.py").read_text("utf-8")
     end = """
-PROBLEM = Config = load_data = None
 if __name__ == "__main__":
     open("trained", "w").close()
 """
-    code, said = script("", end)
-    assert (code, "a recipe, which is checked by itself" in said) == (2, True)
+    pathlib.Path("mine.py").write_text(recipe + end)
+    assert script("", name="mine.py") == (0, "0 errors, 0 warnings\n")
+    pathlib.Path("unscaled.py").write_text(
+        recipe.replace("keras.layers.Normalization()(inputs)", "inputs")
+    )
+    code, said = script("", name="unscaled.py")
+    assert (code, "inputs-not-scaled" in said) == (0, True)
+    assert not pathlib.Path("trained").exists()
+    code, said = script("--data ok.csv", name="mine.py")
+    assert (code, said) == (
+        2,
+        "error: --data: a recipe is checked with its own data; leave it out\n",
+    )
+
+
+def test_file_that_is_not_there_is_named_before_tensorflow_loads():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "recipes", "check", "nothing.py"],
+        cwd=pathlib.Path(__file__).resolve().parents[1],
+        capture_output=True,
+        text=True,
+    )
+    *loaded, said = done.stderr.splitlines()
+    assert (done.returncode, said) == (2, "error: nothing.py: no such file")
+    assert not any("tensorflow" in line for line in loaded)
 
 
 def test_loop_of_ones_own_is_stopped_at_its_first_batch(script):

@@ -335,8 +335,8 @@ def test_help_tells_each_setting_with_its_default():
     ("changes", "message"),
     [
         ({"epochs": 0}, "epochs: received 0, expected at least 1"),
-        ({"epochs": True}, "epochs: received True, expected int"),
-        ({"batch_size": 2.5}, "batch_size: received 2.5, expected int"),
+        ({"epochs": True}, "epochs: received True, expected a whole number"),
+        ({"batch_size": 2.5}, "batch_size: received 2.5, expected a whole number"),
         ({"learning_rate": 0.0}, "learning_rate: received 0.0, expected above 0"),
         ({"learning_rate": float("inf")}, "learning_rate: received inf"),
         ({"seed": -1}, "seed: received -1, expected at least 0 and at most"),

@@ -93,6 +93,11 @@ def test_split_keeps_x_and_y_together():
         np.testing.assert_array_equal(part.x, part.y * 10)
 
 
+def test_split_takes_no_text_for_a_source():
+    with pytest.raises(InputError, match=r"source: received 'my data', expected a splits.Source"):
+        splits.split(np.arange(50), np.arange(50) % 2, "my data", seed=0)
+
+
 def test_split_shuffles():
     train = toy().train
     assert train.x.tolist() != sorted(train.x)

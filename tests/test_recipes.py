@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from own_copies import write_recipe
 
 from keras_recipes import catalog, testing
+from keras_recipes.console import source_files
+from keras_recipes.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = catalog.recipe_names()
@@ -50,3 +53,35 @@ def cases():
 @pytest.mark.parametrize("check", list(cases()))
 def test_recipe(check):
     check()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "case", "said"),
+    [
+        ("seed=config.seed", "seed=0", "seed_decides_the_split", "pass config.seed on"),
+        (
+            "@dataclasses.dataclass(frozen=True)\n",
+            "",
+            "has_the_parts_that_runs_and_searches_call",
+            r"put @dataclasses.dataclass\(frozen=True\) above it",
+        ),
+        (
+            "64], default=16",
+            "64], default=32",
+            "search_space_starts_from_the_defaults",
+            "a search starts from the defaults of Config",
+        ),
+    ],
+)
+def test_a_fault_in_a_recipe_is_found(old, new, case, said):
+    write_recipe("faulty.py", (old, new))
+    faulty = source_files.import_file(pathlib.Path("faulty.py"))
+    cases = {one.id: one.values[0] for one in testing.parametrize_with_checks(faulty).args[1]}
+    with pytest.raises((AssertionError, TypeError), match=said):
+        cases[case]()
+
+
+def test_a_config_that_is_no_dataclass_is_refused_where_the_recipe_is_loaded():
+    write_recipe("faulty.py", ("@dataclasses.dataclass(frozen=True)\n", ""))
+    with pytest.raises(InputError, match=r"put @dataclasses.dataclass\(frozen=True\) above its"):
+        catalog.load(catalog.refer("faulty.py"))

@@ -348,10 +348,11 @@ def test_changes_are_refused_by_name_and_nothing_is_lost(fake):
     path.write_text(source + "\n# a thought, which changes nothing\n")
     assert len(tuning.search(resume="s", quiet=True).trials) == 3
     for told, message in (
-        ({"seed": 3}, "--seed: the search in s has 0, received 3"),
-        ({"objective": "val_auc"}, "--objective: the search in s has val_loss, received val_auc"),
-        ({"engine": "keras"}, "--engine: the search in s has fused, received keras"),
-        ({"start_from": "s"}, "--start-from: a resumed search has begun"),
+        ({"seed": 3}, "seed: the search in s has 0, received 3"),
+        ({"objective": "val_auc"}, "objective: the search in s has val_loss, received val_auc"),
+        ({"engine": "keras"}, "engine: the search in s has fused, received keras"),
+        ({"start_from": "s"}, "start_from: a resumed search has begun"),
+        ({"trials": 2}, "trials: received 2, but 3 trials have ended already; give as many at"),
     ):
         with pytest.raises(InputError, match=message):
             tuning.search(resume="s", **told)
@@ -402,6 +403,16 @@ def test_settings_edited_to_nonsense_are_one_line(fake):
     path.write_text(json.dumps({**json.loads(path.read_text()), "spec": {"tuner": "x"}}))
     with pytest.raises(InputError, match=r"s/search.json is damaged"):
         tuning.search(resume="s")
+
+
+def test_a_space_whose_defaults_are_not_those_of_the_config_is_warned_of(fake, caplog):
+    path = write_recipe("mine.py", ("64], default=16", "64], default=32"))
+    tuning.search(path, **SHORT, out="s")
+    (warned,) = [record.message for record in caplog.records if "search_space" in record.message]
+    assert warned.startswith("mine: search_space begins with units 32, not 16 as in Config():")
+    caplog.clear()
+    tuning.search(write_recipe("same.py"), **SHORT, out="t")
+    assert "search_space" not in caplog.text
 
 
 def test_a_taken_folder_is_refused_with_the_command_that_resumes(fake):

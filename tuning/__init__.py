@@ -13,12 +13,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pathlib
 import types
 import typing
-from typing import Literal
+from typing import Any, Literal
 
 if typing.TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +70,7 @@ def search(
     numeric: tuple[str, ...] = (),
     drop: tuple[str, ...] = (),
     time: str | None = None,
+    **unknown: Any,
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
 
@@ -117,6 +116,7 @@ def search(
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
         time: Column of dates or numbers to split by.
+        **unknown: Nothing else; what a search has no option for is named.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.
@@ -126,33 +126,21 @@ def search(
         RunError: If the first trial fails, or writing does.
     """
     given = dict(locals())
-    from keras_recipes import catalog
+    del given["unknown"]
+    from keras_recipes import catalog, configs, errors
     from tuning import options
     from tuning.workers import processes
 
-    if recipe is not None:
-        named = recipe if isinstance(recipe, types.ModuleType) else os.fspath(recipe)
-        given["recipe"] = catalog.refer(named)
-    if csv is not None and not isinstance(csv, str | os.PathLike):
-        given["csv"] = _keep_table(csv, pathlib.Path(out).parent if out else "searches")
-    checked = options.Options(**options.with_paths(given))
-    with processes.loaded_ahead(checked.has_own_processes):
-        from tuning import engine as runner
+    with errors.for_python():
+        configs.check_names(unknown, list(given), "tuning.search")
+        if recipe is not None:
+            given["recipe"] = catalog.refer(recipe)
+        given["csv"] = options.kept_table(csv, out)
+        checked = options.Options(**given)
+        with processes.loaded_ahead(checked.has_own_processes):
+            from tuning import engine as runner
 
-        return runner.search(checked)
-
-
-def _keep_table(table: pd.DataFrame, folder: Path) -> pathlib.Path:
-    """Write a DataFrame to a file that is named by its content, so that a search can be resumed."""
-    from keras_recipes.console import files
-
-    text = table.to_csv(index=False)
-    path = pathlib.Path(folder) / f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        with files.faults_named(path):
-            files.write_text(path, text)
-    return path
+            return runner.search(checked)
 
 
 def __getattr__(name: str) -> object:

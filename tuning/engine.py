@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pathlib
 import sys
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import keras_tuner
 import pandas as pd
 
 from keras_recipes import checks, recipe as contract, training
@@ -17,7 +19,7 @@ from keras_recipes.configs import Config
 from keras_recipes.console import files, interrupts
 from keras_recipes.console.command_line import flag
 from keras_recipes.errors import InputError, NotFiniteError, RunError
-from keras_recipes.runs import run as runs
+from keras_recipes.runs import run as runs, summary
 from tuning import loop
 from tuning.options import Options, seconds
 from tuning.report import plots, report, tensorboard
@@ -25,6 +27,8 @@ from tuning.spec import SearchSpec
 from tuning.trials import fingerprints, records, refit, trials
 from tuning.trials.storage import Store, resume_command
 from tuning.workers import workers
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +97,7 @@ def search(options: Options) -> Search:
 def _begin(options: Options) -> tuple[SearchSpec, Store]:
     """Check everything that can be checked before the first trial, then make the folder."""
     spec = SearchSpec.begin(options)
+    _warn_of_other_defaults(spec)
     name = f"{spec.name}-{spec.tuner}"
     folder = options.out or files.next_folder(pathlib.Path("searches"), name)
     data = spec.data
@@ -113,6 +118,18 @@ def _begin(options: Options) -> tuple[SearchSpec, Store]:
     return spec, Store.create(folder, dataclasses.asdict(spec), fingerprint)
 
 
+def _warn_of_other_defaults(spec: SearchSpec) -> None:
+    """Log where the space's defaults, which trial 0 tries, are not those of the recipe's Config."""
+    drawn = contract.search_space(spec.module, keras_tuner.HyperParameters())
+    own, space = dataclasses.asdict(spec.module.Config()), dataclasses.asdict(drawn)
+    if others := [f"{n} {value}, not {own[n]}" for n, value in space.items() if value != own[n]]:
+        _log.warning(
+            "%s: search_space begins with %s as in Config(): trial 0 is not what the recipe trains "
+            "by default; give hp the same default=",
+            *(spec.name, ", ".join(others)),
+        )
+
+
 def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
     """Open a search, and refuse to continue it as another one, or where code or data changed."""
     store = Store(folder)
@@ -120,6 +137,11 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
         try:
             spec, before = SearchSpec(**store.description["spec"]), store.description["fingerprint"]
             _check_options(spec, options)
+            if options.trials and options.trials < len(store.trials):
+                raise InputError(
+                    f"--trials: received {options.trials}, but {len(store.trials)} trials have "
+                    "ended already; give as many at least, or leave it away"
+                )
             spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
             spec.check()
         except (KeyError, TypeError) as error:
@@ -163,7 +185,7 @@ def _run_or_advise(
             raise
         way = f"continue by: {resume_command(store.folder, options.places)}"
         if isinstance(error, KeyboardInterrupt):
-            kept = f"what had ended is kept, {len(store.trials)} trials; {way}"
+            kept = f"what had ended is kept, {summary.count(len(store.trials), 'trial')}; {way}"
             raise KeyboardInterrupt(kept) from error
         raise RunError(f"{error}; {way}") from error
 

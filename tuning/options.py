@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import itertools
 import os
@@ -11,6 +12,7 @@ import re
 from typing import Annotated, Any, Literal, get_args
 
 from keras_recipes import configs
+from keras_recipes.console import files
 from keras_recipes.console.command_line import flag, takes
 from keras_recipes.errors import InputError
 
@@ -18,7 +20,6 @@ TunerName = Literal["grid", "random", "bayesian", "hyperband"]
 DEFAULT_TRIALS = 30
 # A grid of more points is run only when it is asked for twice.
 MAX_POINTS = 500
-PATHS = ("csv", "data_dir", "out", "resume", "start_from", "tls_ca", "tls_cert", "tls_key")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +37,31 @@ class Limits:
     max_memory: float | None = None
 
 
-def with_paths(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what a program gave with paths where it may have given text."""
-    return {
-        name: pathlib.Path(value) if name in PATHS and value is not None else value
-        for name, value in told.items()
-    }
+def kept_table(csv: Any, out: str | os.PathLike[str] | None) -> pathlib.Path | None:
+    """Return the path of a table; write a DataFrame to a file that is named by its content.
+
+    So a search of a DataFrame can be resumed, and sent to processes of its own.
+
+    Args:
+        csv: Path, DataFrame or None.
+        out: The search's folder, beside which the file is written; None for a default one.
+
+    Raises:
+        InputError: If the table is of another type.
+    """
+    table = configs.check_value("csv", csv, configs.TableFile)
+    if table is None or isinstance(table, pathlib.Path):
+        return table
+    from keras_recipes.data import csv_reader
+
+    text = csv_reader.as_text(table)
+    name = f"table-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
+    path = pathlib.Path("searches" if out is None else pathlib.Path(out).parent, name)
+    if not path.is_file():
+        with files.faults_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_text(path, text)
+    return path
 
 
 @dataclasses.dataclass(frozen=True)

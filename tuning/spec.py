@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
 import types
 from typing import Any
 
@@ -16,7 +15,7 @@ from keras_recipes.console.command_line import flag
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError
 from keras_recipes.problems import Problem, direction
-from tuning.options import DEFAULT_TRIALS, MAX_POINTS, PATHS, Options
+from tuning.options import DEFAULT_TRIALS, MAX_POINTS, Options
 from tuning.oracles import oracles, spaces
 from tuning.trials import fingerprints, inputs, warm_start
 
@@ -179,12 +178,9 @@ class SearchSpec:
 
     def make_config(self, values: dict[str, Any]) -> Config:
         """Make the Config of a point; it may depend on the number of training rows."""
-        fixed = {
-            name: pathlib.Path(v) if name in PATHS else tuple(v) if isinstance(v, list) else v
-            for name, v in self.fixed.items()
-        }
-        data = inputs.load_data(self.recipe, inputs.make_config(self.module, values, fixed))
-        return inputs.make_config(self.module, values, fixed, len(data.train))
+        config = inputs.make_config(self.module, values, self.fixed)
+        data = inputs.load_data(self.recipe, config)
+        return inputs.make_config(self.module, values, self.fixed, len(data.train))
 
     def make_oracle(self) -> oracles.SteadyOracle:
         """Make the oracle at its beginning."""

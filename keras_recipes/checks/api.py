@@ -88,6 +88,16 @@ def check(
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
+    if hasattr(model, "table_parts") and not isinstance(x, dict):
+        raise InputError(
+            "x: the model of a run with your own table takes columns that the run has encoded; the "
+            "table was checked before training. keras_recipes.predict(run, x) takes it as it is"
+        )
+    known = [field.name for field in dataclasses.fields(Settings) if field.init]
+    if unknown := [name for name in fit_settings if name not in known]:
+        raise InputError(
+            f"{unknown[0]}: no such argument of fit; expected one of {', '.join(known)}"
+        )
     left_out = _ids(ignore)
     facts = Facts(model, x, y, validation_data, test_data, Settings(**fit_settings))
     found = _judge(facts, left_out)
@@ -132,9 +142,10 @@ def _ids(ignore: Iterable[str]) -> set[str]:
         InputError: If there is no such rule.
     """
     known = {key: rule.id for rule in RULES for key in (rule.id, rule.name)}
-    if unknown := {*ignore} - {*known}:
+    ignore = [ignore] if isinstance(ignore, str) or not isinstance(ignore, Iterable) else [*ignore]
+    if unknown := [one for one in ignore if one not in known]:
         raise InputError(
-            f"ignore: received {min(unknown)!r}, expected ids or names of rules, such as 'D3' or "
+            f"ignore: received {unknown[0]!r}, expected ids or names of rules, such as 'D3' or "
             "'scaling/inputs-not-scaled'; RULES.md lists them"
         )
     return {known[key] for key in ignore}

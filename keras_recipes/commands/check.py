@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from keras_recipes import catalog, configs
 from keras_recipes.commands import scripts
-from keras_recipes.console import command_line
+from keras_recipes.console import command_line, startup
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:  # TensorFlow loads with it
@@ -53,10 +53,13 @@ _OF_FIT = ("epochs", "batch_size", "validation_split")
 
 def check(arguments: Check) -> None:
     """Print all findings; end with exit code 2 where there are errors."""
-    if arguments.model in catalog.recipe_names():
-        findings = _check_recipe(arguments)
-    else:
-        findings = _check_script(arguments)
+    recipe = _find_recipe(arguments.model)
+    if recipe is not None:
+        _refuse_data(arguments, "a recipe is checked with its own data; leave it out")
+    elif not arguments.data:
+        _refuse_data(arguments, "expected --data as well")
+    startup.load_tensorflow()  # only after what can be seen without it
+    findings = _check_script(arguments) if recipe is None else _check_recipe(recipe, arguments)
     for finding in findings:
         print(f"{finding.level} {finding.name} ({finding.id}): received {finding.received}")
         print(f"  expected: {finding.expected}\n  fix: {finding.fix}")
@@ -67,15 +70,22 @@ def check(arguments: Check) -> None:
         sys.exit(2)
 
 
-def _check_recipe(arguments: Check) -> Findings:
+def _find_recipe(named: str) -> str | None:
+    """Return the recipe that is named, as `catalog.load` takes it; None for another file."""
+    if named in catalog.recipe_names():
+        return named
+    path, function = scripts.split(named)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    return catalog.refer(path) if not function and catalog.is_recipe(path) else None
+
+
+def _check_recipe(name: str, arguments: Check) -> Findings:
     """Check a recipe with its own data and default settings; its test split stays closed."""
-    if arguments.data:
-        raise InputError("--data: a recipe is checked with its own data; leave it out")
-    _refuse_without_data(arguments, "a recipe is checked with its own data; leave it out")
     from keras_recipes import callbacks, checks, recipe as contract, training
     from keras_recipes.features import tables
 
-    recipe = catalog.load(arguments.model)
+    recipe = catalog.load(name)
     config = recipe.Config()
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
@@ -102,7 +112,6 @@ def _check_recipe(arguments: Check) -> Findings:
 
 def _check_script(arguments: Check) -> Findings:
     path, function = scripts.split(arguments.model)
-    _refuse_without_data(arguments)
     module, fit = scripts.run(path, as_main=not function and not arguments.data)
     from keras_recipes import checks
 
@@ -130,14 +139,14 @@ def _check_script(arguments: Check) -> Findings:
     )
 
 
-def _refuse_without_data(arguments: Check, because: str = "expected --data as well") -> None:
-    """Refuse flags about a table that is not there.
+def _refuse_data(arguments: Check, because: str) -> None:
+    """Refuse flags about a table.
 
     Raises:
         InputError: If there is one.
     """
-    for name in ("target", "features", "validation", "test"):
-        if getattr(arguments, name) and not arguments.data:
+    for name in ("data", "target", "features", "validation", "test"):
+        if getattr(arguments, name):
             raise InputError(f"--{name}: {because}")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import keyword
 import pathlib
 import re
 import shutil
 import sys
 import tempfile
+import typing
 from typing import Annotated
 
 import keras_recipes
@@ -19,7 +21,7 @@ from keras_recipes.errors import InputError, RunError
 PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
 VENDOR = "vendor"
 LONGEST_NAME = 30  # characters
-NOT_FOR_COPIES = ("hatchling", "ruff", "pyright", "nbclient", "ipykernel", "pytest-xdist")
+NOT_FOR_COPIES = ("hatchling", "ruff", "pyright", "mypy", "nbclient", "ipykernel", "pytest-xdist")
 README = """\
 # {name}
 
@@ -33,20 +35,26 @@ Begun from the recipe `{recipe}` of the Keras recipes, version {version}, whose 
 
 ```bash
 python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
-python -m recipes.{name}                                  # train; --help lists the settings
-python -m tuning {name} --tuner random --trials 30        # search for better settings
-python -m recipes predict runs/{name}-1 {new}          # predict new inputs
-python -m recipes export runs/{name}-1 models/{name}/1    # for TensorFlow Serving
-python -m recipes check {name}                            # look for mistakes before training
-python -m pytest                                          # the contract that every recipe keeps
+# train; --help lists the settings; python recipes/{name}.py is the same, from any folder
+python -m recipes.{name}
+# search for better settings
+python -m tuning {name} --tuner random --trials 30
+# predict new inputs
+python -m recipes predict runs/{name}-1 {new}
+# write the model for TensorFlow Serving
+python -m recipes export runs/{name}-1 models/{name}/1
+# look for mistakes before training
+python -m recipes check {name}
+# test the contract that every recipe keeps
+python -m pytest
 ```
 
 On Windows, activate the environment by `.venv\\Scripts\\activate`.
 
 | to change | edit |
 |---|---|
-| the data | `load_data` in `recipes/{name}.py`, and the file in `datasets` that it calls |
-| what the outputs mean | `PROBLEM` in `recipes/{name}.py`: output layer, loss and metrics follow |
+| the data | {reads} |
+| what the outputs mean | {means}: output layer, loss and metrics follow |
 | the network and its settings | `build_model` and `Config` in `recipes/{name}.py` |
 | what a search may try | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
 
@@ -54,7 +62,7 @@ The library is the wheel in `{vendor}`, with the versions it was tested with. In
 `python -m recipes copy --update FOLDER` puts a newer one there and touches nothing else.
 """
 REQUIREMENTS = f"-r {VENDOR}/requirements.txt\n"
-GITIGNORE = "__pycache__/\n.venv/\nruns/\nsearches/\n"
+GITIGNORE = "__pycache__/\n.venv/\nruns/\nsearches/\nmodels/\n"
 TEST = '''\
 """The contract that every recipe keeps; a message says what to change where one breaks it."""
 
@@ -124,17 +132,21 @@ def copy(arguments: Copy) -> None:
             "--data FILE and the flags for its columns go together, and not with --minimal"
         )
     folder = arguments.folder.expanduser()
+    if folder.resolve().is_relative_to(catalog.folder().parent):
+        raise InputError(
+            f"FOLDER {folder}: within {catalog.folder().parent}, which is copied from; give a "
+            f"folder outside of it, such as ../{folder.resolve().name}"
+        )
     if arguments.minimal:
         print(copy_plain(arguments.recipe, folder))
         return
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
-        try:
-            contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror})"
-            raise InputError(f"--data {arguments.csv}: {reason}") from error
+        from keras_recipes.data import own_table  # NumPy loads with it
+
+        own_table.read(arguments.csv, arguments.target, **arguments.choices)  # or raises
+        contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
@@ -163,19 +175,30 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         source = _with_table(source, recipe, table.csv.name, table.told())
         ignored += f"recipes/{table.csv.name}\n"
     entry = catalog.read(recipe)
+    data_sets = _data_sets(root / f"recipes/{recipe}.py")
+    file = f"`recipes/{name}.py`"
+    reads = f"`load_data` in {file}"
+    if table.csv is not None:
+        reads += f", which reads `recipes/{table.csv.name}`: `csv` and `target` in `Config` name it"
+    elif data_sets:
+        reads += ", and the file in `datasets` that it calls"
+    is_fixed = re.search(r"^PROBLEM = ", source, re.MULTILINE)  # else the data decide
+    means = f"`PROBLEM` in {file}" if is_fixed else f"the target; `problem` in {file} reads it"
     readme = README.format(
+        reads=reads,
+        means=means,
         name=name,
         recipe=recipe,
         title=entry.title,
         problem=entry.problem,
-        data=entry.data,
+        data=entry.data if table.csv is None else f"your table, `recipes/{table.csv.name}`",
         result=entry.result,
         version=keras_recipes.__version__,
         new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
         vendor=VENDOR,
     )
-    paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
-    paths += [f"datasets/{path.name}" for path in _data_sets(root / f"recipes/{recipe}.py")]
+    paths = ["recipes/__init__.py", "recipes/__main__.py", "recipes/keras/__init__.py", "LICENSE"]
+    paths += [f"datasets/{path.name}" for path in data_sets]
     texts = {
         "README.md": readme,
         ".gitignore": ignored,
@@ -215,8 +238,12 @@ def _with_table(source: str, recipe: str, csv: str, told: dict[str, object]) -> 
     )
     if head is None:
         raise InputError(f"--data: {recipe} has data of its own; tabular takes a table of yours")
-    lines = [f"    csv: pathlib.Path | None = pathlib.Path(__file__).with_name({csv!r})\n"]
-    lines += [f"    {name}: object = {value!r}\n" for name, value in told.items() if name != "csv"]
+    lines = [f"    csv: configs.TableFile = pathlib.Path(__file__).with_name({csv!r})\n"]
+    hints = typing.get_type_hints(configs.TableOptions)
+    for field, value in told.items():
+        if field != "csv":
+            kind = "bool" if hints[field] is bool else hints[field]
+            lines.append(f"    {field}: {kind} = {value!r}\n")
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
     return re.sub(r" (?:--csv )?data\.csv --target price", "", source)
@@ -287,11 +314,13 @@ def update(project_folder: pathlib.Path) -> str:
         wheel = _write_library(pathlib.Path(partial))
         for path in pathlib.Path(partial).iterdir():
             path.replace(vendor / path.name)
-    for name in before:
-        if name != wheel:
-            (vendor / name).unlink()
+    others = [name for name in before if name != wheel]
+    for name in others:
+        (vendor / name).unlink()
+    if not others:
+        return f"{vendor}: holds {wheel} already, which is this version"
     return (
-        f"{vendor}: {', '.join(before)} replaced by {wheel}. Next: pip install -r requirements.txt"
+        f"{vendor}: {', '.join(others)} replaced by {wheel}. Next: pip install -r requirements.txt"
     )
 
 
@@ -318,7 +347,31 @@ def _build_wheel(root: pathlib.Path, folder: pathlib.Path) -> str:
     except ImportError as error:
         raise InputError("copy: hatchling is not installed; run pip install hatchling") from error
     try:
-        (built,) = wheel.WheelBuilder(str(root)).build(directory=str(folder), versions=["standard"])
+        packed = wheel.WheelBuilder(str(root)).recurse_included_files()
+        contents = {one.distribution_path: pathlib.Path(one.path).read_bytes() for one in packed}
+        for name in ("pyproject.toml", "README.md", "LICENSE"):  # for the metadata
+            contents[name] = (root / name).read_bytes()
+        with tempfile.TemporaryDirectory() as source:
+            for name, content in _with_own_version(contents).items():
+                path = pathlib.Path(source, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            builder = wheel.WheelBuilder(source)
+            (built,) = builder.build(directory=str(folder), versions=["standard"])
     except OSError as error:
         raise RunError(f"{folder}: the wheel could not be built ({error})") from error
     return pathlib.Path(built).name
+
+
+def _with_own_version(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the library's files with a version that their content decides: 0.2.0+c5d1f0a2b3c4d.
+
+    pip keeps an installed library whose version is that of the wheel, whatever the wheel holds.
+    """
+    found = hashlib.sha256()
+    for name in sorted(contents):
+        found.update(f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n".encode())
+    version, init = keras_recipes.__version__, "keras_recipes/__init__.py"
+    # The letter keeps the hash from being read as a number, whose leading zeros are no part of it.
+    own = f"{version}+c{found.hexdigest()[:12]}"
+    return {**contents, init: contents[init].replace(version.encode(), own.encode(), 1)}

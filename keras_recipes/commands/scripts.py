@@ -81,11 +81,6 @@ def run(
 
 def _run_main_block(module: types.ModuleType, path: pathlib.Path) -> None:
     """Run what a file does where it is started as a program without arguments."""
-    if {"PROBLEM", "Config", "load_data"} <= vars(module).keys():  # it would train, not by `fit`
-        raise InputError(
-            f"{path}: a recipe, which is checked by itself when it is run; expected the name of "
-            "one in recipes, or a file that trains by fit"
-        )
     blocks = [
         statement
         for node in ast.parse(path.read_text(encoding="utf-8")).body

@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from keras_recipes.data import cells
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _logger = logging.getLogger(__name__)
@@ -83,15 +84,40 @@ class Dialect:
 
 
 @contextlib.contextmanager
-def as_file(table: "str | os.PathLike[str] | pd.DataFrame") -> Iterator[pathlib.Path]:
-    """Yield the path that is given, or that of a temporary CSV file of a table, without index."""
+def as_file(table: "str | os.PathLike[str] | pd.DataFrame | np.ndarray") -> Iterator[pathlib.Path]:
+    """Yield the path that is given, or that of a temporary file of a table (.csv) or array (.npy).
+
+    Raises:
+        InputError: If it is none of these. An error about the temporary file names no folder.
+    """
     if isinstance(table, str | os.PathLike):
         yield pathlib.Path(table)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "DataFrame.csv"
-        table.to_csv(path, index=False)
-        yield path
+    import numpy as np
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame | np.ndarray):
+        raise InputError(
+            f"received {describe(table)}, expected a pandas.DataFrame, a NumPy array or a path"
+        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name).resolve()
+        path = folder / ("DataFrame.csv" if isinstance(table, pd.DataFrame) else "array.npy")
+        if isinstance(table, pd.DataFrame):
+            path.write_text(as_text(table), encoding="utf-8", newline="")
+        else:
+            np.save(path, table)
+        try:
+            yield path
+        except InputError as error:
+            error.args = (str(error).replace(f"{folder}{os.sep}", ""),)
+            raise
+
+
+def as_text(table: "pd.DataFrame") -> str:
+    """Write a table as CSV; of its index what has a name, as columns before the others."""
+    named = [name for name in table.index.names if name is not None and name not in table.columns]
+    return (table.reset_index(level=named) if named else table).to_csv(index=False)
 
 
 def read(

@@ -125,7 +125,8 @@ def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.D
     rows = own_table.read_rows(path, table)
     if unknown := [name for name in rows.passed_over if name not in table["names"]]:
         _log.warning(
-            "%s: columns that were not there in training are passed over: %s", path, _some(unknown)
+            "%s: columns that were not there in training are passed over: %s",
+            *(path.name, _some(unknown)),
         )
     identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
     return _numbered(rows.x).join(identifiers), rows.x
@@ -208,7 +209,7 @@ def _compare_range(path: pathlib.Path, x: np.ndarray, inputs: Inputs) -> None:
     low, high = float(x.min()), float(x.max())
     least, most = inputs.limits
     seen = (
-        f"{path}: values from {low:g} to {high:g}, where the model was trained on "
+        f"{path.name}: values from {low:g} to {high:g}, where the model was trained on "
         f"{least:g} to {most:g}"
     )
     divided = 0 < high <= 1 < most

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; sets of images do without it
     import pandas as pd
@@ -97,6 +97,9 @@ class Splits:
         test: rows for the one final measurement.
         source: where the rows came from.
         in_time: whether the rows of the parts, one after the other, stand in the order of time.
+
+    Raises:
+        InputError: source is no Source.
     """
 
     train: Split
@@ -104,6 +107,13 @@ class Splits:
     test: Split
     source: Source
     in_time: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.source, Source):
+            raise InputError(
+                f"source: received {describe(self.source)}, expected a splits.Source, such as "
+                'splits.Source("my data", "real", "measured by me", "mine")'
+            )
 
     def map_labels(self, function: Callable[[np.ndarray], np.ndarray]) -> "Splits":
         """Apply a function to the targets of every part, such as one-hot encoding.

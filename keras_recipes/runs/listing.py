@@ -8,6 +8,8 @@ import pathlib
 
 import pandas as pd
 
+from keras_recipes import configs
+from keras_recipes.errors import InputError
 from keras_recipes.problems import direction
 
 COLUMNS = ("folder", "recipe", "data", "metric", "test", "best_baseline", "seconds", "written")
@@ -22,9 +24,17 @@ def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
     Returns:
         One row for each run: its folder, recipe and data; the headline metric with its test score
         and that of the best baseline; seconds of training; when it was written (UTC).
+
+    Raises:
+        InputError: If there is no such folder.
     """
-    rows = []
-    for path in pathlib.Path(folder).glob("*/metrics.json"):
+    folder, rows = pathlib.Path(configs.check_value("folder", folder, pathlib.Path)), []
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder in {pathlib.Path.cwd()}; the first run makes runs/, or give "
+            "the folder that holds your runs"
+        )
+    for path in folder.glob("*/metrics.json"):
         try:
             rows.append(_describe(path, json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, LookupError, TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from keras_recipes import problems, training
+from keras_recipes import catalog, configs, problems, training
 from keras_recipes.console import files
 from keras_recipes.data import csv_reader, new_inputs
 from keras_recipes.errors import InputError
@@ -23,14 +24,15 @@ _log = logging.getLogger(__name__)
 
 
 def predict(
-    run: Run | str | os.PathLike[str], source: pd.DataFrame | str | os.PathLike[str]
+    run: Run | str | os.PathLike[str],
+    source: pd.DataFrame | np.ndarray | str | os.PathLike[str],
 ) -> pd.DataFrame:
     """Predict new rows or images with a run.
 
     Args:
         run: From `train` or `load_run`, or a run's folder.
-        source: A table with the columns of the data, in any order; or a file or folder in a form
-            that `new_inputs.read` takes: .csv, .npy, .png, a folder of .png.
+        source: A table with the columns of the data, in any order; an array (rows, ...); or a file
+            or folder in a form that `new_inputs.read` takes: .csv, .npy, .png, a folder of .png.
 
     Returns:
         A row for each input, in its order, with its number (from 1) or file in `input`, and the
@@ -43,6 +45,11 @@ def predict(
     """
     if not isinstance(run, Run):
         run = open_run(run)
+    if isinstance(source, np.ndarray) and run.inputs.table is not None:
+        raise InputError(
+            f"received an array of shape {source.shape}, expected a table: this run learned from "
+            f"columns by name, {', '.join(run.inputs.columns[:8])}; give a pandas.DataFrame"
+        )
     with csv_reader.as_file(source) as path:
         names, x = new_inputs.read(path, run.inputs)
     if isinstance(x, pd.DataFrame):
@@ -64,12 +71,13 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
         folder: That `train` or `python -m recipes.NAME` wrote.
 
     Returns:
-        The run. Its config is a namespace of the settings, as they stand in config.json.
+        The run. Its config is the Config of its recipe, where that is one of this project and has
+        the same settings; else a namespace of the settings, as they stand in config.json.
 
     Raises:
         InputError: If the folder is not a run, or its files do not belong together.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(configs.check_value("run", folder, pathlib.Path))
     taken, problem, metrics, config, history = _read_description(folder)
     model = _load_model(folder / "model.keras")
     if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes
@@ -84,7 +92,23 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
             )
     if metrics["data"]["kind"] != "real":
         _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
-    return Run(folder, model, problem, taken, types.SimpleNamespace(**config), metrics, history)
+    settings = _as_config(metrics["recipe"], config)
+    return Run(folder, model, problem, taken, settings, metrics, history)
+
+
+def _as_config(recipe: str, values: dict) -> configs.Config | types.SimpleNamespace:
+    """Return a run's settings as the Config of its recipe, where that is found and has the same."""
+    try:
+        if recipe in catalog.recipe_names():
+            kind = catalog.load(recipe).Config
+            known = [field.name for field in dataclasses.fields(kind)]
+            now = {old: new for old, new in configs.RENAMED.items() if new in known}
+            renamed = {now.get(name, name): value for name, value in values.items()}
+            if {*renamed} == {*known}:
+                return kind(**renamed)
+    except InputError as error:  # the recipe is at work, or was changed since
+        _log.warning("the settings of a run of %s are no Config of it any more: %s", recipe, error)
+    return types.SimpleNamespace(**values)
 
 
 def _read_description(

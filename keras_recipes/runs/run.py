@@ -30,6 +30,7 @@ from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
 
+A_TABLE = "a DataFrame"  # what config.json has in the place of one
 NUM_LINES = 10  # of a training's progress, where no bar can be drawn
 
 _log = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             print(synthetic_warning(splits.source), flush=True)
         if not options.quiet:
             describe_table(problem, splits, config)
-            rows = f"{len(splits.train):,} rows"
-            print(f"training on {rows}, {config.epochs:,} epochs at most", flush=True)
+            rows, epochs = f"{len(splits.train):,} rows", summary.count(config.epochs, "epoch")
+            print(f"training on {rows}, {epochs} at most", flush=True)
         if options.strategy != "none":  # which divides the batches of Keras's own fit
             options = dataclasses.replace(options, engine="keras")
         trained = _train(recipe, config, splits, options, partial, check)
@@ -100,7 +101,7 @@ def describe_table(problem: Problem, splits: Splits, config: Config) -> None:
     if most < config.patience or most == config.epochs:
         once = "" if most >= config.patience else ", not again with the validation rows"
         print(
-            f"{config.epochs:,} epochs over {len(splits.train):,} rows{once}: about "
+            f"{summary.count(config.epochs, 'epoch')} over {len(splits.train):,} rows{once}: about "
             f"{config.max_steps:,} steps at most (--max-steps; in a search, --epochs)",
             flush=True,
         )
@@ -156,9 +157,11 @@ def _warn_of_what_came_out(
 
 def synthetic_warning(source: Source) -> str:
     """Return the warning that the data are not the real ones."""
+    if isinstance(source, own_table.Source):
+        return f"NOTE: these are {source.name}; --csv FILE (in Python: csv) takes a table of yours."
     return (
-        f"NOTE: these are not the real data but {source.name}. The scores say nothing "
-        "about the real data; README says how to get them."
+        f"NOTE: these are not the real data but {source.name}. The scores say nothing about the "
+        "real data: --data-dir FOLDER (in Python: data_dir) takes a folder with their files."
     )
 
 
@@ -309,8 +312,6 @@ def _draw_predictions(
 
 def plain(values: dict) -> dict:
     """Write a config for JSON: paths as text."""
-    frames = {
-        k: f"a DataFrame, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)
-    }
+    frames = {k: f"{A_TABLE}, {v.shape}" for k, v in values.items() if isinstance(v, pd.DataFrame)}
     paths = {k: str(v) for k, v in values.items() if isinstance(v, pathlib.Path)}
     return {**values, **paths, **frames}

@@ -21,6 +21,11 @@ NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 NAMES |= {"binary_accuracy": "accuracy"}
 
 
+def count(number: int, name: str) -> str:
+    """Return a number with its name, in the plural where it is not one: 1 epoch, 2 epochs."""
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
 def print_columns(source: own_table.Source) -> None:
     """Print what was made of the columns of a user's table, and how to have it otherwise.
 

@@ -18,12 +18,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from keras_recipes import catalog, training
+from keras_recipes import catalog, configs, errors, training
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.errors import InputError
-from keras_recipes.runs import plots, run as runs
+from keras_recipes.runs import plots, run as runs, summary
 from tuning import loop
-from tuning.options import Comparison, with_paths
+from tuning.options import Comparison, kept_table
 from tuning.report import report
 from tuning.spec import SearchSpec
 from tuning.trials import records, trials
@@ -46,8 +46,15 @@ def compare(recipe: str | pathlib.Path | types.ModuleType, **options: Any) -> pd
 
     Returns:
         One row for each trial: tuner, seed, trial, epochs (spent so far), score, best (so far).
+
+    Raises:
+        InputError: If an option cannot work.
     """
-    return run(Comparison(recipe=catalog.refer(recipe), **with_paths(options)))
+    with errors.for_python():
+        known = [field.name for field in dataclasses.fields(Comparison) if field.name != "recipe"]
+        configs.check_names(options, known, "tuning.compare")
+        csv = kept_table(options.get("csv"), options.get("out"))
+        return run(Comparison(recipe=catalog.refer(recipe), **{**options, "csv": csv}))
 
 
 def run(options: Comparison) -> pd.DataFrame:
@@ -228,7 +235,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
 
 
 def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
-    shown = Table(title=f"best {spec.objective} within {budget:,} epochs")
+    shown = Table(title=f"best {spec.objective} within {summary.count(budget, 'epoch')}")
     for column in ("tuner", "mean", "std over seeds", "trials"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
     for tuner, own in ends.groupby("tuner", sort=False):

@@ -92,7 +92,7 @@ class Progress:
         """Describe why the search ended, and how to go on where one can."""
         spec, trials = self.spec, self.store.trials
         failed = sum(not trial.is_ok for trial in trials)
-        line = f"ended: {reason}; {len(trials)} trials, {failed} failed"
+        line = f"ended: {reason}; {summary.count(len(trials), 'trial')}, {failed} failed"
         if spec.tuner == "grid":
             on_grid = {spaces.key(point) for point in spaces.points(spec.space)}
             run = sum(spaces.key(trial.values) in on_grid for trial in trials)
@@ -116,7 +116,7 @@ class Progress:
         print(
             f"The {self.spec.objective} of {best.score:.4g} is optimistic, being the "
             f"best of many; the test scores of trial {best.number}, trained anew on training and "
-            f"validation rows for {metrics['epochs_run']} epochs, are not:"
+            f"validation rows for {summary.count(metrics['epochs_run'], 'epoch')}, are not:"
         )
         summary.print_run(self.spec.problem, metrics)
         folder = self.store.folder
@@ -234,8 +234,7 @@ def _describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) 
         f"({name} {best.score:.4g} against {first.score:.4g})"
     )
     if best.values.get("tuner/epochs") != first.values.get("tuner/epochs"):
-        epochs = first.values["tuner/epochs"]
-        line += f", which ran {epochs} epoch{'s' * (epochs != 1)} only"
+        line += f", which ran {summary.count(first.values['tuner/epochs'], 'epoch')} only"
     spreads = [trial.std for trial in (best, first) if trial.std is not None]
     if spreads and gain < max(spreads):
         line += "; that is less than the spread of either's scores"

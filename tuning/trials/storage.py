@@ -23,6 +23,7 @@ from typing import Any
 
 import pandas as pd
 
+from keras_recipes import configs
 from keras_recipes.console import files
 from keras_recipes.errors import InputError, RunError
 from tuning.trials import records
@@ -263,6 +264,6 @@ def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
     Raises:
         InputError: If the folder is not a search, or a file in it is damaged.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(configs.check_value("folder", folder, pathlib.Path))
     read_description(folder)
     return records.tabulate([trial for trial in read_trials(folder) if not trial.is_running])

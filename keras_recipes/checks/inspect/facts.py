@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import numbers
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from keras_recipes.checks.inspect import activations, losses, reading, running
 from keras_recipes.checks.inspect.heads import Head
 from keras_recipes.checks.inspect.reading import Split
 from keras_recipes.checks.inspect.targets import Targets
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, describe
 
 # Methods that make a model's training its own: what its loss stands for is then not known.
 _OWN_TRAINING = ("train_step", "compute_loss", "fit")
@@ -64,6 +65,10 @@ class Settings:
     validation_freq: int = 1
 
     def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "steps_per_epoch", "validation_split"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, numbers.Real):
+                raise InputError(f"{name}: received {describe(value)}, expected a number")
         if not 0 <= (self.validation_split or 0) < 1:
             raise InputError(
                 f"validation_split: received {self.validation_split!r}, expected a fraction of "

@@ -226,6 +226,8 @@ def memorised(trained: Trained) -> Iterator[Mistake]:
     Fix: dropout, weight decay, fewer units, early stopping, more rows.
     Thread: keras-team/keras#3894, keras-team/keras-tuner#167
     """
+    if trained.best_epoch == 0:  # its rows were scored before they were learned from
+        return
     for name, values in trained.history.items():
         others = trained.history.get(f"val_{name}")
         if name.startswith("val_") or not others:

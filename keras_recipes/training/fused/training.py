@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_recipes import configs
+from keras_recipes.errors import InputError, describe
 from keras_recipes.training.fused import eligibility, engine, packing, programs
 
 # A program call cannot be interrupted. One that lasts about this long keeps the progress bar
@@ -67,8 +69,16 @@ def fit(
 
     Returns:
         History with the keys and values that `model.fit` gives.
+
+    Raises:
+        InputError: If there is no model, or a number is none.
     """
     arguments = {name: value for name, value in locals().items() if name != "model"}
+    if not isinstance(model, keras.Model):
+        raise InputError(f"model: received {describe(model)}, expected a compiled keras.Model")
+    numbers = {"epochs": int, "initial_epoch": int, "validation_split": float}
+    for name, kind in (numbers | {"batch_size": int | None}).items():
+        arguments[name] = configs.check_value(name, arguments[name], kind)
     if epochs <= initial_epoch or (batch_size or 32) < 1:
         return model.fit(**arguments)  # nothing to train, callbacks begin and end; or an error
     try:
