@@ -35,7 +35,7 @@ Begun from the recipe `{recipe}` of the Keras recipes, version {version}, whose 
 
 ```bash
 python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
-# train; --help lists the settings; python recipes/{name}.py is the same, from any folder
+# train; --help lists the settings
 python -m recipes.{name}
 # search for better settings
 python -m tuning {name} --tuner random --trials 30
@@ -197,7 +197,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
         vendor=VENDOR,
     )
-    paths = ["recipes/__init__.py", "recipes/__main__.py", "recipes/keras/__init__.py", "LICENSE"]
+    paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
     paths += [f"datasets/{path.name}" for path in data_sets]
     texts = {
         "README.md": readme,

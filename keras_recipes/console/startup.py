@@ -40,16 +40,11 @@ def begin(package: str, folder: pathlib.Path) -> bool:
     program = _program()
     if program.partition(".")[0] != package:
         return False
-    _check_program(program, package, folder)
-    begin_file()
-    return True
-
-
-def begin_file() -> None:
-    """Prepare the process for `python recipes/NAME.py`, as `begin` does for `python -m`."""
     _check_packages()
     sys.excepthook = _end_in_one_line
+    _check_program(program, package, folder)
     _import_lazily("keras")
+    return True
 
 
 def _program() -> str:
