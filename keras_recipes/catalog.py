@@ -29,9 +29,9 @@ KINDS = ("binary", "multiclass", "multilabel", "regression")
 # What can be called: the program, the folder that it needs, and what it does.
 PROGRAMS = (
     ("recipes", "recipes", "list the recipes"),
-    ("recipes.NAME", "", "train a recipe; --help lists its settings"),
+    ("recipes.NAME", "", "train one; --help lists settings"),
     ("recipes.tabular FILE --target COL", "recipes/tabular.py", "train on your own table"),
-    ("recipes --help", "", "check, predict, export, copy, example"),
+    ("recipes --help", "", "predict, export, check, copy, example"),
     ("recipes.lessons", "recipes/lessons", "list the lessons"),
     ("tuning RECIPE", "", "search hyperparameters"),
     ("benchmarks", "benchmarks", "list the commands that measure"),
