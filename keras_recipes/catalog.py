@@ -31,7 +31,7 @@ PROGRAMS = (
     ("recipes", "recipes", "list the recipes"),
     ("recipes.NAME", "", "train one; --help lists settings"),
     ("recipes.tabular FILE --target COL", "recipes/tabular.py", "train on your own table"),
-    ("recipes --help", "", "predict, export, check, copy, example"),
+    ("recipes --help", "", "predict, export, check, copy, …"),
     ("recipes.lessons", "recipes/lessons", "list the lessons"),
     ("tuning RECIPE", "", "search hyperparameters"),
     ("benchmarks", "benchmarks", "list the commands that measure"),
