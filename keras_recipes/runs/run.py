@@ -161,7 +161,8 @@ def synthetic_warning(source: Source) -> str:
         return f"NOTE: these are {source.name}; --csv FILE (in Python: csv) takes a table of yours."
     return (
         f"NOTE: these are not the real data but {source.name}. The scores say nothing about the "
-        "real data: --data-dir FOLDER (in Python: data_dir) takes a folder with their files."
+        "real data, whose files are looked for in Keras's cache and in a recipe's --data-dir (in "
+        "Python: data_dir)."
     )
 
 
