@@ -142,13 +142,17 @@ def read(
     return _keep_zeros(frame, content, dialect, parse), dialect
 
 
-def dialect_of(path: str | pathlib.Path) -> Dialect:
+def dialect_of(path: str | pathlib.Path, *, decimal: str = ".") -> Dialect:
     """Return how a file is written, without reading its rows.
+
+    Args:
+        path: Of the file.
+        decimal: Mark of decimals where the cells leave it open.
 
     Raises:
         InputError: The file is missing, empty or no text.
     """
-    return _lines(pathlib.Path(path).expanduser(), True, ".").dialect
+    return _lines(pathlib.Path(path).expanduser(), True, decimal).dialect
 
 
 def line_of(path: pathlib.Path, dialect: Dialect, row: int) -> int:
@@ -198,11 +202,13 @@ def _lines(
     """Find out how a file is written, and empty its lines that are no rows."""
     content, encoding, found = text_files.read(path, encoding, expected_encoding)
     notes = list(found)
-    if content.count(b"\r") > content.count(b"\r\n"):  # line ends of old Macs
+    start = content[:_SAMPLE_BYTES].rstrip()
+    if start.count(b"\r") > start.count(b"\r\n"):  # line ends of old Macs
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     # Excel's own way of naming the delimiter; the line stays, so that lines are counted rightly.
     named = re.match(rb'"?sep=([\x01-\x7f])"?(?=\r?\n)', content)
-    content = re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content)
+    if content.startswith((b"sep=", b'"sep=')):
+        content = re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content)
     content, delimiter = _cut_at(path, content, named[1].decode() if named else "", notes)
     width = _width(_rows(_sample(content), delimiter))
     content = _without_comments(content, delimiter, width, notes)
@@ -245,7 +251,7 @@ def _without_comments(content: bytes, delimiter: str, width: int, notes: list[st
         found.append(match[0])
         return b""
 
-    if not content.startswith(b"#") and b"\n#" not in content:
+    if not content.startswith(b"#") and not (b"#" in content and b"\n#" in content):
         return content
     content = re.sub(rb"^#[^\r\n]*", empty, content, flags=re.MULTILINE)
     if found:
@@ -261,7 +267,12 @@ def _without_footers(content: bytes, delimiter: str, width: int, notes: list[str
         start = 0
     rows = list(_cut(io.StringIO(content[start:].decode(), newline=""), delimiter))
     last = max((i for i, row in enumerate(rows) if len(row.cells) == width), default=None)
-    if last is None or last + 1 == len(rows) or width == 1:
+    if (
+        last is None
+        or last + 1 == len(rows)
+        or width == 1
+        or re.search(rb"\r(?!\n)", content[start:])
+    ):
         return content
     below = rows[last + 1 :]
     has_gap = below[0].start > rows[last].end + 1

@@ -166,8 +166,23 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
     if not content.strip():
         raise InputError(f"{path}: the file is empty; expected a table with a header.")
     _refuse_other_formats(path, content)
-    found = encoding or _encoding(path, content, expected, notes)
-    return Text(_as_utf8(path, content, found, notes), found, tuple(notes))
+    found, text = encoding or _marked(content), None
+    if found is None:
+        try:
+            found, text = "utf-8", content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            found = _not_utf8(content, error.start, expected)
+    if found not in ("utf-8", "utf-8-sig", encoding):
+        guessed = "which was guessed; where that is wrong, save it as UTF-8, or train with"
+        how = ", as the file of the training" if found == expected else f", {guessed} --encoding"
+        notes.append(f"read as {found}{'' if found.startswith('utf') else how}")
+    if text is None:
+        text = _decoded(path, content, found, notes)
+    if "\0" in text:
+        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
+    if found != "utf-8" or not unicodedata.is_normalized("NFC", text) or _BROKEN in text:
+        content = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).encode()
+    return Text(content, found, tuple(notes))
 
 
 def _content(path: pathlib.Path) -> bytes:
@@ -251,32 +266,15 @@ def _refusal(path: pathlib.Path, what: str, reader: str) -> str:
     return f"{path}: {what}; expected text with delimiters; save the table as CSV{by}."
 
 
-def _encoding(path: pathlib.Path, content: bytes, expected: str | None, notes: list[str]) -> str:
-    """Find out the encoding of a text."""
+def _marked(content: bytes) -> str | None:
+    """Return the encoding that a byte order mark names, or null bytes beside letters."""
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
-            if encoding != "utf-8-sig":
-                notes.append(f"read as {encoding}")
             return encoding
-    if b"\0" in content:
-        zeros = [content[start:_SAMPLE_BYTES:2].count(0) for start in (0, 1)]
-        if min(zeros) == 0 and 8 * max(zeros) > len(content[:_SAMPLE_BYTES]):
-            found = "utf-16-be" if zeros[0] else "utf-16-le"
-            notes.append(f"read as {found}")
-            return found
-        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = _not_utf8(content, error.start, expected)
-        if found != "utf-8":
-            why = (
-                "which was guessed; where that is wrong, save it as UTF-8, or train with --encoding"
-            )
-            why = "as the file of the training was" if found == expected else why
-            notes.append(f"read as {found}, {why}")
-        return found
-    return "utf-8"
+    zeros = [content[start:_SAMPLE_BYTES:2].count(0) for start in (0, 1)]
+    if min(zeros) == 0 and 8 * max(zeros) > len(content[:_SAMPLE_BYTES]):
+        return "utf-16-be" if zeros[0] else "utf-16-le"
+    return None
 
 
 def _not_utf8(content: bytes, start: int, expected: str | None) -> str:
@@ -287,21 +285,18 @@ def _not_utf8(content: bytes, start: int, expected: str | None) -> str:
     text = sample.decode("utf-8", errors="replace")
     if sum(not character.isascii() for character in text) > 20 * text.count(_BROKEN):
         return "utf-8"  # with a broken character here and there
-    with contextlib.suppress(LookupError):  # of an encoding that this Python does not know
-        text = content.decode(expected or "ascii", errors="replace")
-        if expected and {*"\r\n"} & {*text} and not re.search(f"[{_BROKEN}\x80-\x9f]", text):
-            return expected
+    if expected:
+        with contextlib.suppress(LookupError):  # of an encoding that this Python does not know
+            text = content.decode(expected, errors="replace")
+            if {*"\r\n"} & {*text} and not re.search(f"[{_BROKEN}\x80-\x9f]", text):
+                return expected
     return _guess(sample)
 
 
-def _as_utf8(path: pathlib.Path, content: bytes, encoding: str, notes: list[str]) -> bytes:
-    """Bring a text to plain UTF-8 with composed letters; broken characters are named."""
+def _decoded(path: pathlib.Path, content: bytes, encoding: str, notes: list[str]) -> str:
+    """Decode a text; broken characters are named."""
     try:
-        if content.isascii() and "a".encode(encoding) == b"a":
-            return content
-        text = content.decode(encoding)
-        if encoding == "utf-8" and unicodedata.is_normalized("NFC", text):
-            return content.removeprefix(codecs.BOM_UTF8)
+        return content.decode(encoding)
     except LookupError:
         raise InputError(
             f"{path}: received the encoding {encoding!r}, expected one that Python knows, such as "
@@ -317,7 +312,7 @@ def _as_utf8(path: pathlib.Path, content: bytes, encoding: str, notes: list[str]
             f"{text.count(_BROKEN):,} characters are no {encoding}, the first at byte "
             f"{error.start:,}; each is read as {_BROKEN}"
         )
-    return unicodedata.normalize("NFC", text.removeprefix("\ufeff")).encode()
+        return text
 
 
 def _guess(sample: bytes) -> str:
