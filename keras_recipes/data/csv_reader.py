@@ -218,9 +218,9 @@ def _lines(
     if first:
         last = rows[first].start - 1
         content = _without_lines(content, 1, last)
-        start = rows[0].start
-        lines = f"line {start}" if start == last else f"lines {start} to {last}"
-        notes.append(f"{lines} above the table passed over ({cells.short(rows[0].cells[0])}, …)")
+        line = rows[0].start
+        which = f"line {line}" if line == last else f"lines {line} to {last}"
+        notes.append(f"{which} above the table passed over ({cells.short(rows[0].cells[0])}, …)")
     rows = rows[first:]
     below = [row.cells for row in rows[1:]]
     return _Lines(

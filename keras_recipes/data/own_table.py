@@ -154,8 +154,10 @@ def read(
     """
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    asked = [tuple(map(_composed, names)) for names in (categorical, numeric, drop)]
-    wishes = Wishes(*asked, time and _composed(time))
+    categorical, numeric, drop = (
+        tuple(map(_composed, names)) for names in (categorical, numeric, drop)
+    )
+    wishes = Wishes(categorical, numeric, drop, time and _composed(time))
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
