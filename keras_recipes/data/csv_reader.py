@@ -432,7 +432,7 @@ def _may_be_header(rows: list[_Row], place: int, used: int, above: list[list[str
     numbers = [name for name in names if _is_number(name)]
     if used < 2 or not _names_all(row.cells, used) or not all(names) or len({*names}) < used:
         return False
-    if numbers and not _may_be_names(numbers, names):
+    if numbers and (len(numbers) == used or not _may_be_names(numbers, names)):
         return False
     if all(not any(cells[1:]) or cells[0].startswith("#") for cells in above):
         return True
