@@ -176,12 +176,11 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
         guessed = "which was guessed; where that is wrong, save it as UTF-8, or train with"
         how = ", as the file of the training" if found == expected else f", {guessed} --encoding"
         notes.append(f"read as {found}{'' if found.startswith('utf') else how}")
-    if text is None:
-        text = _decoded(path, content, found, notes)
-    if "\0" in text:
-        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
-    if found != "utf-8" or not unicodedata.is_normalized("NFC", text) or _BROKEN in text:
+    if text is None or not unicodedata.is_normalized("NFC", text):
+        text = text or _decoded(path, content, found, notes)
         content = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).encode()
+    if b"\0" in content:
+        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
     return Text(content, found, tuple(notes))
 
 
