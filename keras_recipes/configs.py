@@ -152,11 +152,13 @@ class TableOptions:
     """Columns to leave out."""
     time: str | None = None
     """Column of dates or numbers to split by in time: the last rows become the test split."""
+    encoding: str | None = None
+    """Encoding of the file, such as cp949; found out where not said."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
         """Keywords of `own_table.read`: how to read the table."""
-        names = ("problem", "header", "categorical", "numeric", "drop", "time")
+        names = ("problem", "header", "categorical", "numeric", "drop", "time", "encoding")
         return {name: getattr(self, name) for name in names}
 
     def told(self) -> dict[str, object]:

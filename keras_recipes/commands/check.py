@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
+import unicodedata
 from typing import TYPE_CHECKING, Annotated
 
 from keras_recipes import catalog, configs
@@ -157,22 +158,24 @@ def _read(path: pathlib.Path, model: keras.Model, arguments: Check) -> tuple:
     from keras_recipes.data import columns, csv_reader
 
     table, dialect = csv_reader.read(path)
-    if not dialect.encoding.startswith("utf"):
-        print(f"note: {path.name}: read as {dialect.encoding}, which was guessed")
     if table.columns[0] == "unnamed_1" and (table["unnamed_1"] == table.index).all():
         print(f"note: {path.name}: the first column holds row numbers and is left out")
         table = table.drop(columns="unnamed_1")
-    if not arguments.target:
+    target, features = (  # as the reader returns names
+        [unicodedata.normalize("NFC", name) for name in names]
+        for names in (arguments.target, arguments.features)
+    )
+    if not target:
         raise InputError(f"--target: which column to predict? {columns.listed(table.columns)}")
-    for flag, names in {"target": arguments.target, "features": arguments.features}.items():
+    for flag, names in {"target": target, "features": features}.items():
         if len({*names}) < len(names):
             raise InputError(f"--{flag}: received {' '.join(names)}, expected each name once")
         if missing := [name for name in names if name not in table]:
             there = columns.listed(table.columns, missing[0])
             cut = f"cut at {dialect.delimiter!r}"
             raise InputError(f"{path}: no column {missing[0]!r}, {cut}; {there}")
-    y = table[list(arguments.target)]
-    x = table[list(arguments.features)] if arguments.features else table.drop(columns=y.columns)
+    y = table[target]
+    x = table[features] if features else table.drop(columns=y.columns)
     return _for_inputs(model, x), _for_outputs(model, y)
 
 

@@ -7,6 +7,7 @@ import pathlib
 from typing import Annotated
 
 from keras_recipes.console import command_line, files, startup
+from keras_recipes.data import csv_reader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Predict:
     input: Annotated[pathlib.Path, command_line.takes("INPUT", positional=True)]
     """A .csv table, a .npy array, a .png image or a folder of .png images."""
     out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
-    """CSV file to write, a new one; printed where not given."""
+    """CSV file to write, a new one; printed where not given. It is written as Excel wrote INPUT:
+    with semicolons and decimal commas, or for letters beyond ASCII with a byte order mark."""
 
 
 def predict(arguments: Predict) -> None:
@@ -32,9 +34,28 @@ def predict(arguments: Predict) -> None:
     if arguments.out is None:
         print(table.to_csv(index=False, float_format=_figure), end="")
         return
+    form = _form_of(arguments.input)
     with files.faults_named(arguments.out, "-o"):
-        files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
+        text = table.to_csv(
+            index=False,
+            sep=form.delimiter,
+            float_format=lambda value: _figure(value).replace(".", form.decimal),
+        )
+        files.write_bytes(arguments.out, text.encode(form.encoding))
     print(f"{len(table)} predictions in {arguments.out}")
+
+
+def _form_of(path: pathlib.Path) -> csv_reader.Dialect:
+    """Return how to write predictions so that the program that wrote the inputs opens them.
+
+    An Excel that writes semicolons opens no commas, and one that wrote no plain UTF-8 takes what
+    has no byte order mark for its own encoding.
+    """
+    given = csv_reader.Dialect("utf-8", ",", ".")
+    if path.is_file() and path.suffix.lower() not in (".npy", ".png"):
+        given = csv_reader.dialect_of(path, decimal=",")
+    cut, decimal = (";", given.decimal) if given.delimiter == ";" else (",", ".")
+    return csv_reader.Dialect("utf-8" if given.encoding == "utf-8" else "utf-8-sig", cut, decimal)
 
 
 def _figure(value: float) -> str:

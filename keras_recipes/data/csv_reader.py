@@ -1,16 +1,15 @@
 """The one reader of delimited text files, whatever wrote them.
 
-Found out and not asked for: packing (.gz), encoding, byte order mark, delimiter, decimal comma.
+Found out and not asked for: packing, encoding, delimiter, decimal comma, where the header stands.
+Lines that are no rows, above the header, below the table, and comments, are passed over and named.
 Values stay what pandas makes of them; `columns` decides what each column of a user's table means.
 """
 
-import codecs
 import collections
 import contextlib
 import csv
 import dataclasses
 import functools
-import gzip
 import io
 import itertools
 import logging
@@ -19,11 +18,10 @@ import pathlib
 import re
 import tempfile
 import warnings
-import zlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from keras_recipes.data import cells
+from keras_recipes.data import cells, text_files
 from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:
@@ -35,37 +33,19 @@ _logger = logging.getLogger(__name__)
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 200
 _WHOLE_ROWS = 5  # in the sample at least, however wide the table
+_MAX_LINES_ABOVE = 50
 _DELIMITERS = ",;\t|"
-_BROKEN = "\ufffd"
+# Taken only where they cut every row alike, and no other does: they stand in text and times too.
+_EXCHANGED = "\x01"  # for delimiters of more than a byte, at which pandas cuts slowly
+_RARE_DELIMITERS = (
+    *(_EXCHANGED, "::", "||", "\uff0c", "\uff1b", "\u3001", "\u00a7", "\u00a6"),
+    *(":", "^", "~", " "),
+)
 # What says "missing" in any column. pandas would add "None", which is a class in some tables.
 _MISSING = (
     *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "null", "NULL", "NaT"),
     *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#NV", "#BEZUG!", "#WERT!"),
 )
-_OTHER_FORMATS = {
-    b"PK\x03\x04": "a zip file, or a workbook of Excel or LibreOffice",
-    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel",
-    b"PAR1": "a Parquet file",
-    b"\x89HDF": "an HDF5 file",
-    b"\x89PNG": "a PNG image",
-    b"\x93NUMPY": "a NumPy array",
-    b"BZh": "a file packed by bzip2",
-    b"\xfd7zXZ": "a file packed by xz",
-    b"(\xb5/\xfd": "a file packed by zstd",
-    b"7z\xbc\xaf": "a 7-Zip archive",
-    b"%PDF": "a PDF",
-    b"SQLite": "an SQLite database",
-    b"{": "JSON",
-    b"[{": "JSON",
-    b"<": "a web page or XML",
-}
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +54,39 @@ class Dialect:
 
     Attributes:
         encoding: Python's name.
-        delimiter: One character.
+        delimiter: One character; a blank stands for any number of them.
         decimal: "." or ",".
     """
 
     encoding: str
     delimiter: str
     decimal: str
+
+
+class _Row(NamedTuple):
+    """A row of a file: its first and last line, from 1, and its cells."""
+
+    start: int
+    end: int
+    cells: list[str]
+
+
+class _Lines(NamedTuple):
+    """A file whose lines that are no rows are emptied: numbers of lines stay what they were.
+
+    Attributes:
+        content: UTF-8.
+        dialect: How it is written.
+        rows: The first ones, from the header on.
+        width: Cells of most rows.
+        notes: What the user should know.
+    """
+
+    content: bytes
+    dialect: Dialect
+    rows: list[_Row]
+    width: int
+    notes: list[str]
 
 
 @contextlib.contextmanager
@@ -125,36 +131,60 @@ def read(
     *,
     header: bool = True,
     decimal: str = ".",
+    encoding: str | None = None,
+    expected_encoding: str | None = None,
     no_header: str = "put a line with the names above it",
 ) -> "tuple[pd.DataFrame, Dialect]":
-    """Read a delimited text file, packed by gzip or not.
+    """Read a delimited text file, packed or not.
 
     Args:
         path: Of the file.
         header: Whether its first row names the columns; otherwise they become column_1, column_2, …
         decimal: Mark of decimals where the cells leave it open.
+        encoding: Of the file; None to find out.
+        expected_encoding: That is tried first where the file is no UTF-8.
         no_header: What to do where the first row is a row of the table, for messages.
 
     Returns:
         The table, rows in the file's order with labels 0, 1, …, and how the file is written. Whole
-        numbers in a column where some begin with zeros, such as 01067, stay text.
+        numbers in a column where some begin with zeros, such as 01067, stay text. Names and cells
+        are in Unicode's composed form (NFC).
 
     Raises:
         InputError: The file is missing, empty, no text, or its rows do not make a table;
             the message names the line.
     """
     path = pathlib.Path(path).expanduser()
-    content, encoding = _text(path, _content(path))
-    sample = _sample(content)
-    dialect = _dialect(encoding, sample, decimal)
-    rows = _rows(sample, dialect.delimiter)
-    names = _names(path, rows, header, no_header)
+    lines = _lines(path, header, decimal, encoding, expected_encoding)
+    content, dialect = lines.content, lines.dialect
+    names = _names(path, lines, header, no_header)
     parse = functools.partial(_parse, path, content, dialect, names, header=0 if header else None)
     frame = parse()
     if not len(frame):
         raise InputError(f"{path}: a header and no rows; expected at least one row below it.")
-    _say_short_rows(path, content, dialect, frame)
+    if lines.notes:
+        _logger.warning("%s: %s", path.name, "; ".join(lines.notes))
+    _say_short_rows(path, content, dialect, frame, header)
     return _keep_zeros(frame, content, dialect, parse), dialect
+
+
+def dialect_of(path: str | pathlib.Path, *, decimal: str = ".") -> Dialect:
+    """Return how a file is written, without reading its rows.
+
+    Args:
+        path: Of the file.
+        decimal: Mark of decimals where the cells leave it open.
+
+    Raises:
+        InputError: The file is missing, empty or no text.
+    """
+    return _lines(pathlib.Path(path).expanduser(), True, decimal).dialect
+
+
+def line_of(path: pathlib.Path, dialect: Dialect, row: int) -> int:
+    """Return the line of a file, from 1, in which a row of its table ends; the header is row 0."""
+    lines = _lines(path, True, dialect.decimal, dialect.encoding)
+    return next(itertools.islice(_all_rows(lines.content, dialect), row, None)).end
 
 
 def _parse(
@@ -182,91 +212,109 @@ def _parse(
     except pd.errors.ParserWarning:
         raise InputError(
             f"{path}: rows with more cells than the header has names ({len(names)}), "
-            f"cut at {dialect.delimiter!r}; name every column."
+            f"cut at {_shown(dialect.delimiter)}; name every column."
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
-        raise InputError(_explain(path, error, dialect)) from None
+        raise InputError(_explain(path, content, error, dialect)) from None
 
 
-def _content(path: pathlib.Path) -> bytes:
-    """Read the bytes of a file, unpacked."""
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder; give the path of one file.") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); check its rights, or fetch it anew."
-        ) from None
-    if not content.strip():
-        raise InputError(f"{path}: the file is empty; expected a table with a header.")
+def _lines(
+    path: pathlib.Path,
+    header: bool,
+    decimal: str,
+    encoding: str | None = None,
+    expected_encoding: str | None = None,
+) -> _Lines:
+    """Find out how a file is written, and empty its lines that are no rows."""
+    content, encoding, found = text_files.read(path, encoding, expected_encoding)
+    notes = list(found)
+    start = content[:_SAMPLE_BYTES].rstrip()
+    if start.count(b"\r") > start.count(b"\r\n"):  # line ends of old Macs
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    # Excel's own way of naming the delimiter; the line stays, so that lines are counted rightly.
+    named = re.match(rb'"?sep=([\x01-\x7f])"?(?=\r?\n)', content)
+    if content.startswith((b"sep=", b'"sep=')):
+        content = re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content)
+    content, delimiter = _cut_at(path, content, named[1].decode() if named else "", notes)
+    width = _width(_rows(_sample(content), delimiter))
+    content = _without_comments(content, delimiter, width, notes)
+    content = _without_footers(content, delimiter, width, notes)
+    rows = _rows(_sample(content), delimiter)
+    first = _first_row(rows, width, header)
+    if first:
+        last = rows[first].start - 1
+        content = _without_lines(content, 1, last)
+        line = rows[0].start
+        which = f"line {line}" if line == last else f"lines {line} to {last}"
+        notes.append(f"{which} above the table passed over ({cells.short(rows[0].cells[0])}, …)")
+    rows = rows[first:]
+    below = [row.cells for row in rows[1:]]
+    return _Lines(
+        content, Dialect(encoding, delimiter, _decimal(below, decimal)), rows, width, notes
+    )
+
+
+def _without_lines(content: bytes, first: int, last: int, start: int = 0) -> bytes:
+    """Empty lines, from one to another, counted from 1 at a place where a line begins."""
+    for _ in range(first - 1):
+        start = content.index(b"\n", start) + 1
+    end = start
+    for _ in range(last - first + 1):
+        end = (content.find(b"\n", end) + 1) or len(content)
+    return content[:start] + b"\n" * content.count(b"\n", start, end) + content[end:]
+
+
+def _without_comments(content: bytes, delimiter: str, width: int, notes: list[str]) -> bytes:
+    """Empty lines that begin with # and are no rows; a header such as #id,name stays."""
+    found: list[bytes] = []
+    quotes = [0, 0]  # before a place, and that place
+
+    def empty(match: re.Match) -> bytes:
+        quotes[:] = quotes[0] + content.count(b'"', quotes[1], match.start()), match.start()
+        line = match[0].decode()
+        if quotes[0] % 2 or len(next(_cut(io.StringIO(line), delimiter)).cells) == width:
+            return match[0]
+        found.append(match[0])
+        return b""
+
+    if not content.startswith(b"#") and not (b"#" in content and b"\n#" in content):
+        return content
+    content = re.sub(rb"^#[^\r\n]*", empty, content, flags=re.MULTILINE)
+    if found:
+        what = "1 comment line" if len(found) == 1 else f"{len(found):,} comment lines"
+        notes.append(f"{what} passed over ({cells.short(found[0].decode())}, …)")
     return content
 
 
-def _text(path: pathlib.Path, content: bytes) -> tuple[bytes, str]:
-    """Bring a text to plain UTF-8, and name the encoding that it had."""
-    encoding = _encoding(path, content)
-    try:
-        text = content.decode(encoding)
-        content = content if encoding == "utf-8" else text.encode()
-    except UnicodeDecodeError as error:
-        if encoding.startswith(("utf-16", "utf-32")):
-            raise InputError(
-                f"{path}: byte {error.start:,} is no {encoding}; save the file as UTF-8."
-            ) from None
-        text = content.decode(encoding, errors="replace")
-        _logger.warning(
-            "%s: %s characters are no %s, the first at byte %s; each is read as \ufffd",
-            *(path, f"{text.count(_BROKEN):,}", encoding, f"{error.start:,}"),
-        )
-        content = text.encode()
-    # Excel's own way of naming the delimiter; the line stays, so that lines are counted rightly.
-    return re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content), encoding
-
-
-def _encoding(path: pathlib.Path, content: bytes) -> str:
-    """Find out the encoding of a text, or say what else the file is."""
-    start = content[:_SAMPLE_BYTES].lstrip()
-    for mark, what in _OTHER_FORMATS.items():
-        if start.startswith(mark):
-            raise InputError(
-                f"{path}: {what}; expected text with delimiters; save the table as CSV."
-            )
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if content.startswith(mark):
-            return encoding
-    if b"\0" in content:
-        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # Around the first byte that is not ASCII's: a long file may begin with plain numbers.
-        around = max(0, error.start - _SAMPLE_BYTES // 4)
-        return _guess_encoding(content[around : around + _SAMPLE_BYTES])
-    return "utf-8"
-
-
-def _guess_encoding(sample: bytes) -> str:
-    """Guess the encoding of a text that is no sound UTF-8."""
-    import charset_normalizer
-
-    text = sample.decode("utf-8", errors="replace")
-    if sum(not character.isascii() for character in text) > 20 * text.count(_BROKEN):
-        return "utf-8"  # with a broken character here and there
-    runs = re.findall(rb"[\x80-\xff]+", sample)
-    pairs = re.findall(rb"(?<=[a-z])[\x80-\xff]{2}(?![\x80-\xff])", sample)  # äß in mäßig
-    if sum(len(run) == 1 for run in runs) + len(pairs) > 0.7 * len(runs):
-        # Letters with accents among plain ones, too few for statistics: signs where letters
-        # should be, such as Micha³ for Michał, tell the east of Europe from the west.
-        western = b"".join(runs).decode("cp1252", errors="replace")
-        is_odd = [not sign.isalpha() and sign not in "€£°²µ§½–—„“”‘’\u00a0" for sign in western]
-        return "cp1250" if sum(is_odd) > 0.1 * len(western) else "cp1252"
-    best = charset_normalizer.from_bytes(sample).best()
-    return best.encoding if best else "cp1252"
+def _without_footers(content: bytes, delimiter: str, width: int, notes: list[str]) -> bytes:
+    """Empty what stands below the table: after a blank line, or in rows of one cell."""
+    start = content.find(b"\n", max(0, len(content) - _SAMPLE_BYTES)) + 1
+    if len(content) <= _SAMPLE_BYTES:
+        start = 0
+    rows = list(_cut(io.StringIO(content[start:].decode(), newline=""), delimiter))
+    last = max((i for i, row in enumerate(rows) if len(row.cells) == width), default=None)
+    if (
+        last is None
+        or last + 1 == len(rows)
+        or width == 1
+        or re.search(rb"\r(?!\n)", content[start:])
+    ):
+        return content
+    below = rows[last + 1 :]
+    has_gap = below[0].start > rows[last].end + 1
+    are_notes = width > 2 and all(len([*filter(None, row.cells)]) == 1 for row in below)
+    if (
+        last < 1
+        or not (has_gap or are_notes)
+        or any("\n" in cell for row in below for cell in row.cells)
+    ):
+        return content
+    before = content.count(b"\n", 0, start)
+    first, end = below[0].start, below[-1].end
+    lines = f"line {before + first:,}"
+    lines = lines if first == end else f"lines {before + first:,} to {before + end:,}"
+    notes.append(f"{lines} below the table passed over ({cells.short(below[0].cells[0])}, …)")
+    return _without_lines(content, first, end, start)
 
 
 def _sample(content: bytes) -> str:
@@ -284,41 +332,155 @@ def _sample(content: bytes) -> str:
     return sample
 
 
-def _rows(sample: str, delimiter: str) -> list[list[str]]:
+def _rows(sample: str, delimiter: str) -> list[_Row]:
     """Cut the first rows of a sample into cells; empty rows are passed over."""
     text = io.StringIO(sample, newline="")
-    rows = (row for _, row in _cut(text, delimiter) if any(map(str.strip, row)))
+    rows = (row for row in _cut(text, delimiter) if any(map(str.strip, row.cells)))
     return list(itertools.islice(rows, _SAMPLE_ROWS))
 
 
-def _cut(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line that each row ends in and its cells; blank lines are no rows, as in pandas."""
+def _all_rows(content: bytes, dialect: Dialect) -> Iterator[_Row]:
+    return _cut(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.delimiter)
+
+
+def _cut(text: TextIO, delimiter: str) -> Iterator[_Row]:
+    """Yield the rows of a text; blank lines are no rows, as in pandas."""
     before = csv.field_size_limit(2**31 - 1)
     try:
-        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
-        yield from (
-            (reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()
-        )
+        reader, end = csv.reader(text, delimiter=delimiter, skipinitialspace=True), 0
+        for row in reader:
+            start, end = end + 1, reader.line_num
+            if len(row) > 1 or "".join(row).strip():
+                yield _Row(start, end, row)
     finally:
         csv.field_size_limit(before)
 
 
-def line_of(path: pathlib.Path, dialect: Dialect, row: int) -> int:
-    """Return the line of a file, from 1, in which a row of its table ends; the header is row 0."""
-    content, _ = _text(path, _content(path))
-    rows = _cut(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.delimiter)
-    return next(itertools.islice(rows, row, None))[0]
+def _width(rows: Sequence[_Row]) -> int:
+    """Return the number of cells that most rows have; of two, the one above the other."""
+    widths = [len(row.cells) for row in rows if not row.cells[0].startswith("#")]
+    return collections.Counter(widths or [1]).most_common(1)[0][0]
 
 
-def _dialect(encoding: str, sample: str, decimal: str) -> Dialect:
-    """Find out the delimiter: it cuts most rows into one number of cells, above 1."""
-    best, most = _DELIMITERS[0], (0.0, 0)
-    for delimiter in _DELIMITERS:
-        widths = [len(row) for row in _rows(sample, delimiter)]
-        width, count = collections.Counter(widths).most_common(1)[0] if widths else (1, 0)
-        if width > 1 and (count / len(widths), width) > most:
-            best, most = delimiter, (count / len(widths), width)
-    return Dialect(encoding, best, _decimal(_rows(sample, best)[1:], decimal))
+def _cut_at(path: pathlib.Path, content: bytes, named: str, notes: list[str]) -> tuple[bytes, str]:
+    """Find out the delimiter; bring a text that is cut by more than a character to one."""
+    sample = _sample(content)
+    best, most = named or _DELIMITERS[0], (0.0, 0)
+    for delimiter in named or _DELIMITERS:
+        rows = _rows(sample, delimiter)
+        width = _width(rows)
+        count = sum(len(row.cells) == width for row in rows)
+        if width > 1 and (count / len(rows), width) > most:
+            best, most = delimiter, (count / len(rows), width)
+    first = next(iter(_rows(sample, best)), _Row(1, 1, [""]))
+    is_sure = most[1] > 1 and len(first.cells) > 1
+    for delimiter in _RARE_DELIMITERS:
+        if is_sure and (best, delimiter) not in (("\t", " "), ("|", "||")):
+            continue
+        text = content
+        if delimiter == " ":
+            text = _of_single_blanks(content)
+        elif len(delimiter.encode()) > 1 and delimiter in sample and '"' not in sample:
+            text = content.replace(delimiter.encode(), _EXCHANGED.encode())
+        one = delimiter if len(delimiter.encode()) == 1 else _EXCHANGED
+        if _cuts_all(_sample(text), one) > (most[1] if is_sure and best == "\t" else 0):
+            notes.append(f"cut at {_shown(delimiter)}")
+            return text, one
+    if most[1] <= 1 and _has_fixed_columns(sample):
+        raise InputError(
+            f"{path}: columns of fixed width, filled up with blanks; expected a delimiter; write "
+            "it anew, such as by pandas: read_fwf(FILE).to_csv('table.csv', index=False)."
+        )
+    return content, best
+
+
+def _cuts_all(sample: str, delimiter: str) -> int:
+    """Return into how many cells a delimiter cuts all rows alike; 0 where it does not.
+
+    The header may lack the column of row numbers.
+    """
+    rows = _rows(sample, delimiter)
+    widths = {len(row.cells) for row in rows[1:]}
+    if len(widths) != 1 or (width := widths.pop()) < 2:
+        return 0
+    is_short = len(rows[0].cells) == width - 1 and _are_numbered(rows[1:])
+    return width if is_short or len(rows[0].cells) == width else 0
+
+
+def _of_single_blanks(content: bytes) -> bytes:
+    """Return a text without tabs, blanks at the ends of lines, and a # before the names."""
+    content = re.sub(rb" +(?=\r?\n|\Z)", b"", content.replace(b"\t", b" "))
+    return re.sub(rb"\A# +", b"", content)
+
+
+def _has_fixed_columns(sample: str) -> bool:
+    """Return whether most lines hold blanks in a row, and all of them have some place blank."""
+    lines = [line for line in sample.splitlines() if line.strip()][:_SAMPLE_ROWS]
+    if len(lines) < 3 or sum("  " in line.strip() for line in lines) < 0.8 * len(lines):
+        return False
+    size = max(map(len, lines))
+    filled = [
+        any(place != " " for place in places)
+        for places in zip(*(line.ljust(size) for line in lines), strict=True)
+    ]
+    return "10" in "".join(str(int(one)) for one in filled).strip("0")
+
+
+def _shown(delimiter: str) -> str:
+    return "blanks" if delimiter == " " else repr(delimiter)
+
+
+def _first_row(rows: list[_Row], width: int, header: bool) -> int:
+    """Return the place of the header, or of the first row where there is none."""
+    whole = [row.cells for row in rows if len(row.cells) == width]
+    used = max((place for row in whole for place, cell in enumerate(row, 1) if cell), default=0)
+    if not rows or _names_all(rows[0].cells, used):
+        return 0
+    for place in range(1, min(len(rows), _MAX_LINES_ABOVE)):
+        above = [row.cells for row in rows[:place]]
+        if header and _may_be_header(rows, place, used, above):
+            return place
+        is_title = [len(row) == 1 or row[0].startswith("#") for row in above]
+        if not header and width > 1 and all(is_title) and len(rows[place].cells) == width:
+            return place
+    return 0
+
+
+def _names_all(row: list[str], used: int) -> bool:
+    """Return whether a row has a cell for each column, and is no comment."""
+    return all(row[:used]) and len(row) >= used and not (any(row[used:]) or row[0][:1] == "#")
+
+
+def _may_be_header(rows: list[_Row], place: int, used: int, above: list[list[str]]) -> bool:
+    """Return whether a row names the columns, and those above it are no rows of the table."""
+    row, before = rows[place], rows[place - 1]
+    names = [name.strip() for name in row.cells[:used]]
+    numbers = [name for name in names if _is_number(name)]
+    if used < 2 or not _names_all(row.cells, used) or not all(names) or len({*names}) < used:
+        return False
+    if numbers and (len(numbers) == used or not _may_be_names(numbers, names)):
+        return False
+    if all(not any(cells[1:]) or cells[0].startswith("#") for cells in above):
+        return True
+    is_apart = row.start > before.end + 1 or len(before.cells) < used
+    return is_apart and _has_numbers_below(names, rows[place + 1 :], len(row.cells))
+
+
+def _has_numbers_below(names: list[str], below: list[_Row], width: int) -> bool:
+    """Return whether some column holds numbers below what is none, or below a year."""
+    columns = zip(*(row.cells for row in below if len(row.cells) == width), strict=True)
+    for name, column in zip(names, columns, strict=False):
+        numbers = sum(map(_is_number, column))
+        if (not _is_number(name) or name.isdecimal()) and numbers > sum(map(bool, column)) / 2:
+            return True
+    return False
+
+
+def _are_numbered(rows: Sequence[_Row]) -> bool:
+    """Return whether rows begin with 1, 2, 3, …, or from 0 on."""
+    first = [row.cells[0] for row in rows]
+    counts = ([str(start + i) for i in range(len(first))] for start in (0, 1))
+    return len(first) > 2 and first in counts
 
 
 def _decimal(rows: list[list[str]], default: str) -> str:
@@ -330,12 +492,18 @@ def _decimal(rows: list[list[str]], default: str) -> str:
     return default if marks[","] == marks["."] else max(marks, key=marks.__getitem__)
 
 
-def _names(path: pathlib.Path, rows: list[list[str]], header: bool, no_header: str) -> list[str]:
+def _names(path: pathlib.Path, lines: _Lines, header: bool, no_header: str) -> list[str]:
     """Return the columns' names, checked."""
+    rows, width = [row.cells for row in lines.rows], lines.width
     first = [re.sub(r"\s*[\r\n\t]+\s*", " ", name.strip()) for name in rows[0]]
+    whole = [row for row in rows[1:] if len(row) == width]
+    if not any(any(row[len(first) :]) for row in whole):
+        first += [""] * (width - len(first))  # each row ends in a delimiter
+    elif len(first) == width - 1 and header and _are_numbered(lines.rows[1:]):
+        first = ["", *first]  # as R writes a table
+    while whole and len(first) > width and not first[-1]:
+        first.pop()  # the header alone ends in a delimiter
     second = rows[1] if len(rows) > 1 else first
-    if len(second) == len(first) + 1 and not any(row[len(first) :] != [""] for row in rows[1:]):
-        first.append("")  # each row ends in a delimiter
     _check_header(path, first, second, header, no_header)
     if not header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
@@ -394,19 +562,19 @@ def _is_number(cell: str) -> bool:
 
 
 def _say_short_rows(
-    path: pathlib.Path, content: bytes, dialect: Dialect, frame: "pd.DataFrame"
+    path: pathlib.Path, content: bytes, dialect: Dialect, frame: "pd.DataFrame", header: bool
 ) -> None:
     """Warn of rows with fewer cells than the header; pandas fills them up without a word."""
     width = frame.shape[1]
     if width == 1 or not frame.iloc[:, -1].isna().any():
         return
-    rows = _cut(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""), dialect.delimiter)
-    short = [line for line, row in rows if len(row) < width]
+    rows = itertools.islice(_all_rows(content, dialect), int(header), None)
+    short = [row.end for row in rows if len(row.cells) < width]
     if len(short) > len(frame) / 2:
         raise InputError(
             f"{path}: {len(short):,} of {len(frame):,} rows have fewer cells than the header "
-            f"({width}), the first in line {short[0]}, cut at {dialect.delimiter!r}; expected as "
-            "many cells as names."
+            f"({width}), the first in line {short[0]}, cut at {_shown(dialect.delimiter)}; "
+            "expected as many cells as names."
         )
     if short:
         _logger.warning(
@@ -451,16 +619,19 @@ def _may_hold_codes(content: bytes, delimiter: str) -> bool:
     ) or bool(re.match(rb' *0\d\d+ *["\r\n%b]' % mark, content))
 
 
-def _explain(path: pathlib.Path, error: Exception, dialect: Dialect) -> str:
+def _explain(path: pathlib.Path, content: bytes, error: Exception, dialect: Dialect) -> str:
     """Explain in one line why the rows do not make a table."""
     found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
     if found:
         expected, line, saw = found.groups()
         return (
             f"{path}: line {line} has {saw} cells, expected {expected}, cut at "
-            f"{dialect.delimiter!r}; put text that holds it in double quotes."
+            f"{_shown(dialect.delimiter)}; put text that holds it in double quotes."
         )
-    if found := re.search(r"EOF inside string.* row (\d+)", str(error)):
-        line = int(found[1]) + 1
-        return f"{path}: a double quote opened in line {line} is never closed; close or remove it."
+    if "EOF inside string" in str(error):  # which has swallowed what follows
+        *_, last = _all_rows(content, dialect)
+        return (
+            f"{path}: a double quote opened in line {last.start} is never closed; close or "
+            "remove it."
+        )
     return f"{path}: not a table: {' '.join(str(error).split())}."

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import math
 import pathlib
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -48,6 +49,7 @@ class Source(splits.Source):
         num_copies: Rows that were left out since they are copies of others.
         class_names: In label order; empty for regression.
         digest: Hash of the file's content.
+        encoding: Of the file.
     """
 
     target: str
@@ -59,6 +61,7 @@ class Source(splits.Source):
     num_copies: int
     class_names: tuple[str, ...]
     digest: str
+    encoding: str = "utf-8"
 
     @property
     def problem_kind(self) -> str:
@@ -126,6 +129,7 @@ def read(
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
     time: str | None = None,
+    encoding: str | None = None,
 ) -> Table:
     """Read a file and decide what its columns mean.
 
@@ -140,6 +144,7 @@ def read(
         drop: Columns to leave out.
         time: Column of dates or numbers; the last rows by it are the test rows, those before them
             the validation rows.
+        encoding: Of the file, such as cp949; None to find out.
 
     Returns:
         The table.
@@ -149,15 +154,28 @@ def read(
     """
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
+    categorical, numeric, drop = (
+        tuple(map(_composed, names)) for names in (categorical, numeric, drop)
+    )
+    wishes = Wishes(categorical, numeric, drop, time and _composed(time))
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
             raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
-        frame, dialect = csv_reader.read(file, header=header, no_header="say --no-header")
+        frame, dialect = csv_reader.read(
+            file, header=header, encoding=encoding, no_header="say --no-header"
+        )
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
-    return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)
+    target, decimal = _composed(target), dialect.decimal
+    table = _make(frame, target, problem, header, wishes, origin, digest, decimal)
+    source = dataclasses.replace(table.source, encoding=dialect.encoding)
+    return dataclasses.replace(table, source=source)
+
+
+def _composed(name: str) -> str:
+    """Return a name as the reader returns names, whichever way its accents or Hangul were typed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _synthetic(kind: targets.Kind) -> Table:
@@ -337,7 +355,12 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     import pandas as pd
 
     has_comma = any(column.get("decimal") == "," for column in schema["columns"])
-    frame, _ = csv_reader.read(path, header=schema["header"], decimal="," if has_comma else ".")
+    frame, _ = csv_reader.read(
+        path,
+        header=schema["header"],
+        decimal="," if has_comma else ".",
+        expected_encoding=schema.get("encoding"),
+    )
     names = schema["names"]
     if not schema["header"]:
         if frame.shape[1] == len(names) - 1:  # without the target

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from keras_recipes.problems import Problem, direction
-from keras_recipes.runs import summary, thresholds
+from keras_recipes.runs import fonts, summary, thresholds
 
 if typing.TYPE_CHECKING:  # it loads TensorFlow
     from keras_recipes import training
@@ -26,8 +26,15 @@ _NUM_SAMPLES = 15
 _NUM_COLUMNS = 20
 
 
-def _save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
-    """Write a plot; letters that no font here has become boxes."""
+def save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
+    """Write a plot with the fonts that its texts need; letters that no font here has become boxes.
+
+    Args:
+        figure: The plot.
+        path: PNG file to write.
+        dots_per_inch: Pixels per inch of its size.
+    """
+    fonts.fit(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(path, dpi=dots_per_inch)
@@ -61,7 +68,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
         axes.set_ylabel(summary.NAMES.get(name, name) + unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def draw_confusion(
@@ -92,7 +99,7 @@ def draw_confusion(
             colour = "white" if fractions[row, column] > 0.5 else "black"
             axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
     axes.set_title(f"test rows: {len(y):,}, right: {np.trace(counts):,}")
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def draw_predicted_against_true(
@@ -126,7 +133,7 @@ def draw_predicted_against_true(
     axes.set_ylabel(f"predicted ({problem.unit})")
     axes.set_aspect("equal")
     axes.legend()
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def _draw_errors(axes: Axes, problem: Problem, y: np.ndarray, predicted: np.ndarray) -> None:
@@ -168,7 +175,7 @@ def draw_labels(path: pathlib.Path, problem: Problem, y: np.ndarray, outputs: np
     if len(shown) < len(reached):
         axes.set_title(f"the first {len(shown)} of {len(reached)} labels")
     figure.legend(loc="outside right upper")
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def draw_probabilities(
@@ -203,7 +210,7 @@ def draw_probabilities(
     right.set_ylabel("score on the test rows")
     for axes in (left, right):
         axes.legend()
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
@@ -228,7 +235,7 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
         f"{change} of the test {summary.NAMES.get(metric, metric)}{unit}, column shuffled"
     )
     axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def draw_samples(
@@ -262,7 +269,7 @@ def draw_samples(
             _name_sample(axes, problem.class_names, decided[row], y[row], fraction)
         for axes in panel.axes:
             axes.set_axis_off()
-    _save(figure, path, 100)
+    save(figure, path, 100)
 
 
 def draw_images(path: pathlib.Path, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
@@ -286,7 +293,7 @@ def draw_images(path: pathlib.Path, x: np.ndarray, y: np.ndarray, outputs: np.nd
             axes.imshow(np.reshape(image, (height, width)), cmap="gray", **limits)
         for axes in panels:
             axes.set(xticks=[], yticks=[])
-    _save(figure, path, 120)
+    save(figure, path, 120)
 
 
 def _name_sample(

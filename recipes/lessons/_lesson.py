@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from keras_recipes import configs
 from keras_recipes.console import command_line, files, startup
+from keras_recipes.runs import plots
 
 if typing.TYPE_CHECKING:
     import keras
@@ -95,7 +96,7 @@ def write(shown: Shown, folder: pathlib.Path) -> None:
         shown: What the lesson found.
         folder: Where picture.png and table.csv go.
     """
-    shown.figure.savefig(folder / "picture.png", dpi=110)
+    plots.save(shown.figure, folder / "picture.png", 110)
     shown.table.to_csv(folder / "table.csv", index=False)
 
 

@@ -231,7 +231,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
     axes.set_ylabel(f"best {spec.objective} so far")
     axes.set_title(f"{spec.name}: mean and standard deviation over seeds")
     axes.legend()
-    figure.savefig(path, dpi=110)
+    plots.save(figure, path, 110)
 
 
 def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from keras_recipes.runs.plots import BLUE, ORANGE, VERMILION
+from keras_recipes.runs.plots import BLUE, ORANGE, VERMILION, save
 from tuning.oracles import spaces
 from tuning.spec import SearchSpec
 from tuning.trials import records
@@ -56,7 +56,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, trials: list[records.Trial]) -> N
         axes.set_axis_off()
     bottom.suptitle("each line is a trial")
     _draw_parallel(bottom, spec, free, ok)
-    figure.savefig(path, dpi=110)
+    save(figure, path, 110)
 
 
 def _draw_progress(axes: Axes, spec: SearchSpec, trials: list[records.Trial]) -> None:
