@@ -612,7 +612,7 @@ def _find_scores(
     if type(model).train_step is not keras.Model.train_step:
         return None
     if metrics is not None:
-        model.compile(loss=loss or model.loss, metrics=metrics)
+        model.compile(loss=loss or getattr(model, "loss", None), metrics=metrics)
     elif not (model.compiled or optimizer or loss):
         if type(hypermodel).fit is not keras_tuner.HyperModel.fit:
             return None
