@@ -10,6 +10,7 @@ import typing
 
 from keras_recipes import catalog, checks, configs, recipe as contract
 from keras_recipes.configs import Config
+from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
 from keras_recipes.recipe import Recipe
 from keras_recipes.runs import run as execution
@@ -20,10 +21,11 @@ Path = str | os.PathLike[str]
 
 def train(
     recipe: Recipe | types.ModuleType | Path,
-    config: Config | None = None,
+    config: Config | Path | None = None,
     *,
     out: Path | None = None,
     engine: typing.Literal["fused", "keras"] = "fused",
+    baselines: bool = True,
     strict: bool = False,
     verbose: bool = True,
     **fields: typing.Any,
@@ -32,9 +34,11 @@ def train(
 
     Args:
         recipe: A recipe module, its name, or the path of a recipe's .py file.
-        config: Its settings; by default `Config()`.
+        config: Its settings; by default `Config()`. Or where a run or a search has left them: its
+            folder, or a config.json.
         out: New folder for the run; by default the next free one in runs/.
         engine: "fused" trains whole epochs as one program, "keras" by `keras.Model.fit`.
+        baselines: Whether the baselines are fitted and stand beside the test scores.
         strict: Whether warnings of the check before training count as errors.
         verbose: Whether progress is printed.
         **fields: Fields of the recipe's Config that replace those of `config`. `csv` of a recipe
@@ -49,6 +53,9 @@ def train(
     """
     module = catalog.load(catalog.refer(recipe))
     kind = module.Config
+    if isinstance(config, str | os.PathLike):
+        found = command_line.found_settings(pathlib.Path(config), kind, "config")
+        (config,) = command_line.parse("", None, found, recipe=kind)
     if config is not None and not isinstance(config, kind):
         raise InputError(
             f"config: received a {type(config).__name__}, expected the Config of "
@@ -71,6 +78,7 @@ def train(
     options = configs.RunOptions(
         out=None if out is None else pathlib.Path(out),
         engine=engine,
+        baselines=baselines,
         strict=strict,
         quiet=not verbose,
     )

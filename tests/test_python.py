@@ -77,3 +77,14 @@ def test_what_cannot_be_trained_is_one_line(recipe, fields, said):
         keras_recipes.train(recipe, verbose=False, **fields)
     assert "\n" not in str(caught.value)
     assert not pathlib.Path("runs").exists() or not any(pathlib.Path("runs").iterdir())
+
+
+@pytest.mark.second_tier
+def test_a_run_begins_with_the_settings_of_another():
+    told = {"verbose": False, "baselines": False}
+    first = keras_recipes.train(iris, epochs=1, batch_size=64, refit=False, **told)
+    second = keras_recipes.train(iris, first.folder, batch_size=16, **told)
+    assert (second.config.epochs, second.config.batch_size, second.config.refit) == (1, 16, False)
+    assert second.baselines == {}
+    with pytest.raises(InputError, match="config nowhere: expected a run folder"):
+        keras_recipes.train(iris, "nowhere")
