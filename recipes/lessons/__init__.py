@@ -2,17 +2,17 @@
 
 # In learning order, with the seconds that each takes on 2 cores, about.
 SECONDS = {
-    "perceptron": 2,
-    "xor": 8,
-    "backpropagation": 2,
-    "activations": 2,
-    "losses": 2,
-    "vanishing_gradient": 5,
-    "linear_regression": 5,
+    "perceptron": 3,
+    "xor": 10,
+    "backpropagation": 4,
+    "activations": 3,
+    "losses": 3,
+    "vanishing_gradient": 35,
+    "linear_regression": 12,
     "logistic_regression": 5,
-    "optimizers": 60,
-    "batches": 30,
-    "overfitting": 60,
+    "optimizers": 35,
+    "batches": 45,
+    "overfitting": 100,
     "cross_validation": 60,
     "search": 5,
 }
