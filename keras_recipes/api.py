@@ -10,6 +10,7 @@ import typing
 
 from keras_recipes import catalog, checks, configs, errors, recipe as contract
 from keras_recipes.configs import Config
+from keras_recipes.console import command_line
 from keras_recipes.errors import InputError, describe
 from keras_recipes.recipe import Recipe
 from keras_recipes.runs import run as execution
@@ -20,10 +21,11 @@ Path = str | os.PathLike[str]
 
 def train(
     recipe: Recipe | types.ModuleType | Path,
-    config: Config | types.SimpleNamespace | None = None,
+    config: Config | types.SimpleNamespace | Path | None = None,
     *,
     out: Path | None = None,
     engine: typing.Literal["fused", "keras"] = "fused",
+    baselines: bool = True,
     strict: bool = False,
     verbose: bool = True,
     **fields: typing.Any,
@@ -32,9 +34,11 @@ def train(
 
     Args:
         recipe: A recipe module, its name, or the path of a recipe's .py file.
-        config: Its settings, also those of a run, `load_run(...).config`; by default `Config()`.
+        config: Its settings, also those of a run, `load_run(...).config`, or the folder of a run or
+            a search, or a config.json; by default `Config()`.
         out: New folder for the run; by default the next free one in runs/.
         engine: "fused" trains whole epochs as one program, "keras" by `keras.Model.fit`.
+        baselines: Whether the baselines are fitted and stand beside the test scores.
         strict: Whether warnings of the check before training count as errors.
         verbose: Whether progress is printed.
         **fields: Fields of the recipe's Config that replace those of `config`. `csv` of a recipe
@@ -53,6 +57,7 @@ def train(
         options = configs.RunOptions(
             out=typing.cast("pathlib.Path | None", out),  # which makes a path of text
             engine=engine,
+            baselines=baselines,
             strict=strict,
             quiet=not verbose,
         )
@@ -61,7 +66,9 @@ def train(
 
 
 def _settings(
-    recipe: Recipe, config: Config | types.SimpleNamespace | None, fields: dict[str, typing.Any]
+    recipe: Recipe,
+    config: Config | types.SimpleNamespace | Path | None,
+    fields: dict[str, typing.Any],
 ) -> Config:
     """Return a recipe's Config with some of its fields replaced."""
     kind, name = recipe.Config, contract.name_of(recipe)
@@ -69,6 +76,9 @@ def _settings(
     if isinstance(config, types.SimpleNamespace):  # of a run whose recipe `load_run` did not find
         configs.check_names(vars(config), known, name)
         config = kind(**vars(config))
+    if isinstance(config, str | os.PathLike):
+        found = command_line.found_settings(pathlib.Path(config), kind, "config")
+        (config,) = command_line.parse("", None, found, recipe=kind)
     if config is not None and not isinstance(config, kind):
         received = describe(config)
         if isinstance(config, Config):

@@ -81,6 +81,16 @@ class StopAtNaN(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class LearningRate(keras.callbacks.Callback):
+    """Adds the learning rate that an epoch ends with to its logs, as Keras's schedulers do."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add it."""
+        if logs is not None:
+            # Written with the seven digits that float32 has.
+            logs["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")
+
+
 class EpochLines(keras.callbacks.Callback):
     """Prints a line for an epoch, for output that goes to a file or a pipe.
 
@@ -103,7 +113,8 @@ class EpochLines(keras.callbacks.Callback):
         if not self._is_due(epoch + 1):
             return
         self._last_printed = time.monotonic()
-        scores = ", ".join(f"{name} {float(score):.4g}" for name, score in (logs or {}).items())
+        shown = {name: score for name, score in (logs or {}).items() if name != "learning_rate"}
+        scores = ", ".join(f"{name} {float(score):.4g}" for name, score in shown.items())
         seconds = time.perf_counter() - self._start
         print(f"epoch {epoch + 1}/{self.params['epochs']}: {scores}, {seconds:.1f} s", flush=True)
 
@@ -137,16 +148,16 @@ def make(
         tensorboard: Folder for TensorBoard's logs; None writes none.
 
     Returns:
-        History, early stopping, the stop at a NaN loss, and what was asked for.
+        The learning rate, history, early stopping, the stop at a NaN loss, and what was asked for.
     """
     best = {"monitor": f"val_{problem.monitor}", "mode": problem.direction}
     # History first, so that Ctrl-C in a later callback loses no epoch.
-    made = [keras.callbacks.History(), StopAtNaN()]
+    made = [LearningRate(), keras.callbacks.History(), StopAtNaN()]
     if validated:
         stopping = keras.callbacks.EarlyStopping(
             **best, patience=config.patience, restore_best_weights=True
         )
-        made.insert(1, stopping)
+        made.insert(2, stopping)
     if config.schedule == "cosine":
         made.append(keras.callbacks.LearningRateScheduler(cosine(config)))
     if checkpoint:

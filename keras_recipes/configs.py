@@ -5,6 +5,7 @@ type carries its range, so that `--epochs -3` is refused before anything is load
 """
 
 import dataclasses
+import json
 import numbers
 import os
 import pathlib
@@ -49,6 +50,7 @@ class OrDataFrame:
 Count = Annotated[int, Range(1, 10**9)]
 Positive = Annotated[float, Range(0, includes_low=False, includes_high=False)]
 NotNegative = Annotated[float, Range(0, includes_high=False)]
+Threshold = Annotated[float, Range(0, 1, includes_low=False, includes_high=False)]
 Fraction = Annotated[float, Range(0, 1, includes_high=False)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 Units = tuple[Count, ...]
@@ -115,6 +117,9 @@ class DownloadedConfig(Config):
 class RunOptions:
     """Output folder, progress, training engine and strictness of a run."""
 
+    config: pathlib.Path | None = None
+    """Begin with found settings, which other flags change: a config.json, or the folder of a run or
+    of a search (its best point)."""
     out: pathlib.Path | None = None
     """Folder to write the run into; by default the next free one in runs/."""
     tensorboard: bool = False
@@ -123,6 +128,8 @@ class RunOptions:
     """Training engine: whole epochs as one program (fused), or `keras.Model.fit`."""
     strategy: Literal["none", "mirrored"] = "none"
     """Distribution strategy: mirrored divides each batch among all GPUs, by `keras.Model.fit`."""
+    baselines: bool = True
+    """Fit the baselines, and show them beside the test scores."""
     strict: bool = False
     """Treat warnings of the check before training as errors."""
     quiet: bool = False
@@ -143,7 +150,7 @@ class TableOptions:
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """Problem type; auto decides by the target."""
     header: bool = True
-    """The first row names the columns; with --no-header they become column_1, column_2, …"""
+    """The first row of the file names the columns; else they are column_1, column_2, …"""
     categorical: tuple[str, ...] = ()
     """Columns to treat as categorical."""
     numeric: tuple[str, ...] = ()
@@ -182,7 +189,7 @@ class TableConfig(TableOptions, Config):
     class_weights: bool = False
     """Weight the rows by class, so that all classes count the same in the loss; the predicted
     probabilities of rare classes are then too high."""
-    threshold: Annotated[float, Range(0, 1, includes_low=False, includes_high=False)] = 0.5
+    threshold: Threshold = 0.5
     """Decision threshold: the second of two classes is predicted from this probability on."""
 
     def max_epochs_for(self, rows: int) -> int:
@@ -197,6 +204,36 @@ class TableConfig(TableOptions, Config):
         most = self.max_epochs_for(num_rows)
         refit = self.refit and most >= self.patience
         return dataclasses.replace(self, epochs=min(self.epochs, most), refit=refit)
+
+
+def read_settings(path: pathlib.Path, kind: type[Config], given_by: str) -> dict[str, typing.Any]:
+    """Read the settings that a run or a search has left, by the names that they have now.
+
+    Args:
+        path: A config.json, or the folder of a run or of a search, whose best point is meant.
+        kind: Config of the recipe that they are for.
+        given_by: Flag by which the path was given, for messages.
+
+    Returns:
+        What stands in the file.
+
+    Raises:
+        InputError: If there is no such file, or it holds no settings.
+    """
+    candidates = (path, path / "config.json", path / "best" / "config.json")
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if file is None:
+        raise InputError(
+            f"{given_by} {path}: expected a run folder, a search that has ended, or a config.json"
+        )
+    try:
+        settings: dict[str, typing.Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{given_by} {file}: cannot be read as JSON ({error})") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"{given_by} {file}: expected an object, received {settings!r:.40}")
+    now = {old: new for old, new in RENAMED.items() if hasattr(kind, new)}
+    return {now.get(name, name): value for name, value in settings.items()}
 
 
 def check_fields(settings: typing.Any) -> None:

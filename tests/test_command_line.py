@@ -1,9 +1,12 @@
 """Programs as a user starts them: flags, errors as one line, exit codes, start-up time."""
 
 import contextlib
+import dataclasses
 import io
+import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -329,6 +332,67 @@ def test_help_tells_each_setting_with_its_default():
     for flag in ("--epochs", "--batch-size", "--hidden-units", "--data-dir", "--seed", "--out"):
         assert flag in said
     assert "default: 512 256" in said
+
+
+def test_a_switch_has_a_flag_for_either_side_where_it_may_be_on(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        command_line.parse("", None, ["-h"], recipe=tabular.Config, run=configs.RunOptions)
+    said = " ".join(capsys.readouterr().out.split())
+    for name, default in (("refit", "refit"), ("header", "header"), ("baselines", "baselines")):
+        assert f"--{name}, --no-{name} " in said
+        assert f"(default: --{default})" in said
+    assert "(default: --no-class-weights)" in said
+    assert "--no-quiet" not in said
+    assert "True" not in said
+
+    def parse(*arguments):
+        (config,) = command_line.parse("", None, list(arguments), recipe=tabular.Config)
+        return config
+
+    assert parse().refit
+    assert not parse("--no-refit").refit
+    assert parse("--no-refit", "--refit").refit
+    assert not parse("--class-weights", "--no-class-weights").class_weights
+
+
+def test_found_settings_stand_below_the_flags_and_old_names_are_understood(tmp_path):
+    found = tabular.Config(
+        csv=pathlib.Path("a b.csv"), drop=("x", "y z"), refit=False, class_weights=True, epochs=7
+    )
+    settings = json.loads(json.dumps(dataclasses.asdict(found), default=str))
+    settings["members"] = settings.pop("ensemble_size")
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best/config.json").write_text(json.dumps(settings))
+    for path in (tmp_path, tmp_path / "best", tmp_path / "best/config.json"):
+        arguments = command_line.found_settings(path, tabular.Config, "--config")
+        assert command_line.parse("", None, arguments, recipe=tabular.Config) == (found,)
+        (changed,) = command_line.parse(
+            "", None, [*arguments, "--epochs", "9", "--refit"], recipe=tabular.Config
+        )
+        assert changed == dataclasses.replace(found, epochs=9, refit=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[1]", "expected an object, received [1]"),
+        ('{"wings": 2}', "wings is no setting of this recipe; give the settings of a run"),
+        ('{"epochs": "many"}', "--epochs: received 'many', expected a whole number"),
+        ('{"epochs": true}', "--epochs: received none, expected one argument"),
+        ('{"epochs": 0}', "--epochs: received 0, expected at least 1"),
+        ('{"refit": "yes"}', "yes: no such argument"),
+        (None, "expected a run folder, a search that has ended, or a config.json"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=f"^--config {re.escape(str(path))}: ") as caught:
+        command_line.found_settings(path, fmnist.Config, "--config")
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,22 @@ def test_every_lesson_is_in_the_list_and_says_what_to_watch():
         ]
 
 
+def test_the_list_says_how_long_each_lesson_takes(capsys):
+    __main__.print_list()
+    table = capsys.readouterr().out
+    for name, seconds in lessons.SECONDS.items():
+        assert re.search(rf"\b{name}\b.*\b{seconds} +│$", table, re.MULTILINE)
+
+
+def test_a_long_lesson_prints_how_many_steps_are_done(monkeypatch, capsys):
+    monkeypatch.setattr(lesson, "SECONDS_BETWEEN_LINES", 0.0)
+    assert list(lesson.progress("abc", "training")) == ["a", "b", "c"]
+    assert capsys.readouterr().out.splitlines() == ["training 1 of 3, 0 s", "training 2 of 3, 0 s"]
+    monkeypatch.undo()
+    assert list(lesson.progress("abc", "training")) == ["a", "b", "c"]
+    assert capsys.readouterr().out == "", "a short one prints nothing"
+
+
 @functools.cache
 def study(name):
     """Run a lesson once for all tests."""

@@ -258,3 +258,14 @@ def test_recipe_of_ones_own_is_trained_as_the_module_that_it_is(monkeypatch):
     run = keras_recipes.train(own_one, own_one.Config(epochs=1), units=4, verbose=False)
     assert type(run.config) is own_one.Config
     assert isinstance(keras_recipes.load_run(run.folder).config, types.SimpleNamespace)
+
+
+@pytest.mark.second_tier
+def test_a_run_begins_with_the_settings_of_another():
+    told = {"verbose": False, "baselines": False}
+    first = keras_recipes.train(iris, epochs=1, batch_size=64, refit=False, **told)
+    second = keras_recipes.train(iris, first.folder, batch_size=16, **told)
+    assert (second.config.epochs, second.config.batch_size, second.config.refit) == (1, 16, False)
+    assert second.baselines == {}
+    with pytest.raises(InputError, match="config nowhere: expected a run folder"):
+        keras_recipes.train(iris, "nowhere")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 import json
 import os
@@ -17,12 +18,13 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+import keras_recipes
 from keras_recipes import checks, problems, recipe as contract, training
 from keras_recipes.configs import RunOptions
 from keras_recipes.console import command_line, files
 from keras_recipes.data import splits
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.runs import plots, run as runs, summary
+from keras_recipes.runs import listing, plots, run as runs, summary
 from recipes import breast_cancer, diabetes, digit_halves, digit_traits, digits, fmnist, iris
 
 later = functools.partial(pytest.param, marks=pytest.mark.second_tier)
@@ -90,10 +92,26 @@ def test_run_folder_is_complete(finished, recipe, drawn):
         assert set(scores) == set(metrics["test"])
     history = pd.read_csv(folder / "history.csv")
     assert history["epoch"].tolist() == [1, 2]
-    assert {"loss", "val_loss"} <= set(history.columns)
+    assert {"loss", "val_loss", "learning_rate"} <= set(history.columns)
+    assert metrics["version"] == keras_recipes.__version__
+    assert "pytest" in metrics["command"]  # what this process was started by
+    date = datetime.datetime.fromisoformat(metrics["date"])
+    age = datetime.datetime.now(datetime.UTC) - date  # fails for a date without a time zone
+    assert datetime.timedelta(0) <= age < datetime.timedelta(hours=1)
     for picture in drawn | {"curves.png"}:
         with PIL.Image.open(folder / picture) as image:
             assert min(image.size) > 300
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_history_holds_the_learning_rate_of_each_epoch(engine):
+    told = {"epochs": 4, "learning_rate": 0.01, "shown": {"engine": engine, "baselines": False}}
+    for schedule, wanted in (("constant", [0.01] * 4), ("cosine", [0.01, 0.00853553, 0.005])):
+        start(iris, f"run-{schedule}", schedule=schedule, **told)
+        rates = pd.read_csv(f"run-{schedule}/history.csv")["learning_rate"].tolist()
+        assert rates[: len(wanted)] == pytest.approx(wanted, rel=1e-5)
+        assert len(rates) == 4
 
 
 def test_saved_model_scores_as_recorded(finished):
@@ -182,22 +200,44 @@ def test_ctrl_c_that_ends_the_reader_as_well_loses_nothing(monkeypatch):
     assert pathlib.Path("run/metrics.json").is_file()
 
 
-def interrupted_baselines(monkeypatch, *signals):
-    """Let signals come while the baselines are fitted, which is after the training."""
-    score = runs.baselines.score
+def interrupted(monkeypatch, module, name, *signals):
+    """Let signals come while a function runs that is called after the training."""
+    function = getattr(module, name)
 
     def interrupt(*arguments):
         for number in signals:
             os.kill(os.getpid(), number)
-        return score(*arguments)
+        return function(*arguments)
 
-    monkeypatch.setattr(runs.baselines, "score", interrupt)
+    monkeypatch.setattr(module, name, interrupt)
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_baselines_and_what_there_is_is_written(monkeypatch, capfd, number):
+    interrupted(monkeypatch, runs.baselines, "score", number)
+    before = signal.getsignal(number)
+    metrics = start(breast_cancer)
+    assert metrics["baselines"] == {}
+    assert "the baselines are left out; writing what there is" in capfd.readouterr().err
+    assert signal.getsignal(number) is before
+    summary.print_run(breast_cancer.PROBLEM, metrics)
+    assert "network" in capfd.readouterr().out
+    assert pathlib.Path("run/curves.png").is_file()
+    assert listing.list_runs(".")["best_baseline"].isna().all()
+
+
+@pytest.mark.second_tier
+def test_baselines_are_left_out_where_asked_for(capsys):
+    metrics = start(iris, shown={"baselines": False, "quiet": False})
+    assert metrics["baselines"] == {}
+    assert "baselines" not in capsys.readouterr().out
 
 
 @pytest.mark.second_tier
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_after_the_training_loses_nothing(monkeypatch, capfd, number):
-    interrupted_baselines(monkeypatch, number)
+    interrupted(monkeypatch, runs.plots, "draw_curves", number)
     before = signal.getsignal(number)
     start(breast_cancer)
     assert pathlib.Path("run/metrics.json").is_file()
@@ -206,7 +246,7 @@ def test_ctrl_c_after_the_training_loses_nothing(monkeypatch, capfd, number):
 
 
 def test_second_ctrl_c_after_the_training_ends_it(monkeypatch):
-    interrupted_baselines(monkeypatch, signal.SIGINT, signal.SIGINT)
+    interrupted(monkeypatch, runs.plots, "draw_curves", signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         start(breast_cancer)
     assert not list(pathlib.Path().glob("run*"))

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
 from keras_recipes.data import rents
-from keras_recipes.errors import RunError
+from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import tables
 from keras_recipes.runs import baselines, export, predict as predictions, run as runs
 from recipes import california_housing, iris, tabular
@@ -148,6 +148,40 @@ def test_rows_keep_their_order_and_number(finished):
     np.testing.assert_allclose(numbers_of(backwards), numbers_of(said)[::-1], rtol=1e-4)
     one = predict(finished, "binary", frame.iloc[[7]])
     np.testing.assert_allclose(numbers_of(one), numbers_of(said)[[7]], rtol=1e-4)
+
+
+def test_a_threshold_of_ones_own_decides_and_known_targets_are_scored(
+    finished, csv_of, tmp_path, monkeypatch, capsys
+):
+    folder, rows = finished("binary"), pd.read_csv(csv_of("binary"))
+    table = predictions.predict(folder, rows, threshold=0.2)
+    no, yes = predictions.open_run(folder).problem.class_names
+    assert (table["prediction"] == np.where(table[f"p({yes})"] >= 0.2, yes, no)).all()
+    known = rows[KINDS["binary"]].astype(str).str.casefold() == yes.casefold()
+    scores = table.attrs["scores"]
+    assert scores["rows"] == 300
+    assert scores["accuracy"] == pytest.approx(
+        ((table["prediction"] == yes) == known).mean(), abs=1e-5
+    )
+    assert predictions.predict(folder, rows.drop(columns=KINDS["binary"])).attrs == {}
+    partly = rows.assign(**{KINDS["binary"]: rows[KINDS["binary"]].where(rows.index < 10)})
+    partly.to_csv("partly.csv", index=False)
+    words = ["recipes", "predict", str(folder), "partly.csv", "--threshold", "0.2"]
+    monkeypatch.setattr(sys, "argv", words)
+    program.main()
+    printed = capsys.readouterr()
+    assert printed.out.startswith("input,")  # the table alone
+    assert "scores on the 10 of 300 rows with a known target: loss " in printed.err
+
+
+@pytest.mark.second_tier
+def test_known_numbers_are_scored_and_have_no_threshold(finished, csv_of):
+    folder, rows = finished("regression"), pd.read_csv(csv_of("regression"))
+    table = predictions.predict(folder, rows)
+    errors = table["prediction"] - rows[KINDS["regression"]]
+    assert table.attrs["scores"]["mae"] == pytest.approx(errors.abs().mean(), rel=1e-4)
+    with pytest.raises(InputError, match=r"--threshold .* this run's problem is regression"):
+        predictions.predict(folder, rows, threshold=0.5)
 
 
 def test_missing_columns_are_all_named(finished):

@@ -645,3 +645,17 @@ def test_every_difference_is_named_with_both_values():
 )
 def test_durations_are_read(text, expected):
     assert options.seconds(text) == expected
+
+
+def test_beta_and_alpha_decide_what_is_proposed():
+    space = spaces.explore(lambda hp: hp.Float("x", 0.0, 1.0))
+    places = np.array([0.1, 0.3, 0.35, 0.5, 0.7, 0.9])
+    losses = np.array([1.0, 0.0, 0.9, 0.5, 1.0, 2.0])
+
+    def propose(**own):
+        told = {"pending": [], "is_tried": lambda key: False, "seed": 0, **own}
+        return proposals.propose(space, [{"x": x} for x in places], losses, **told)["x"]
+
+    assert abs(propose(beta=0.0, noise=1e-6) - 0.3) < 0.03, "the lowest, taken at its word"
+    assert min(abs(places - propose(beta=100.0))) > 0.09, "where least is known"
+    assert len({propose(), propose(noise=1e-6), propose(noise=0.9)}) == 3

@@ -770,6 +770,14 @@ def test_json_is_one_line_on_stdout_and_all_else_on_stderr(fake, monkeypatch, ca
     assert (code, said) == (2, "")
 
 
+def test_json_has_null_for_what_json_has_no_number_for(finished, monkeypatch, capsys):
+    told = dataclasses.replace(finished, metrics={"test": {"r2": float("nan")}, "folder": "best"})
+    monkeypatch.setattr(engine, "search", lambda options: told)
+    _, said, _ = command(monkeypatch, capsys, OWN, "--json")
+    assert "NaN" not in said
+    assert json.loads(said)["test"] == {"r2": None}
+
+
 def test_json_holds_the_test_scores(finished):
     result = json.loads(json.dumps(finished.summarise()))
     metrics = json.loads((finished.folder / "best/metrics.json").read_text())

@@ -44,7 +44,7 @@ def search_with(tuner, **told):
 
 @pytest.mark.second_tier
 def test_a_tuner_for_a_build_function_behaves_as_the_guides_say(capsys):
-    tuner = search_with(tuning.make_tuner(build, "grid", objective="val_f1"), epochs=2)
+    tuner = search_with(tuning.make_tuner(build, "grid", objective="val_f1", keep=1), epochs=2)
     assert isinstance(tuner, keras_tuner.Tuner)
     assert (tuner.oracle.objective.name, tuner.oracle.objective.direction) == ("val_f1", "max")
     assert [t.hyperparameters["units"] for t in tuner.oracle.trials.values()] == [2, 4, 8]
@@ -146,8 +146,9 @@ def test_the_same_seed_trains_the_same_way():
 def test_a_first_trial_that_fails_stops_a_tuner():
     tuner = tuning.make_tuner(build, "grid", objective="val_loss")
     logging.getLogger("tuning.tuners").setLevel(logging.CRITICAL)
+    x, y = np.zeros((4, 7)), np.zeros((4, 1))
     with pytest.raises(RunError, match="the first trial, the defaults, failed"):
-        tuner.search(np.zeros((4, 7)), np.zeros((4, 1)), verbose=0)
+        tuner.search(x, y, validation_data=(x, y), verbose=0)
     assert tuner.get_best_hyperparameters() == []
 
 
@@ -174,7 +175,7 @@ def test_directions_come_from_the_metrics_themselves():
     assert keras_tuner.src.engine.metrics_tracking.infer_metric_direction("val_f1_score") == "min"
     model.compile(loss="mse", metrics=[keras.metrics.FalsePositives(name="false_positives")])
     with pytest.raises(InputError, match="is lower or higher is not known"):
-        tuners._with_direction(lambda hp: model, "val_false_positives")
+        tuning.make_tuner(lambda hp: model, objective="val_false_positives")
 
 
 def test_an_unknown_objective_or_tuner_is_refused_with_the_list():
@@ -182,7 +183,7 @@ def test_an_unknown_objective_or_tuner_is_refused_with_the_list():
         tuning.make_tuner(build, objective="val_auc")
     with pytest.raises(InputError, match="tuner: received 'magic', expected one of grid"):
         tuning.make_tuner(build, "magic")
-    with pytest.raises(InputError, match="model: received int"):
+    with pytest.raises(InputError, match="hypermodel: received int"):
         tuning.make_tuner(3)
 
 

@@ -13,7 +13,7 @@ import json
 import sys
 
 from keras_recipes import catalog
-from keras_recipes.console import command_line, startup
+from keras_recipes.console import command_line, files, startup
 from tuning.options import Comparison, Options
 from tuning.workers import processes
 
@@ -43,7 +43,7 @@ def main() -> None:
 
                 found = engine.search(options)
         if options.json:
-            print(json.dumps(found.summarise()))
+            print(json.dumps(files.finite(found.summarise()), allow_nan=False))
         if found.ended_by == loop.INTERRUPTED:
             sys.exit(130)
 

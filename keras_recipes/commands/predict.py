@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import sys
 from typing import Annotated
 
+from keras_recipes import configs
 from keras_recipes.console import command_line, files, startup
 from keras_recipes.data import csv_reader
 
@@ -21,6 +23,8 @@ class Predict:
     out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
     """CSV file to write, a new one; printed where not given. It is written as Excel wrote INPUT:
     with semicolons and decimal commas, or for letters beyond ASCII with a byte order mark."""
+    threshold: Annotated[configs.Threshold | None, command_line.takes("T", "the run's own")] = None
+    """Of two classes, predict the second from this probability on."""
 
 
 def predict(arguments: Predict) -> None:
@@ -28,9 +32,12 @@ def predict(arguments: Predict) -> None:
     if arguments.out is not None:
         files.check_new_file("-o", arguments.out)
     startup.load_tensorflow()
-    from keras_recipes.runs import predict as predictions
+    from keras_recipes.runs import predict as predictions, summary
 
-    table = predictions.predict(arguments.run_dir, arguments.input)
+    given = arguments.run_dir, arguments.input
+    table = predictions.predict(*given, threshold=arguments.threshold)
+    if scores := table.attrs.get("scores"):
+        print(summary.describe_scores(scores, len(table)), file=sys.stderr, flush=True)
     if arguments.out is None:
         print(table.to_csv(index=False, float_format=_figure), end="")
         return

@@ -50,9 +50,11 @@ def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
         title += f" A first argument without a flag is {flag}."
         if arguments and not arguments[0].startswith("-"):
             arguments.insert(0, flag)
-    config, options = command_line.parse(
-        prog, title, arguments, recipe=recipe.Config, run=configs.RunOptions
-    )
+    kinds = {"recipe": recipe.Config, "run": configs.RunOptions}
+    config, options = command_line.parse(prog, title, arguments, **kinds)
+    if options.config is not None:  # what is typed stands after it, and so goes before it
+        found = command_line.found_settings(options.config, recipe.Config, "--config")
+        config, options = command_line.parse(prog, title, [*found, *arguments], **kinds)
     if not options.quiet:
         name = pathlib.Path(str(recipe.__file__)).stem
         print(f"{name}: loading TensorFlow and the data", flush=True)

@@ -108,6 +108,36 @@ def describe_versions() -> str:
     )
 
 
+def found_settings(path: pathlib.Path, kind: type[configs.Config], given_by: str) -> list[str]:
+    """Return the settings that a run or a search has left as arguments of the command line.
+
+    Args:
+        path: A config.json, or the folder of a run or of a search, whose best point is meant.
+        kind: Config of the recipe that they are for.
+        given_by: Flag by which the path was given, for messages.
+
+    Raises:
+        InputError: If there is no such file, or a setting in it is none of this recipe's.
+    """
+    arguments, known = [], {field.name for field in dataclasses.fields(kind)}
+    for name, value in configs.read_settings(path, kind, given_by).items():
+        if name not in known:
+            raise InputError(
+                f"{given_by} {path}: {name} is no setting of this recipe; give the settings of a "
+                "run of the same recipe"
+            )
+        if isinstance(value, bool):
+            arguments.append(flag(name if value else f"no_{name}"))
+        elif value is not None:
+            values = value if isinstance(value, list) else [value]
+            arguments += [flag(name), *map(str, values)]
+    try:
+        parse("", None, arguments, recipe=kind)
+    except InputError as error:
+        raise InputError(f"{given_by} {path}: {error}") from error
+    return arguments
+
+
 def _add_fields(
     parser: argparse._ActionsContainer, kind: type[typing.Any]
 ) -> dict[str, argparse.Action]:
@@ -121,7 +151,7 @@ def _add_fields(
                     sentences[name] = " ".join(text.split()).replace("%", "%%")
     hints = typing.get_type_hints(kind, include_extras=True)
     return {
-        field.name: _add(parser, field, hints[field.name], sentences.get(field.name, ""))
+        field.name: _add(parser, field, hints[field.name], sentences.get(field.name, ""), kind)
         for field in dataclasses.fields(kind)
     }
 
@@ -131,15 +161,20 @@ def _add(
     field: dataclasses.Field[typing.Any],
     hint: typing.Any,
     sentence: str,
+    owner: type[typing.Any],
 ) -> argparse.Action:
-    """Add a field to a parser; where it is not given its value is None."""
+    """Add a field of a dataclass to a parser; where it is not given its value is None."""
     notes = [one for one in getattr(hint, "__metadata__", ()) if isinstance(one, takes)]
     note, default = notes[0] if notes else takes(), field.default
     if isinstance(default, bool):
-        flags = note.flags or (flag(f"no_{field.name}" if default else field.name),)
-        sentence += " (on; this flag turns it off)" * default
+        flags: tuple[str, ...] = note.flags or (flag(field.name),)
+        # What is on by itself, or may be by a file of settings, has a flag for either.
+        if default or issubclass(owner, configs.Config):
+            sentence += f" (default: {flag(field.name if default else f'no_{field.name}')})"
+            either = argparse.BooleanOptionalAction
+            return parser.add_argument(*flags, dest=field.name, action=either, help=sentence)
         return parser.add_argument(
-            *flags, dest=field.name, action="store_const", const=not default, help=sentence
+            *flags, dest=field.name, action="store_const", const=True, help=sentence
         )
     kind = hint  # of one value: without notes, None, and the tuple around it
     while typing.get_origin(kind) is not typing.Literal and typing.get_args(kind):
@@ -157,8 +192,9 @@ def _add(
     shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
     shown = "none" if shown in (None, "", dataclasses.MISSING) else shown
     sentence += f" (default: {note.default or shown})"
-    flags = note.flags or (flag(field.name),)
-    return parser.add_argument(*flags, dest=field.name, help=sentence, **settings)
+    return parser.add_argument(
+        *(note.flags or (flag(field.name),)), dest=field.name, help=sentence, **settings
+    )
 
 
 def _read(kind: typing.Any, text: str) -> typing.Any:

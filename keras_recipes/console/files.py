@@ -17,16 +17,16 @@ from keras_recipes.errors import InputError, RunError
 
 def write_json(path: pathlib.Path, content: dict) -> None:
     """Write JSON to a file that appears only when it is complete; NaN and infinity as null."""
-    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
-def _finite(content: object) -> object:
-    """Replace the numbers that JSON has no word for."""
+def finite(content: object) -> object:
+    """Replace the numbers that JSON has no word for by null."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 

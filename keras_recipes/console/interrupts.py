@@ -63,6 +63,32 @@ def held_back(line: str) -> Iterator[None]:
         _restore(before)
 
 
+@contextlib.contextmanager
+def ended_early(line: str) -> Iterator[None]:
+    """Make Ctrl-C or SIGTERM end the block, and nothing else: what follows the block goes on.
+
+    Args:
+        line: Printed where the block was ended.
+    """
+    observed: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        observed.append(number)
+        raise KeyboardInterrupt
+
+    heard = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    before = _handle(end, signal.SIGTERM, *[signal.SIGINT] * heard, *_hang_up())
+    try:
+        yield
+    except BaseException as error:
+        is_ended = isinstance(error, KeyboardInterrupt)
+        if not (is_ended or (observed and _is_disguised(error))):
+            raise
+        say(line)
+    finally:
+        _restore(before)
+
+
 def say(line: str) -> None:
     """Write a line to stderr, where a handler may: in the middle of a `print`.
 

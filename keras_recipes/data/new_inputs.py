@@ -80,7 +80,9 @@ class Inputs:
         return pd.DataFrame(empty)
 
 
-def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame]:
+def read(
+    path: pathlib.Path, inputs: Inputs
+) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame, np.ndarray | None]:
     """Read a file, or a folder of images.
 
     Args:
@@ -91,7 +93,8 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray |
 
     Returns:
         What names each input, in a column `input` its number, counted from 1, or its file, and in
-        others what stood in a table's identifiers; and the inputs, shape (rows, ...).
+        others what stood in a table's identifiers; the inputs, shape (rows, ...); and where a
+        user's table holds the target too its values, (rows,), NaN for unknown ones.
 
     Raises:
         InputError: If the file does not fit; the message says where.
@@ -104,7 +107,7 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray |
         raise InputError(f"{path}: no such file")
     if is_image and (path.is_dir() or kind == ".png"):
         names, x = _read_images(path, inputs)
-        return pd.DataFrame({"input": names}), x
+        return pd.DataFrame({"input": names}), x, None
     if path.is_file() and kind == ".npy":
         x = _read_array(path, inputs)
     elif path.is_file() and kind == ".csv" and inputs.columns:
@@ -113,14 +116,16 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray |
         takes = "a table" if inputs.columns else "images" if is_image else "arrays"
         forms = {"a table": ".csv or .npy file", "images": ".png, a folder of .png files or a .npy"}
         raise InputError(f"{path}: this model takes {takes}; give a {forms.get(takes, '.npy')}")
-    return _numbered(x), x
+    return _numbered(x), x, None
 
 
 def _numbered(x: np.ndarray | pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"input": range(1, len(x) + 1)})
 
 
-def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read_own_table(
+    path: pathlib.Path, table: dict
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray | None]:
     """Read a table as that of the training was read; say what of it is passed over."""
     rows = own_table.read_rows(path, table)
     if unknown := [name for name in rows.passed_over if name not in table["names"]]:
@@ -129,7 +134,7 @@ def _read_own_table(path: pathlib.Path, table: dict) -> tuple[pd.DataFrame, pd.D
             *(path.name, _some(unknown)),
         )
     identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
-    return _numbered(rows.x).join(identifiers), rows.x
+    return _numbered(rows.x).join(identifiers), rows.x, rows.y
 
 
 def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:

@@ -332,11 +332,13 @@ class NewRows(NamedTuple):
         x: As the model takes them, in the file's order.
         identifiers: Columns by which the user knows the rows, which the model does not.
         passed_over: Names of the other columns that the model does not take.
+        y: The target, where the file holds it: class numbers or values, NaN for unknown ones.
     """
 
     x: "pd.DataFrame"
     identifiers: "pd.DataFrame"
     passed_over: list[str]
+    y: np.ndarray | None
 
 
 def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
@@ -386,4 +388,7 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     known = {column.name for column in used if column.kind != "left out"} | named
     others = [str(name) for name in frame.columns if name not in known]
     identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
-    return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others)
+    y = None
+    if (target := schema["target"]) in frame.columns:
+        y = targets.read_again(frame[target], schema["class_names"], "," if has_comma else ".")
+    return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others, y)

@@ -167,6 +167,23 @@ def _classes(labels: "pd.Series", kind: Kind, reason: str) -> Target:
     return Target(np.where(y < 0, np.nan, y), kind, tuple(names), reason)
 
 
+def read_again(values: "pd.Series", class_names: Iterable[str], decimal: str = ".") -> np.ndarray:
+    """Read the target's column of new rows as that of the training was read.
+
+    Args:
+        values: The column as `csv_reader.read` gives it.
+        class_names: In label order; none for a regression.
+        decimal: Mark of the file.
+
+    Returns:
+        Class numbers, or values, float64 (rows,); NaN where a cell holds none of the known ones.
+    """
+    labels = columns.to_kind(_finite(values), "category")
+    if not (known := {name.casefold(): number for number, name in enumerate(class_names)}):
+        return _numbers(values, labels, decimal).to_numpy("float64")
+    return labels.str.casefold().map(known).to_numpy("float64")
+
+
 def in_order(labels: Iterable[str]) -> list[str]:
     """Put class names into label order: numbers by size, a yes after a no, else by alphabet."""
     try:

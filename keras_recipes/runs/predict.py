@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 def predict(
     run: Run | str | os.PathLike[str],
     source: pd.DataFrame | np.ndarray | str | os.PathLike[str],
+    *,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
     """Predict new rows or images with a run.
 
@@ -33,15 +35,18 @@ def predict(
         run: From `train` or `load_run`, or a run's folder.
         source: A table with the columns of the data, in any order; an array (rows, ...); or a file
             or folder in a form that `new_inputs.read` takes: .csv, .npy, .png, a folder of .png.
+        threshold: Of two classes, the second is predicted from this probability on; None takes
+            that of the run.
 
     Returns:
         A row for each input, in its order, with its number (from 1) or file in `input`, and the
         columns by which the user knows a table's rows. For classes: `prediction`, its
         `probability`, and one column of probability for each class. For numbers: `prediction` and
-        its `unit`, where that is known.
+        its `unit`, where that is known. Where a table holds the target as well, `attrs["scores"]`
+        has the scores of its rows.
 
     Raises:
-        InputError: If the folder is not a run, or the input does not fit it.
+        InputError: If the folder is not a run, or the input or the threshold does not fit it.
     """
     if not isinstance(run, Run):
         run = open_run(run)
@@ -50,8 +55,9 @@ def predict(
             f"received an array of shape {source.shape}, expected a table: this run learned from "
             f"columns by name, {', '.join(run.inputs.columns[:8])}; give a pandas.DataFrame"
         )
+    problem = run.problem if threshold is None else _with_threshold(run.problem, threshold)
     with csv_reader.as_file(source) as path:
-        names, x = new_inputs.read(path, run.inputs)
+        names, x, y = new_inputs.read(path, run.inputs)
     if isinstance(x, pd.DataFrame):
         for name, unknown in tables.unknown_categories(run.model, x).items():
             _log.warning(
@@ -61,7 +67,22 @@ def predict(
             )
     # Of a user's table the unit is not known: the problem holds the target's name in its place.
     has_unit = run.inputs.table is None
-    return _table(run.problem, names, training.predict(run.model, x), has_unit)
+    outputs = training.predict(run.model, x)
+    table = _table(problem, names, outputs, has_unit)
+    if y is not None and (known := np.isfinite(y)).any():
+        scores = training.measure(problem, y[known], outputs[known])
+        table.attrs["scores"] = {"rows": int(known.sum()), **scores}
+    return table
+
+
+def _with_threshold(problem: problems.Problem, threshold: float) -> problems.Problem:
+    if problem.rule.kind != "binary":
+        raise InputError(
+            "--threshold (in Python: threshold): is for two classes, and this run's problem is "
+            f"{problem.rule.kind}; leave it away"
+        )
+    configs.check_value("threshold", threshold, configs.Threshold)
+    return dataclasses.replace(problem, threshold=float(threshold))
 
 
 def open_run(folder: str | os.PathLike[str]) -> Run:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import importlib.metadata
 import logging
 import os
 import pathlib
 import platform
 import re
+import shlex
 import sys
 
 import keras
@@ -17,6 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+import keras_recipes
 from keras_recipes import callbacks, recipe as contract, training
 from keras_recipes.configs import Config, RunOptions, TableConfig
 from keras_recipes.console import files, interrupts, terminal
@@ -70,15 +73,22 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         _warn_of_what_came_out(problem, splits, trained, check)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
         if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
-            interrupts.say(kept)
+            again = "leaves the baselines out" if options.baselines else "gives it up"
+            interrupts.say(
+                f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again {again}"
+            )
         else:
             from_then_on.enter_context(interrupts.held_back(kept))
         if not options.quiet:
             time = baselines.describe_time(splits)
-            terminal.print_if_read(f"fitting the baselines{time}, writing {folder}")
+            fitting = f"fitting the baselines{time}; Ctrl-C ends them: " * options.baselines
+            terminal.print_if_read(f"{fitting}writing {folder}")
         with files.faults_named(folder):
-            how = {"engine": options.engine, "strategy": options.strategy}
-            metrics = write(partial, name, problem, config, splits, trained, **how)
+            metrics = write(
+                *(partial, name, problem, config, splits, trained, options.engine),
+                with_baselines=options.baselines,
+                strategy=options.strategy,
+            )
     return Run(
         folder=folder,
         model=trained.model,
@@ -200,6 +210,7 @@ def write(
     splits: Splits,
     trained: training.Trained,
     engine: str = "fused",
+    with_baselines: bool = True,
     **more: object,
 ) -> dict:
     """Open the test set, and write everything that a run leaves behind.
@@ -212,6 +223,7 @@ def write(
         splits: That it was trained on; without a validation split there are no scores on one.
         trained: What `training.fit` returned.
         engine: That it was trained by.
+        with_baselines: Whether the baselines are fitted.
         **more: Further entries of metrics.json.
 
     Returns:
@@ -242,8 +254,12 @@ def write(
             if name.startswith("val_")
         },
         "test": training.measure(problem, splits.test.y, outputs),
-        "baselines": baselines.score(problem, splits),
+        "baselines": _fit_baselines(problem, splits) if with_baselines else {},
         **_judge_probabilities(problem, splits, trained, outputs),
+        "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        # Bytes of a name that are no UTF-8 are no text for JSON.
+        "command": shlex.join(sys.orig_argv).encode(errors="replace").decode(),
+        "version": keras_recipes.__version__,
         "machine": describe_machine(),
         # By which `predict` and `export` tell a file that was exchanged or edited.
         "sha256": {name: files.sha256(folder / name) for name in ("model.keras", "schema.json")},
@@ -254,6 +270,13 @@ def write(
     _draw_predictions(folder, problem, splits.test, outputs)
     files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
     return metrics
+
+
+def _fit_baselines(problem: Problem, splits: Splits) -> dict[str, dict[str, float]]:
+    """Return the test scores of each baseline; of none where Ctrl-C ends them."""
+    with interrupts.ended_early("the baselines are left out; writing what there is"):
+        return baselines.score(problem, splits)
+    return {}
 
 
 def _judge_columns(

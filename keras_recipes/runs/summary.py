@@ -94,6 +94,20 @@ def print_run(problem: Problem, metrics: dict) -> None:
     print(f"Everything is in {metrics['folder']}")
 
 
+def describe_scores(scores: dict[str, float], num_rows: int) -> str:
+    """Describe in one line the scores of predictions of rows whose target is known.
+
+    Args:
+        scores: How many "rows" have a known target, and each score by its name.
+        num_rows: Of the file.
+    """
+    figures = (f"{NAMES.get(k, k)} {_figure(v)}" for k, v in scores.items() if k != "rows")
+    of_all = f" of {num_rows:,}" * (scores["rows"] < num_rows)
+    return (
+        f"scores on the {scores['rows']:,}{of_all} rows with a known target: {', '.join(figures)}"
+    )
+
+
 def _describe_training(metrics: dict) -> str:
     """Describe in one line what was trained on what, and for how long."""
     counts, names = metrics["data"]["rows"], {"train": "training"}
@@ -126,6 +140,8 @@ def better_baseline(problem: Problem, metrics: dict) -> str | None:
     """Name the best baseline that scores at least as well as the network by the headline metric."""
     headline = problem.headline
     sign = 1 if direction(headline) == "max" else -1
+    if not metrics["baselines"]:  # left out, or ended by Ctrl-C
+        return None
 
     def rank(scores: dict) -> float:
         score = scores[headline]

@@ -52,8 +52,9 @@ def title(name: str) -> str:
 def print_list() -> None:
     """Print the lessons in the order in which to learn them."""
     table = Table("", "lesson", "idea", title="Lessons: python -m recipes.lessons.NAME runs one")
-    for number, name in enumerate(lessons.ORDER, start=1):
-        table.add_row(str(number), name, title(name))
+    table.add_column("seconds", justify="right")
+    for number, (name, seconds) in enumerate(lessons.SECONDS.items(), start=1):
+        table.add_row(str(number), name, title(name), str(seconds))
     terminal.print_table(table)
     print(f"\n{catalog.describe_programs('recipes.lessons')}")
 
@@ -74,6 +75,7 @@ def run_all(options: Options) -> pathlib.Path:
     with files.whole_folder(folder) as partial:
         sections = []
         for name in lessons.ORDER:
+            terminal.print_if_read(f"{name}: takes about {lessons.SECONDS[name]} s on 2 cores")
             start = time.perf_counter()
             module = importlib.import_module(f"recipes.lessons.{name}")
             shown = module.study(options.seed)

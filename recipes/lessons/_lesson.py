@@ -7,16 +7,18 @@ import functools
 import inspect
 import pathlib
 import sys
+import time
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from keras_recipes import configs
-from keras_recipes.console import command_line, files, startup
+from keras_recipes.console import command_line, files, startup, terminal
 from keras_recipes.runs import plots
+from recipes import lessons
 
 if typing.TYPE_CHECKING:
     import keras
@@ -26,6 +28,9 @@ if typing.TYPE_CHECKING:
     from keras_recipes.problems import Problem
 
 
+SECONDS_BETWEEN_LINES = 2.0
+
+_Step = typing.TypeVar("_Step")
 _print_once = functools.cache(print)  # however often a lesson loads its data
 
 
@@ -79,6 +84,7 @@ def main(study: Callable[[int], Shown]) -> None:
         (options,) = command_line.parse(
             f"python -m recipes.lessons.{name}", lesson.__doc__, lesson=Options
         )
+        terminal.print_if_read(f"{name}: takes about {lessons.SECONDS[name]} s on 2 cores")
         startup.load_tensorflow()
         folder = options.out or files.next_folder(pathlib.Path("runs"), name)
         with files.whole_folder(folder) as partial:
@@ -87,6 +93,23 @@ def main(study: Callable[[int], Shown]) -> None:
                 write(shown, partial)
         print((lesson.__doc__ or name).strip(), "", describe(shown), "", *shown.sentences, sep="\n")
         print(f"\nPicture and table are in {folder}")
+
+
+def progress(steps: Iterable[_Step], unit: str) -> Iterator[_Step]:
+    """Go through the steps of a lesson, and print every few seconds how many are done.
+
+    Args:
+        steps: To go through.
+        unit: What one of them is, such as "training".
+    """
+    steps = list(steps)
+    start = printed = time.monotonic()
+    for number, step in enumerate(steps, start=1):
+        yield step
+        now = time.monotonic()
+        if now - printed >= SECONDS_BETWEEN_LINES and number < len(steps):
+            printed = now
+            terminal.print_if_read(f"{unit} {number} of {len(steps)}, {now - start:.0f} s")
 
 
 def write(shown: Shown, folder: pathlib.Path) -> None:

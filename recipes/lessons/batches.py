@@ -48,7 +48,8 @@ def run(batch_size: int, seed: int) -> pd.DataFrame:
 def study(seed: int = 0) -> lesson.Shown:
     """Train with each batch size over several seeds, and see when each first reaches TARGET."""
     seeds = range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))
-    runs = pd.concat([run(size, one) for size in BATCH_SIZES for one in seeds])
+    pairs = [(size, one) for size in BATCH_SIZES for one in seeds]
+    runs = pd.concat([run(*pair) for pair in lesson.progress(pairs, "training")])
     reached = runs[runs.loss <= TARGET].groupby(["size", "seed"]).min().groupby("size")
     mean, spread = reached.mean(), reached.std()
     columns = {"epoch": "epochs", "step": "steps", "seconds": "seconds"}

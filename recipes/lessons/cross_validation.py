@@ -40,7 +40,7 @@ def cross_validate(seed: int) -> list[tuple[float, float]]:
 def right_answers(seed: int) -> np.ndarray:
     """Train networks that differ by chance alone; give who is right where, (models, rows)."""
     data, answers = lesson.load_images(seed, 1000), []
-    for number in range(NUM_MODELS):
+    for number in lesson.progress(range(NUM_MODELS), "network"):
         optimizer, start = keras.optimizers.Adam(0.002), NUM_MODELS * seed + number
         model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, start)
         fused.fit(model, data.train.x, data.train.y, batch_size=32, epochs=10, verbose=0)
@@ -60,7 +60,8 @@ def optimism(answers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def study(seed: int = 0) -> lesson.Shown:
     """Measure all three."""
-    repeats = [cross_validate(NUM_REPEATS * seed + number) for number in range(NUM_REPEATS)]
+    numbers = lesson.progress(range(NUM_REPEATS), "cross-validation")
+    repeats = [cross_validate(NUM_REPEATS * seed + number) for number in numbers]
     folds, saved = np.moveaxis(np.array(repeats), 2, 0)
     flattery = optimism(right_answers(seed), np.random.default_rng(seed))
     measured = {

@@ -68,7 +68,10 @@ def study(seed: int = 0) -> lesson.Shown:
     """Map the final loss of every optimizer and learning rate, on both problems."""
     images = lesson.load_images(seed, NUM_IMAGES).train
     runs = list(itertools.product(NAMES, RATES, range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))))
-    losses = [(descend_line(*run)[-1], train_network((images.x, images.y), *run)) for run in runs]
+    losses = [
+        (descend_line(*run)[-1], train_network((images.x, images.y), *run))
+        for run in lesson.progress(runs, "training")
+    ]
     final = np.reshape(np.transpose(losses), (2, len(NAMES), len(RATES), NUM_SEEDS))
     table = pd.DataFrame({"optimizer": NAMES})
     for kind, losses in zip(("line", "network"), final, strict=True):

@@ -57,12 +57,14 @@ def study(seed: int = 0) -> lesson.Shown:
     """Train with every combination of the remedies, and compare."""
     data, rows = lesson.load_images(seed), []
     curves: dict[tuple[bool, bool], list[dict]] = {}
-    for number in range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1)):
-        for pair in itertools.product((False, True), (False, True)):
-            history, scores = run(data, *pair, number)
-            curves.setdefault(pair, []).append(history)
-            rows += [(number, *pair, epoch == "best", score["accuracy"], score["loss"])
-                     for epoch, score in scores.items()]  # fmt: skip
+    seeds = range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))
+    steps = itertools.product(seeds, (False, True), (False, True))
+    for number, *remedies in lesson.progress(steps, "training"):
+        pair = remedies[0], remedies[1]
+        history, scores = run(data, *pair, number)
+        curves.setdefault(pair, []).append(history)
+        rows += [(number, *pair, epoch == "best", score["accuracy"], score["loss"])
+                 for epoch, score in scores.items()]  # fmt: skip
     results = pd.DataFrame(rows, columns=["seed", *REMEDIES, "accuracy", "loss"])
     table = pd.DataFrame([effect(results, remedy) for remedy in REMEDIES])
     means = results.groupby(REMEDIES)[["accuracy", "loss"]].mean()

@@ -64,7 +64,8 @@ class Networks:
 def study(seed: int = 0) -> lesson.Shown:
     """Compute XOR by hand, then learn it from 100 starts for each activation and size."""
     trained = {}
-    for pair in itertools.product(("sigmoid", "ReLU"), HIDDEN_UNITS):
+    pairs = itertools.product(("sigmoid", "ReLU"), HIDDEN_UNITS)
+    for pair in lesson.progress(pairs, "training"):
         trained[pair] = Networks(*pair, seed)
         trained[pair].learn()
     n = {pair: networks.solved().sum() for pair, networks in trained.items()}

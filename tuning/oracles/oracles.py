@@ -19,9 +19,11 @@ import numpy as np
 from keras_tuner.engine import trial as trial_module
 
 from keras_recipes import problems
+from keras_recipes.errors import InputError
 from tuning.oracles import proposals, seeds, spaces
 
-COMPLETED, FAILED, RUNNING, STOPPED, IDLE = "COMPLETED", "FAILED", "RUNNING", "STOPPED", "IDLE"
+COMPLETED, FAILED, INVALID = "COMPLETED", "FAILED", "INVALID"
+RUNNING, STOPPED, IDLE = "RUNNING", "STOPPED", "IDLE"
 # A draw that hits a point which was run is repeated this often; then the points left are listed.
 MAX_COLLISIONS = 100
 MAX_LEFT = 10_000
@@ -43,8 +45,11 @@ class SteadyOracle(keras_tuner.Oracle):
         **settings: Further settings of the Keras Tuner oracle.
 
     Attributes:
+        SETTINGS: The settings that this kind of oracle alone has.
         end_reason: Why the oracle stopped; None while it goes on.
     """
+
+    SETTINGS: tuple[str, ...] = ()
 
     def __init__(self, objective=None, max_trials=None, seed=None, start=None, **settings):
         super().__init__(objective=objective, seed=seed, **settings)
@@ -62,7 +67,9 @@ class SteadyOracle(keras_tuner.Oracle):
             if tuner_id in self.ongoing_trials:
                 return self.ongoing_trials[tuner_id]
             if self._retry_queue:
-                return self._start(tuner_id, self.trials[self._retry_queue.pop(0)])
+                trial = self.trials[self._retry_queue.pop(0)]
+                trial.metrics, trial.message = type(trial.metrics)(), None
+                return self._start(tuner_id, trial)
             if self.max_trials and len(self.trials) >= self.max_trials:
                 self.end_reason = "all trials run"
                 return self._make_trial({}, STOPPED)
@@ -106,7 +113,7 @@ class SteadyOracle(keras_tuner.Oracle):
             return trial
 
     def _direction(self, metric: str) -> str:
-        objectives = getattr(self.objective, "objectives", [self.objective])
+        objectives = [self.objective, *getattr(self.objective, "objectives", [])]
         known = {objective.name: objective.direction for objective in objectives}
         return known.get(metric) or problems.direction(metric.removeprefix("val_"))
 
@@ -122,7 +129,7 @@ class SteadyOracle(keras_tuner.Oracle):
                 with _no_warning_of_nan():
                     self.score_trial(known)
                 if not math.isfinite(known.score):
-                    known.status = FAILED
+                    known.status = INVALID
                     known.message = f"the score is {known.score}"
             self._run_times[known.trial_id] += 1
             if not self._retry(known):
@@ -133,6 +140,23 @@ class SteadyOracle(keras_tuner.Oracle):
                 if running.trial_id == known.trial_id:
                     del self.ongoing_trials[tuner_id]
             self.save()
+
+    def update_space(self, hyperparameters: keras_tuner.HyperParameters) -> None:
+        """Take hyperparameters that a build or a fit asks for into the space.
+
+        Raises:
+            InputError: If new ones are not allowed.
+        """
+        try:
+            super().update_space(hyperparameters)
+        except RuntimeError as error:
+            known = {one.name for one in self.hyperparameters.space}
+            new = sorted({one.name for one in hyperparameters.space} - known)
+            raise InputError(
+                f"allow_new_entries=False: the model asks for {', '.join(new)}, not among "
+                "hyperparameters; add it there, or give tune_new_entries=False in its place, by "
+                "which it keeps its default"
+            ) from error
 
     def get_best_trials(self, num_trials: int = 1) -> list[trial_module.Trial]:
         """Return the best trials, best first; a failed one is never among them."""
@@ -157,9 +181,17 @@ class SteadyOracle(keras_tuner.Oracle):
     def _tried(self) -> set[str]:
         for name, trial in self.trials.items():
             if name not in self._keys and trial.status in (COMPLETED, FAILED):
-                self._keys[name] = spaces.key(trial.hyperparameters.values)
+                self._keys[name] = self._key(trial)
         others = (trial for name, trial in self.trials.items() if name not in self._keys)
-        return {*self._keys.values(), *(spaces.key(t.hyperparameters.values) for t in others)}
+        return {*self._keys.values(), *map(self._key, others)}
+
+    def _key(self, trial: trial_module.Trial) -> str:
+        """Write a trial's point: without what the space leaves at its default."""
+        values = trial.hyperparameters.values
+        if not self.tune_new_entries:
+            tuned = {one.name for one in self.hyperparameters.space}
+            values = {name: value for name, value in values.items() if name in tuned}
+        return spaces.key(values)
 
     def _opening_values(self) -> dict | None:
         """Return the defaults first, then the point to start from; None after these."""
@@ -235,12 +267,16 @@ class BayesianOracle(SteadyOracle, keras_tuner.oracles.BayesianOptimizationOracl
     Args:
         num_initial_points: Points of the first kind, the defaults among them; None chooses by the
             budget.
-        **settings: As for `keras_tuner.oracles.BayesianOptimizationOracle`; alpha and beta have no
-            effect, since noise is learned, and what is sought is the expected improvement.
+        alpha: Share of noise in the variance of the scores; None learns it from them.
+        beta: Propose the point with the best confidence bound, so many standard deviations from
+            the expected score; None proposes the point of the most expected improvement.
+        **settings: As for `keras_tuner.oracles.BayesianOptimizationOracle`.
     """
 
-    def __init__(self, num_initial_points=None, **settings):
-        super().__init__(num_initial_points=num_initial_points, **settings)
+    SETTINGS = ("num_initial_points", "alpha", "beta")
+
+    def __init__(self, num_initial_points=None, alpha=None, beta=None, **settings):
+        super().__init__(num_initial_points=num_initial_points, alpha=alpha, beta=beta, **settings)
 
     def populate_space(self, trial_id: str) -> dict:
         """Propose a point that was not run."""
@@ -270,6 +306,8 @@ class BayesianOracle(SteadyOracle, keras_tuner.oracles.BayesianOptimizationOracl
             pending=[trial.hyperparameters.values for trial in running],
             is_tried=self._tried().__contains__,
             seed=seeds.derive("proposal", self.seed, len(self.trials)),
+            noise=self.alpha,
+            beta=self.beta,
         )
 
 
@@ -300,6 +338,8 @@ class HyperbandOracle(SteadyOracle, keras_tuner.oracles.HyperbandOracle):
         bracket_trials: Brackets of more trials are left out; by default max_trials.
         **settings: As for `keras_tuner.oracles.HyperbandOracle`.
     """
+
+    SETTINGS = ("max_epochs", "factor", "hyperband_iterations")
 
     def __init__(self, max_trials=None, bracket_trials=None, hyperband_iterations=1, **settings):
         super().__init__(hyperband_iterations=hyperband_iterations, **settings)

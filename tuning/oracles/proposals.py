@@ -95,6 +95,8 @@ def propose(
     pending: list[dict[str, Any]],
     is_tried: Callable[[str], bool],
     seed: int,
+    noise: float | None = None,
+    beta: float | None = None,
 ) -> dict[str, Any] | None:
     """Propose the point of which the most improvement is expected and that was not tried.
 
@@ -105,6 +107,9 @@ def propose(
         pending: Points that are running; taken to score what is expected of them.
         is_tried: Returns by `spaces.key` whether a point was proposed before.
         seed: 0..2**32 - 1.
+        noise: Share of noise in the losses' variance; None learns it.
+        beta: Propose the lowest confidence bound, so many standard deviations below the expected
+            loss, in the place of the most expected improvement; None does not.
 
     Returns:
         Values of the active hyperparameters; None where no candidate is new.
@@ -112,7 +117,20 @@ def propose(
     columns = _columns(space)
     # Matrices of this size take longer to share among threads than to compute.
     with _threads.limit(limits=1):
-        candidates = _rank(columns, observed, losses, pending, np.random.default_rng(seed))
+        seen = _positions(columns, observed)
+        is_ordered = np.array([column.is_ordered for column in columns])
+        believed = surrogate.fit(_encode(columns, seen), losses, is_ordered, noise)
+        if pending:
+            believed = believed.expecting(_encode(columns, _positions(columns, pending)))
+
+        def promise(candidates: np.ndarray) -> np.ndarray:
+            points = _encode(columns, candidates)
+            if beta is None:
+                return believed.log_expected_improvement(points)
+            return -believed.lower_bound(points, beta)
+
+        best_seen = seen[np.argsort(losses, kind="stable")[:NUM_CENTRES]]
+        candidates = _rank(columns, best_seen, promise, np.random.default_rng(seed))
     for row in candidates:
         values = _decode(space, columns, row)
         if not is_tried(spaces.key(values)):
@@ -122,22 +140,11 @@ def propose(
 
 def _rank(
     columns: list[Column],
-    observed: list[dict[str, Any]],
-    losses: np.ndarray,
-    pending: list[dict[str, Any]],
+    best_seen: np.ndarray,
+    promise: Callable[[np.ndarray], np.ndarray],
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Return candidates as positions (rows, columns), the most promising first."""
-    seen = _positions(columns, observed)
-    is_ordered = np.array([column.is_ordered for column in columns])
-    believed = surrogate.fit(_encode(columns, seen), losses, is_ordered)
-    if pending:
-        believed = believed.expecting(_encode(columns, _positions(columns, pending)))
-
-    def promise(candidates: np.ndarray) -> np.ndarray:
-        return believed.log_expected_improvement(_encode(columns, candidates))
-
-    best_seen = seen[np.argsort(losses, kind="stable")[:NUM_CENTRES]]
     drawn = generator.random((NUM_DRAWN, len(columns)))
     candidates = _snapped(columns, np.vstack([drawn, _around(best_seen, 0.1, generator)]))
     promises = promise(candidates)

@@ -22,21 +22,25 @@ NUM_GRID_VALUES = 10
 MAX_COUNT = 100_000
 
 
-def explore(search_space: Callable) -> keras_tuner.HyperParameters:
+def explore(
+    search_space: Callable, known: keras_tuner.HyperParameters | None = None
+) -> keras_tuner.HyperParameters:
     """Find every hyperparameter that a function asks for, those in conditional scopes included.
 
     Args:
         search_space: Takes `HyperParameters`. It is called once, and once more for each conditional
             scope that has not been active before.
+        known: Hyperparameters that go before those of the same name that the function asks for.
 
     Returns:
         The space, with the default values.
     """
-    found = keras_tuner.HyperParameters()
+    known = known or keras_tuner.HyperParameters()
+    found = known.copy()
     tried: list[dict[str, Any]] = [{}]
     for values in tried:  # grows while it is gone through
-        hp = keras_tuner.HyperParameters()
-        hp.values = dict(values)
+        hp = known.copy()
+        hp.values.update(values)
         search_space(hp)
         found.merge(hp, overwrite=False)
         for scope in hp.inactive_scopes:

@@ -77,6 +77,14 @@ class Surrogate:
         """The best point's loss as the process predicts it, without its noise."""
         return np.min(self.predict(self.points)[0])
 
+    def lower_bound(self, points: np.ndarray, beta: float) -> np.ndarray:
+        """Return the expected loss minus beta times its standard deviation, shape (points,).
+
+        Source: Srinivas et al. 2010, "Gaussian process optimization in the bandit setting".
+        """
+        mean, deviation = self.predict(points)
+        return mean - beta * deviation
+
     def log_expected_improvement(self, points: np.ndarray) -> np.ndarray:
         """Return the logarithm of the expected gain over the best point seen, shape (points,).
 
@@ -91,20 +99,23 @@ class Surrogate:
         return np.log(deviation) + np.where(z > -5, near, log_density - np.log(z**2 + 3))
 
 
-def fit(points: np.ndarray, losses: np.ndarray, is_ordered: np.ndarray) -> Surrogate:
+def fit(
+    points: np.ndarray, losses: np.ndarray, is_ordered: np.ndarray, noise: float | None = None
+) -> Surrogate:
     """Find the most probable lengths and noise.
 
     Args:
         points: Coordinates, 0 to 1, shape (points, hyperparameters).
         losses: Lower is better, shape (points,).
         is_ordered: Shape (hyperparameters,).
+        noise: Its share in the variance; None finds the most probable one.
     """
     losses = _tame(losses)
     distances = _distances(points, points, is_ordered)
     num = points.shape[1]
     middle = np.full(num + 1, math.log(MIDDLE_LENGTH * math.sqrt(num)))
-    middle[-1] = math.log(MIDDLE_NOISE)
-    bounds = np.log([LENGTHS] * num + [NOISES])
+    middle[-1] = math.log(noise or MIDDLE_NOISE)
+    bounds = np.log([LENGTHS] * num + [(noise, noise) if noise else NOISES])
     found = optimize.minimize(
         _minus_log_probability,
         middle,

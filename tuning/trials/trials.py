@@ -132,6 +132,7 @@ def _train(job: Job, config: Config, data: Splits) -> tuple[keras.Model, dict[st
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     at_best = {name: values[trained.best_epoch - 1] for name, values in trained.history.items()}
+    at_best.pop("learning_rate", None)  # in history.csv, and no metric
     return trained.model, {
         "metrics": at_best,
         "best_epoch": trained.best_epoch,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import logging
 import pathlib
 from collections.abc import Iterator
@@ -46,8 +45,7 @@ def find(
     Raises:
         InputError: If there is no such file, or no point of the space gives its settings.
     """
-    now = {old: new for old, new in configs.RENAMED.items() if hasattr(recipe.Config, new)}
-    settings = {now.get(name, name): value for name, value in _read(path).items()}
+    settings = configs.read_settings(path, recipe.Config, "--start-from")
     wanted = {name: value for name, value in settings.items() if name not in OF_THE_SEARCH}
     found = []
     for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT):
@@ -62,23 +60,6 @@ def find(
             raise InputError(f"{said}, which is no setting of {contract.name_of(recipe)}")
         _log.warning("%s, and is no hyperparameter: the search has %s", said, nearest[name])
     return point
-
-
-def _read(path: pathlib.Path) -> dict[str, Any]:
-    """Read the Config that a file holds, or the one in the folder of a run or a search."""
-    candidates = (path, path / "config.json", path / "best" / "config.json")
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if file is None:
-        raise InputError(
-            f"--start-from {path}: expected a run folder, a search that has ended, or a config.json"
-        )
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"--start-from {file}: cannot be read as JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"--start-from {file}: expected an object, received {settings!r:.40}")
-    return settings
 
 
 def _points(space: keras_tuner.HyperParameters, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
