@@ -25,7 +25,7 @@ from keras_recipes.data.splits import Source, Split, Splits
 from keras_recipes.errors import RunError
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import baselines, importance, plots, summary, thresholds
+from keras_recipes.runs import baselines, importance, plots, scoring, summary, thresholds
 from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
@@ -73,11 +73,12 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         else:
             from_then_on.enter_context(interrupts.held_back(kept))
         if not options.quiet:
-            time = baselines.describe_time(splits)
-            terminal.print_if_read(f"fitting the baselines{time}, writing {folder}")
+            most = baselines.seconds_for(trained.seconds)
+            told = f"fitting the baselines (about {most:.0f} s at most)"
+            terminal.print_if_read(f"{told}, writing {folder}")
         with files.faults_named(folder):
-            how = {"engine": options.engine, "strategy": options.strategy}
-            metrics = write(partial, name, problem, config, splits, trained, **how)
+            done = (name, problem, config, splits, trained, options.engine)
+            metrics = write(partial, *done, strategy=options.strategy)
     return Run(
         folder=folder,
         model=trained.model,
@@ -196,6 +197,7 @@ def write(
     splits: Splits,
     trained: training.Trained,
     engine: str = "fused",
+    others: dict[str, np.ndarray] | None = None,
     **more: object,
 ) -> dict:
     """Open the test set, and write everything that a run leaves behind.
@@ -208,6 +210,7 @@ def write(
         splits: That it was trained on; without a validation split there are no scores on one.
         trained: What `training.fit` returned.
         engine: That it was trained by.
+        others: Outputs for the test rows of models to stand beside the baselines, by their names.
         **more: Further entries of metrics.json.
 
     Returns:
@@ -220,6 +223,10 @@ def write(
     files.write_json(folder / "schema.json", schema)  # by which `predict` reads inputs and outputs
     history(trained).to_csv(folder / "history.csv")
     outputs = training.predict(trained.model, splits.test.x)
+    most = baselines.seconds_for(trained.seconds)
+    beside = {**(others or {}), **baselines.predict(problem, splits, most)}
+    y, held_out = splits.test.y, splits.validation
+    validation = trained.validation_outputs
     metrics = {
         "recipe": name,
         "problem": problem.rule.kind,
@@ -232,13 +239,12 @@ def write(
         "refitted": trained.refitted,
         "train_seconds": round(trained.seconds, 3),
         "parameters": trained.model.count_params(),
-        "validation": {
-            name.removeprefix("val_"): values[trained.best_epoch - 1]
-            for name, values in trained.history.items()
-            if name.startswith("val_")
-        },
-        "test": training.measure(problem, splits.test.y, outputs),
-        "baselines": baselines.score(problem, splits),
+        "validation": {}
+        if held_out is None or validation is None
+        else scoring.measure(problem, held_out.y, validation),
+        "test": scoring.measure(problem, y, outputs),
+        "baselines": {name: scoring.measure(problem, y, one) for name, one in beside.items()},
+        "against": {name: scoring.compare(problem, y, outputs, beside[name]) for name in beside},
         **_judge_probabilities(problem, splits, trained, outputs),
         "machine": describe_machine(),
         # By which `predict` and `export` tell a file that was exchanged or edited.
@@ -292,7 +298,8 @@ def _draw_predictions(
 ) -> None:
     if problem.is_regression:
         path = folder / "predicted_against_true.png"
-        plots.draw_predicted_against_true(path, problem, problem.labels(test.y), outputs)
+        y = np.asarray(test.y, "float64").reshape(len(test), -1)
+        plots.draw_predicted_against_true(path, problem, y, outputs)
         if np.ndim(test.x) == 3 and outputs[0].size == test.x[0].size:  # an image from an image
             plots.draw_images(folder / "samples.png", test.x, test.y, outputs)
         return
