@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from keras_recipes import catalog
 from keras_recipes.console import files
 from keras_recipes.errors import InputError
+from keras_recipes.runs import scoring
 
 MARKS = ("<!-- results -->", "<!-- /results -->")
 OF_ANY_TABLE = "tabular"  # its record holds a result for each table, by benchmarks.tables
@@ -99,7 +100,7 @@ def readme_row(name: str) -> str:
 
 
 def _others(found: dict) -> Iterator[str]:
-    """Describe what other models reached, and where the network is level with them, or worse."""
+    """Describe what other models reached, and where the network is tied with them, or worse."""
     for key, scores in {**found["baselines"], **found.get("peers", {})}.items():
         verdict = found.get("better_than", {}).get(key, {}).get("verdict", "better")
         said = "" if verdict == "better" else f" ({verdict})"
@@ -112,7 +113,7 @@ def _metric(found: dict) -> str:
 
 
 def _figure(scores: dict) -> str:
-    return f"{scores['mean']:.4f} ± {scores['std']:.4f}"
+    return scoring.with_spread(scores["mean"], scores["std"])
 
 
 if __name__ == "__main__":
