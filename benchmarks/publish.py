@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from keras_recipes import catalog, problems
 from keras_recipes.console import files
 from keras_recipes.errors import InputError
+from keras_recipes.runs import scoring
 
 OF_ANY_TABLE = "tabular"  # its record holds a result for each table, by benchmarks.tables
 MARKED = re.compile(r"(<!-- ([\w-]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
@@ -386,7 +387,7 @@ def _metric(found: dict) -> str:
 
 
 def _figure(scores: dict) -> str:
-    return f"{scores['mean']:.4f} ± {scores['std']:.4f}"
+    return scoring.with_spread(scores["mean"], scores["std"])
 
 
 def _short(scores: dict) -> str:

@@ -104,7 +104,7 @@ def train(name: str, seed: int, split: Split) -> None:
     import importlib
 
     from keras_recipes import training
-    from keras_recipes.runs import run as runs
+    from keras_recipes.runs import run as runs, scoring
 
     contestant = CONTESTANTS[name]
     recipe = importlib.import_module(f"recipes.{contestant.recipe}")
@@ -116,7 +116,7 @@ def train(name: str, seed: int, split: Split) -> None:
     else:
         splits = dataclasses.replace(splits, validation=None)
     trained = training.fit_all(recipe, config, splits, config.epochs)
-    scores = training.measure(recipe.PROBLEM, rows.y, training.predict(trained.model, rows.x))
+    scores = scoring.measure(recipe.PROBLEM, rows.y, training.predict(trained.model, rows.x))
     figures = {"accuracy": scores["accuracy"], "fit_seconds": trained.seconds}
     parameters = trained.model.count_params()
     print(json.dumps({**figures, "parameters": parameters, "data": runs.describe_data(splits)}))

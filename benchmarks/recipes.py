@@ -22,7 +22,7 @@ from benchmarks import classics, publish, records
 from keras_recipes import catalog, checks, configs, problems, recipe as contract, training
 from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError
-from keras_recipes.runs import baselines, run as runs
+from keras_recipes.runs import baselines, run as runs, scoring
 
 NUM_FOLDS = 5
 # Below this many rows one test part is too small to tell anything: its standard error is above a
@@ -102,7 +102,7 @@ def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
     problem = contract.problem(recipe, config, splits)
     outputs = training.predict(trained.model, splits.test.x)
     return {
-        "test": training.measure(problem, splits.test.y, outputs),
+        "test": scoring.measure(problem, splits.test.y, outputs),
         "baselines": baselines.score(problem, splits),
         "cost": {"train_seconds": trained.seconds, "epochs_run": trained.epochs_run},
         "parameters": trained.model.count_params(),
@@ -118,39 +118,13 @@ def _scores(headline: str, results: list[list[dict]]) -> dict:
     for kind in ("baselines", "peers"):
         for name in folds[0].get(kind, {}):
             summary[kind][name] = _summarise(results, kind, name)
-            sign = 1 if problems.direction(headline) == "max" else -1
+            sign = problems.sign(headline)
             pairs = [(fold["test"][headline], fold[kind][name][headline]) for fold in folds]
             if len(pairs) > 1:
                 differences = [sign * (ours - other) for ours, other in pairs]
-                better[name] = compare(differences, folds[0]["tested_share"])
+                found = scoring.judge(differences, folds[0]["tested_share"])
+                better[name] = {**found, "splits": len(differences)}
     return {**summary, "better_than": better}
-
-
-def compare(differences: list[float], tested_share: float) -> dict:
-    """Judge by how much the network is better than another model on the same splits.
-
-    The splits share most of their training rows, so that the differences are not independent; the
-    standard error is the corrected one of Nadeau and Bengio (2003), Inference for the
-    generalization error, Machine Learning 52, https://doi.org/10.1023/A:1024068626366
-
-    Args:
-        differences: For each split, above 0 where the network is better; 2 or more.
-        tested_share: Rows that are tested on for each row that is learned from.
-
-    Returns:
-        Mean and standard error, and a verdict: "tied" within two standard errors, else "better"
-        or "worse".
-    """
-    mean = statistics.fmean(differences)
-    correction = 1 / len(differences) + tested_share
-    error = (correction * statistics.variance(differences)) ** 0.5
-    verdict = "tied" if abs(mean) <= 2 * error else "better" if mean > 0 else "worse"
-    return {
-        "mean": round(mean, 6),
-        "standard_error": round(error, 6),
-        "splits": len(differences),
-        "verdict": verdict,
-    }
 
 
 def _mean(folds: list[dict], *path: str) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Hold the table recipe against its baselines on a table of yours, on the same splits.
 
-The baselines (majority or mean, a linear model, scikit-learn's HistGradientBoosting by default)
+The baselines (majority or mean, a linear model, scikit-learn's gradient boosting, stopped early)
 learn from training and validation rows; the network picks its epoch by the latter and is then
 trained anew on both. Without --folds each seed splits the rows anew, a fifth of them for testing.
 With --rows, it is a synthetic table of many rows, whose time and memory are measured.
@@ -19,6 +19,7 @@ from benchmarks import large_tables, records
 from keras_recipes import configs, problems
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
+from keras_recipes.runs import scoring
 from recipes import tabular
 
 
@@ -63,13 +64,14 @@ def measure(table: configs.TableOptions, wanted: Measure) -> dict:
             headline = problem.headline
             results.append({name: score[headline] for name, score in scores.items()})
             results[-1]["seconds"] = found["cost"]["train_seconds"]
+            share = found["tested_share"]
             print(seed, results[-1], flush=True)
-    return {"metric": headline, **_summarise(headline, results)}
+    return {"metric": headline, **_summarise(headline, results, share)}
 
 
-def _summarise(metric: str, results: list[dict]) -> dict:
+def _summarise(metric: str, results: list[dict], tested_share: float) -> dict:
     gathered = {name: [result[name] for result in results] for name in results[0]}
-    sign = 1 if problems.direction(metric) == "max" else -1
+    sign = problems.sign(metric)
     seconds, network = gathered.pop("seconds"), gathered["network"]
     better = {
         name: [sign * (one - other) for one, other in zip(network, scores, strict=True)]
@@ -78,7 +80,11 @@ def _summarise(metric: str, results: list[dict]) -> dict:
     }
     return {
         "scores": {name: records.mean_and_std(scores) for name, scores in gathered.items()},
-        "better_than": {name: records.mean_and_std(values) for name, values in better.items()},
+        "better_than": {
+            name: records.mean_and_std(values)
+            | {"verdict": scoring.judge(values, tested_share)["verdict"]}
+            for name, values in better.items()
+        },
         "seconds_of_a_training": records.median_and_range(seconds),
     }
 
@@ -88,10 +94,14 @@ def describe(result: dict) -> str:
     lines = [f"| model | {result['metric']} | network better by |", "|---|---|---|"]
     for name, scores in result["scores"].items():
         better = result["better_than"].get(name)
-        gain = f"{better['mean']:.4f} ± {better['std']:.4f}" if better else ""
-        lines.append(f"| {name} | {scores['mean']:.4f} ± {scores['std']:.4f} | {gain} |")
+        gain = f"{_figure(better)} ({better['verdict']})" if better else ""
+        lines.append(f"| {name} | {_figure(scores)} | {gain} |")
     seconds = statistics.fmean(result["seconds_of_a_training"]["each"])
     return "\n".join([*lines, f"{seconds:.0f} s a training"])
+
+
+def _figure(scores: dict) -> str:
+    return scoring.with_spread(scores["mean"], scores["std"])
 
 
 def main() -> None:

@@ -91,6 +91,22 @@ class LearningRate(keras.callbacks.Callback):
             logs["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")
 
 
+class InUnit(keras.callbacks.Callback):
+    """Brings an epoch's scores to the target's unit, where the target was divided by its spread.
+
+    The first of the callbacks: the others are given the same scores.
+    """
+
+    def __init__(self, spread: float):
+        super().__init__()
+        self._factors = {"loss": spread**2, "rmse": spread, "mae": spread}
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Change the epoch's scores."""
+        for name, score in (logs or {}).items():
+            logs[name] = score * self._factors.get(name.removeprefix("val_"), 1)
+
+
 class EpochLines(keras.callbacks.Callback):
     """Prints a line for an epoch, for output that goes to a file or a pipe.
 

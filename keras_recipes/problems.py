@@ -58,6 +58,7 @@ REGRESSION = Rule("regression", "number", None, "mse", False, ("rmse", "mae", "r
 RULES = (BINARY, MULTICLASS, MULTICLASS_ONE_HOT, MULTICLASS_LOGITS, MULTILABEL, REGRESSION)
 
 CLIP_NORM = 1.0
+MIN_STEPS = 100  # numbers of float32 within one std of a target: rounding is then 0.3 % of the std
 
 
 def _accuracy(problem: Problem) -> keras.metrics.Metric:
@@ -95,6 +96,11 @@ def direction(metric: str) -> str:
     return "min" if metric in ("loss", "rmse", "mae") else "max"
 
 
+def sign(metric: str) -> int:
+    """Return 1 where a higher score of this metric is better, -1 where a lower one is."""
+    return 1 if direction(metric) == "max" else -1
+
+
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """A problem: its row of the rule table, and what its outputs stand for.
@@ -106,6 +112,7 @@ class Problem:
         num_outputs: Units of the output layer.
         threshold: A probability of at least this much is a yes (binary, multilabel).
         monitor: What early stopping monitors on the validation split: "loss" or a metric.
+        dtype: Of a regression's outputs: "float64" for a target that float32 is too coarse for.
     """
 
     rule: Rule
@@ -114,6 +121,7 @@ class Problem:
     unit: str = ""
     threshold: float = 0.5
     monitor: str = "loss"
+    dtype: str = "float32"
 
     @property
     def headline(self) -> str:
@@ -175,7 +183,8 @@ class Problem:
         """Bring the outputs of a regression to the target's own unit; others are left."""
         if not self.is_regression:
             return outputs
-        return keras.layers.Normalization(invert=True, dtype="float32", name="target_unit")(outputs)
+        unit = keras.layers.Normalization(invert=True, dtype=self.dtype, name="target_unit")
+        return unit(outputs)
 
     def compile(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> keras.Model:
         """Compile with the loss and metrics of the rule, and return the model.
@@ -298,20 +307,48 @@ def multilabel(class_names: tuple[str, ...]) -> Problem:
     return Problem(MULTILABEL, len(class_names), tuple(class_names))
 
 
-def regression(unit: str, num_outputs: int = 1) -> Problem:
+def regression(unit: str, num_outputs: int = 1, dtype: str = "float32") -> Problem:
     """Numbers: a linear output and the mean squared error.
 
     Args:
         unit: What the target is counted in, for reports.
         num_outputs: Columns of the target.
+        dtype: Of the outputs: "float64" for values that are close together for their size, such as
+            Unix seconds.
     """
-    return Problem(REGRESSION, num_outputs, unit=unit)
+    return Problem(REGRESSION, num_outputs, unit=unit, dtype=dtype)
 
 
-def of_kind(kind: str, class_names: tuple[str, ...], unit: str, threshold: float) -> Problem:
-    """Return the problem of a kind that was found in a table: binary, multiclass or regression."""
+def float32_steps(y: np.ndarray) -> float:
+    """Return how many numbers of float32 lie within one standard deviation of a target.
+
+    Args:
+        y: Targets, shape (rows,) or (rows, columns); the column with the fewest counts.
+    """
+    y = np.asarray(y, "float64").reshape(len(y), -1)
+    steps = y.std(axis=0) / np.spacing(np.abs(y).max(axis=0).astype("float32"))
+    return float(steps[steps > 0].min(initial=np.inf))
+
+
+def of_kind(
+    kind: str,
+    class_names: tuple[str, ...],
+    unit: str,
+    threshold: float,
+    y: np.ndarray | None = None,
+) -> Problem:
+    """Return the problem of a kind that was found in a table: binary, multiclass or regression.
+
+    Args:
+        kind: One of these three.
+        class_names: In label order; empty for regression.
+        unit: Of the target, or its name.
+        threshold: A probability of at least this much is a yes (binary).
+        y: Training targets: a regression's outputs are float64 where float32 is too coarse.
+    """
     if kind == "regression":
-        return regression(unit)
+        is_coarse = y is not None and float32_steps(y) < MIN_STEPS
+        return regression(unit, dtype="float64" if is_coarse else "float32")
     if kind == "multiclass":
         return multiclass(class_names)
     no, yes = class_names

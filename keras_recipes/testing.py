@@ -29,6 +29,7 @@ from keras_recipes.data.splits import Split, Splits
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
+from keras_recipes.runs import scoring
 
 NUM_ROWS = 200
 MEMORISED = 0.97  # accuracy on 32 rows, or R²
@@ -67,7 +68,7 @@ class _Few:
         return training.prepare(recipe, self.config, self.data, check=check)
 
     def score(self, model: keras.Model, split: Split) -> dict[str, float]:
-        return training.measure(self.problem, split.y, training.predict(model, split.x))
+        return scoring.measure(self.problem, split.y, training.predict(model, split.x))
 
 
 class _UntilMemorised(keras.callbacks.Callback):

@@ -67,7 +67,7 @@ def problem(config: Config, data: splits.Splits) -> problems.Problem:
     """Return the problem that the target makes: its output layer, loss and metrics follow."""
     source = own_table.source_of(data)
     kind, names, unit = source.problem_kind, source.class_names, source.target
-    return problems.of_kind(kind, names, unit, config.threshold)
+    return problems.of_kind(kind, names, unit, config.threshold, data.train.y)
 
 
 def build_model(config: Config, data: splits.Splits) -> keras.Model:

@@ -14,6 +14,7 @@ import pytest
 
 from datasets import fashion_mnist
 from keras_recipes import configs, optimizers, training
+from keras_recipes.runs import scoring
 from recipes import breast_cancer, lessons
 from recipes.lessons import (
     __main__,
@@ -282,7 +283,7 @@ def test_the_best_and_the_last_epoch_are_both_tested():
     assert len(validation) == 20
     assert min(validation) < validation[-1]
     outputs = training.predict(model, data.validation.x)  # the best epoch's weights are left
-    left = training.measure(problem, data.validation.y, outputs)["loss"]
+    left = scoring.measure(problem, data.validation.y, outputs)["loss"]
     assert left == pytest.approx(min(validation), abs=1e-4)
     assert scores["best"]["loss"] != scores["last"]["loss"]
 

@@ -1,37 +1,10 @@
-"""How results are measured: peers on the same rows, differences judged by their error."""
+"""How results are measured: peers on the same rows, and what README says of them."""
 
 import pathlib
 
-import numpy as np
-import pytest
-
-import benchmarks.recipes as of_recipes
 from benchmarks import classics, publish
 from keras_recipes import catalog
 from recipes import diabetes, iris
-
-
-@pytest.mark.parametrize(
-    ("differences", "verdict"),
-    [
-        ([0.02, -0.01, 0.0, 0.01] * 5, "tied"),
-        ([0.03, 0.028, 0.032, 0.03] * 5, "better"),
-        ([-0.03, -0.028, -0.032, -0.03] * 5, "worse"),
-        ([0.0, 0.0], "tied"),
-    ],
-)
-def test_a_difference_within_two_standard_errors_is_tied(differences, verdict):
-    found = of_recipes.compare(differences, 0.25)
-    assert found["verdict"] == verdict
-    assert found["mean"] == pytest.approx(np.mean(differences), abs=1e-6)
-
-
-def test_folds_that_share_rows_tell_less_than_independent_ones():
-    """By the formula of Nadeau and Bengio: 1/n becomes 1/n + tested/learned rows."""
-    differences = list(np.random.default_rng(0).normal(0.01, 0.02, 50))
-    found = of_recipes.compare(differences, 0.25)
-    expected = np.std(differences, ddof=1) * np.sqrt(1 / 50 + 0.25)
-    assert found["standard_error"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_peers_learn_from_training_and_validation_rows_and_are_scored_on_the_test_part():

@@ -52,7 +52,7 @@ class Runs(dict):
         quick = types.ModuleType(name)
         quick.__dict__.update({**vars(recipe), "load_data": lambda _: loaded})
         with pytest.MonkeyPatch.context() as patch:  # without what is no part of a prediction
-            patch.setattr(runs.baselines, "score", lambda *_: {})
+            patch.setattr(runs.baselines, "predict", lambda *_: {})
             patch.setattr(runs.plots, "draw_curves", lambda *_: None)
             patch.setattr(runs, "_draw_predictions", lambda *_: None)
             runs.run(quick, config, configs.RunOptions(out=self.root / name, quiet=True))

@@ -28,7 +28,7 @@ def test_the_page_runs_line_by_line(capsys):
     run, found = names["run"], names["found"]
     assert len(run.history) == 3
     assert set(run.metrics["test"]) == {"loss", "accuracy"}
-    assert "gradient_boosting" in run.baselines
+    assert "early_stopped_gradient_boosting" in run.baselines
     assert run.folder == pathlib.Path("runs/tabular-1")
     assert "<table" in run._repr_html_()
     assert len(repr(run).splitlines()) <= 6

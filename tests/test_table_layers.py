@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_recipes import problems
+from keras_recipes import problems, training
 from keras_recipes.data.splits import Split
 from keras_recipes.features import tables
 
@@ -32,7 +32,7 @@ def made(x, y=None, max_categories=10, **settings):
     model = tables.serving(
         tables.encoder(*described), tables.network(problem, *described, **settings)
     )
-    tables.adapt(model, problem, Split(x, np.arange(len(x)) if y is None else y))
+    training.adapt(model, problem, Split(x, np.arange(len(x)) if y is None else y))
     return model
 
 

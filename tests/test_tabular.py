@@ -19,7 +19,13 @@ from keras_recipes.commands import main as program
 from keras_recipes.data import rents
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import tables
-from keras_recipes.runs import baselines, export, predict as predictions, run as runs
+from keras_recipes.runs import (
+    baselines,
+    export,
+    importance,
+    predict as predictions,
+    run as runs,
+)
 from recipes import california_housing, iris, tabular
 
 QUICK = {"hidden_units": (8,), "num_bins": 4, "ensemble_size": 2}
@@ -93,6 +99,8 @@ def test_the_run_says_which_columns_count(finished):
     assert set(lost) == {"area", "rooms", "floor", "district", "balcony", "listed"}
     assert next(iter(lost)) == "area", "which the rent was drawn by"
     assert lost["area"]["mean"] > 10 * abs(lost["floor"]["mean"]), "which it was not drawn by"
+    assert importance.is_clear(lost["area"])
+    assert not importance.is_clear(lost["floor"])
     for name in ("importance.png", "predicted_against_true.png"):
         assert (finished("regression") / name).is_file()
 
@@ -108,7 +116,7 @@ def test_the_threshold_is_advised_by_validation_rows_and_kept(
     )
     assert 0 < metrics["threshold"]["best_f1_on_validation"] < 1
     assert (finished("binary") / "probabilities.png").is_file()
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     start(tmp_path / "run", csv_of("binary"), "furnished", threshold=0.9)
     said = predictions.predict(tmp_path / "run", csv_of("binary"))
     assert ((said["p(yes)"] >= 0.9) == (said["prediction"] == "yes")).all()
@@ -215,7 +223,7 @@ def test_rows_are_known_by_their_identifiers(drop, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ids = [f"flat-{row:04d}" for row in range(300)]
     flats("regression").assign(flat_id=ids, input=ids).to_csv("named.csv", index=False)
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     start(pathlib.Path("run"), "named.csv", "rent", epochs=1, drop=drop)
     said = predictions.predict(pathlib.Path("run"), pathlib.Path("named.csv"))
     assert list(said) == ["input", "flat_id", "input_of_file", "prediction"]
@@ -228,7 +236,7 @@ def test_large_numbers_and_identifiers_are_written_out(tmp_path, monkeypatch):
     ids = [None, *range(12345678, 12345678 + 7 * 299, 7)]
     frame = flats("regression").assign(flat_id=ids)
     frame.assign(rent=frame["rent"] * 1e5).to_csv("large.csv", index=False)
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     start(pathlib.Path("run"), "large.csv", "rent", epochs=1)
     monkeypatch.setattr(sys, "argv", ["recipes", "predict", "run", "large.csv", "-o", "out.csv"])
     program.main()
@@ -248,7 +256,7 @@ def test_values_may_all_be_missing(finished):
 def test_without_header_new_rows_may_lack_the_target(tmp_path, monkeypatch):
     frame = flats("regression")[["rooms", "rent", "district"]]
     frame.to_csv("table.csv", index=False, header=False)
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     start(tmp_path / "run", "table.csv", "column_2", header=False)
     said = []
     for rows in (frame, frame.drop(columns="rent")):
@@ -265,15 +273,14 @@ def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(csv_of, monkey
     problem = tabular.problem(config, data)
     whole = baselines.score(problem, data)
     monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
-    pieces = baselines.score(problem, data)["linear_regression"]
-    assert pieces == pytest.approx(whole["linear_regression"], rel=1e-4)
-    for name, number in (("MAX_VALUES", 1500), ("MAX_NUMBERS", 0)):
-        monkeypatch.setattr(baselines, name, number)
-    assert "of 240 rows" in baselines.describe_time(data)
+    linear, boosted = "linear_regression_on_quantiles", "early_stopped_gradient_boosting"
+    pieces = baselines.score(problem, data)[linear]
+    assert pieces == pytest.approx(whole[linear], rel=1e-4)
+    monkeypatch.setattr(baselines, "MAX_VALUES", 1500)
     fewer = baselines.score(problem, data)
-    assert fewer["linear_regression"] != pieces
-    assert fewer["linear_regression"]["r2"] > 0.5
-    assert fewer["gradient_boosting"] == whole["gradient_boosting"]
+    assert fewer[linear] != pieces
+    assert fewer[linear]["r2"] > 0.5
+    assert fewer[boosted] == whole[boosted]
 
 
 @pytest.mark.second_tier
@@ -354,7 +361,7 @@ def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_
     monkeypatch.chdir(tmp_path)
     names = dict(zip(("area", "rooms", "floor"), ("self", "Self", "_self"), strict=True))
     flats("binary").rename(columns=names).to_csv("odd.csv", index=False)
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     metrics = start(pathlib.Path("run"), "odd.csv", "furnished", epochs=1)
     assert set(names.values()) <= set(metrics["importance"])
     export.export(pathlib.Path("run"), pathlib.Path("served"))
@@ -377,7 +384,7 @@ def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
 
 @pytest.mark.second_tier
 def test_other_runs_are_exported_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     config = dataclasses.replace(iris.Config(), epochs=2, refit=False)
     runs.run(iris, config, configs.RunOptions(out=tmp_path / "run", quiet=True))
     export.export(tmp_path / "run", tmp_path / "export")
@@ -393,7 +400,7 @@ def test_other_runs_are_exported_too(tmp_path, monkeypatch):
 
 @pytest.mark.second_tier
 def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.baselines, "score", lambda *_: {})
+    monkeypatch.setattr(runs.baselines, "predict", lambda *_: {})
     config = california_housing.Config(data="builtin", **{**QUICK, "epochs": 2})
     options = configs.RunOptions(out=tmp_path / "run", quiet=True)
     runs.run(california_housing, config, options)
@@ -409,9 +416,10 @@ def test_a_table_of_many_rows_stands_beside_gradient_boosting(monkeypatch):
     loaded = california_housing.load_data(california_housing.Config(data="builtin"))
     monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1600)
     scores = runs.baselines.score(california_housing.PROBLEM, loaded)
-    assert scores["gradient_boosting"]["rmse"] < scores["mean"]["rmse"]
+    boosted = "early_stopped_gradient_boosting"
+    assert scores[boosted]["rmse"] < scores["mean"]["rmse"]
     monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1601)
-    assert "gradient_boosting" not in runs.baselines.score(california_housing.PROBLEM, loaded)
+    assert boosted not in runs.baselines.score(california_housing.PROBLEM, loaded)
 
 
 @pytest.mark.parametrize(("is_run", "folder"), [(False, "new"), (True, "taken")])

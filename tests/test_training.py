@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_recipes import configs, training
+from keras_recipes.runs import scoring
 from keras_recipes.training import fitting
 from recipes import diabetes, iris
 
@@ -40,7 +41,7 @@ def test_refit_is_the_training_on_all_rows_for_the_best_number_of_epochs():
 def test_without_refit_the_model_is_that_of_the_best_epoch():
     config, splits = short(iris, refit=False)
     trained = training.train(iris, config, splits)
-    scores = training.measure(
+    scores = scoring.measure(
         iris.PROBLEM, splits.validation.y, training.predict(trained.model, splits.validation.x)
     )
     assert not trained.refitted

@@ -24,7 +24,7 @@ from benchmarks import interruptions
 from keras_recipes import catalog, training
 from keras_recipes.console import files
 from keras_recipes.errors import InputError, NotFiniteError, RunError
-from keras_recipes.runs import predict as predictions
+from keras_recipes.runs import predict as predictions, scoring
 from keras_recipes.training import fitting
 from recipes import breast_cancer
 from tuning import __main__ as program, engine, loop
@@ -57,6 +57,7 @@ def fake(monkeypatch, no_refit):
                 job.number,
                 job.values,
                 scores=[score],
+                row_scores=[score] * 20,
                 metrics=named,
                 best_epochs=[2],
                 epochs=[job.spec.fixed.get("epochs", 4)],
@@ -73,7 +74,7 @@ def fake(monkeypatch, no_refit):
 @pytest.fixture
 def no_refit(monkeypatch):
     """Searches without a refit and without a picture, which take longer than short trials."""
-    monkeypatch.setattr(refit, "refit", lambda spec, best, folder: {})
+    monkeypatch.setattr(refit, "refit", lambda *_: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
     monkeypatch.setattr(plots, "draw", lambda path, spec, done: path.touch())
     return monkeypatch
@@ -121,7 +122,7 @@ def test_only_the_best_model_is_kept_and_it_scores_as_recorded(finished):
     assert path.name == f"{finished.best_trial:04d}.keras"
     model = keras.models.load_model(path)
     validation = breast_cancer.load_data(breast_cancer.Config()).validation
-    scores = training.measure(
+    scores = scoring.measure(
         breast_cancer.PROBLEM, validation.y, training.predict(model, validation.x)
     )
     assert scores["loss"] == pytest.approx(finished.best_score, abs=1e-5)
@@ -142,6 +143,27 @@ def test_the_best_config_is_refit_on_all_but_the_test_rows(finished):
     assert config["learning_rate"] == finished.best_config.learning_rate
     breast_cancer.load_data(breast_cancer.Config()).test.x.to_csv("new.csv", index=False)
     assert len(predictions.predict(run, pathlib.Path("new.csv"))) == rows["test"]
+
+
+def test_the_defaults_are_trained_and_tested_as_the_best_point_is(finished):
+    assert finished.best_trial != 0
+    found = finished.metrics["baselines"]["defaults"]
+    recipe = catalog.load(str(OWN))
+    config = dataclasses.replace(recipe.Config(), epochs=2, seed=0)
+    data = recipe.load_data(config)
+    epochs = round(finished.trials.loc[0, "best_epoch"])
+    by_hand = training.fit_all(recipe, config, data.merge_validation(), epochs)
+    outputs = training.predict(by_hand.model, data.test.x)
+    assert found == pytest.approx(scoring.measure(recipe.PROBLEM, data.test.y, outputs), rel=1e-3)
+    assert finished.metrics["against"]["defaults"]["verdict"] in ("better", "tied", "worse")
+    assert finished.summarise()["test_of_defaults"] == found
+
+
+def test_a_trial_keeps_what_its_rows_add_to_its_score(finished):
+    for number, score in enumerate(finished.trials["score"]):
+        kept = json.loads((finished.folder / f"trials/{number:04d}.json").read_text())
+        assert len(kept["row_scores"]) == 114
+        assert np.mean(kept["row_scores"]) == pytest.approx(score, rel=1e-4)
 
 
 def test_tensorboard_gets_a_log_of_each_trial(finished):
@@ -753,6 +775,20 @@ def test_each_trial_has_a_line(fake, monkeypatch, capsys):
     assert "\x1b" not in said, "plain text where there is no terminal"
     assert "ended: all trials run; 12 trials, 0 failed" in said
     assert "beats the recipe's defaults by" in said
+
+
+def test_a_gain_within_the_noise_of_the_validation_rows_is_tied(fake, monkeypatch, capsys):
+    run = trials.run
+
+    def noisy(job):
+        trial, model = run(job)
+        rows = np.random.default_rng(job.number).normal(trial.score, 5, 100)
+        return dataclasses.replace(trial, row_scores=rows.tolist()), model
+
+    fake.setattr(trials, "run", noisy)
+    _, said, _ = command(monkeypatch, capsys, OWN, "--trials", 4, "--tuner", "random")
+    assert "is tied with the recipe's defaults on the validation rows: better by 0." in said
+    assert "beats" not in said
 
 
 def test_json_is_one_line_on_stdout_and_all_else_on_stderr(fake, monkeypatch, capsys):

@@ -11,6 +11,7 @@ import pytest
 import tuning
 from keras_recipes import training
 from keras_recipes.errors import InputError, RunError
+from keras_recipes.runs import scoring
 from recipes import breast_cancer
 from tuning import tuners
 from tuning.oracles import oracles
@@ -110,7 +111,7 @@ def test_a_tuner_for_a_hypermodel_and_for_a_recipe():
         verbose=0,
     )
     outputs = training.predict(tuner.get_best_models()[0], data.validation.x)
-    scores = training.measure(breast_cancer.PROBLEM, data.validation.y, outputs)
+    scores = scoring.measure(breast_cancer.PROBLEM, data.validation.y, outputs)
     assert scores["loss"] == pytest.approx(tuner.oracle.get_best_trials()[0].score, abs=1e-5)
 
 

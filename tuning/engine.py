@@ -70,6 +70,7 @@ class Search:
             "best_config": config and runs.plain(dataclasses.asdict(config)),
             "run": metrics.get("folder"),
             "test": metrics.get("test"),
+            "test_of_defaults": metrics.get("baselines", {}).get("defaults"),
         }
 
 
@@ -316,7 +317,7 @@ def _refit(
     try:
         progress.say(f"training trial {best.number} anew, on training and validation rows")
         with store.faults():
-            metrics = refit.refit(spec, best, store.folder)
+            metrics = refit.refit(spec, best, store.trials[0], store.folder)
         progress.show_refit(metrics, best)
         return reason, metrics
     except KeyboardInterrupt:

@@ -81,7 +81,7 @@ class Table:
 
     Attributes:
         x: Rows as `columns.convert` gives them.
-        y: int32 classes, or float32 values, shape (rows,).
+        y: int32 classes, or float64 values, shape (rows,).
         kind: Of the problem.
         source: Of the rows.
         order: Places of the rows from the first to the last in time; None to split at random.
@@ -226,7 +226,7 @@ def _make(
         digest=digest,
     )
     return Table(
-        x, y.astype("float32" if goal.kind == "regression" else "int32"), goal.kind, source, order
+        x, y.astype("float64" if goal.kind == "regression" else "int32"), goal.kind, source, order
     )
 
 

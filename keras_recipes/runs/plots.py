@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
 from keras_recipes.problems import Problem, direction
-from keras_recipes.runs import fonts, summary, thresholds
+from keras_recipes.runs import fonts, importance, scoring, thresholds
 
 if typing.TYPE_CHECKING:  # it loads TensorFlow
     from keras_recipes import training
@@ -65,7 +65,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
         axes.set_xlabel("epoch")
         axes.set_xlim(0.5, 0.5 + 1.02 * len(epochs))  # there is no epoch 0 to have a tick
         unit = f" ({problem.unit})" if name in ("rmse", "mae") else ""
-        axes.set_ylabel(summary.NAMES.get(name, name) + unit)
+        axes.set_ylabel(scoring.NAMES.get(name, name) + unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
     save(figure, path, 120)
@@ -203,7 +203,7 @@ def draw_probabilities(
     for (name, colour), style in zip(lines.items(), ("-", "--", "-.", ":"), strict=True):
         values = [scores[name] for scores in reached]
         right.plot(
-            thresholds.THRESHOLDS, values, style, color=colour, label=summary.NAMES.get(name, name)
+            thresholds.THRESHOLDS, values, style, color=colour, label=scoring.NAMES.get(name, name)
         )
     right.axvline(problem.threshold, color="0.6", linewidth=1, label="threshold in use")
     right.set_xlabel(f"threshold: {yes} is predicted from this probability on")
@@ -214,11 +214,11 @@ def draw_probabilities(
 
 
 def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
-    """Draw how much worse the predictions get without what a column says.
+    """Draw how much worse the predictions get without what a column says, and how sure that is.
 
     Args:
         path: PNG file to write.
-        problem: Names metric and unit.
+        problem: Decides the metric.
         found: As `importance.measure` gives it, the most important column first.
     """
     shown = list(found)[:_NUM_COLUMNS][::-1]
@@ -226,15 +226,15 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
     axes = figure.subplots()
     means, stds = ([found[name][key] for name in shown] for key in ("mean", "std"))
     names = [name if len(name) <= 30 else f"{name[:29]}…" for name in shown]
-    axes.barh(range(len(shown)), means, xerr=stds, color=BLUE, ecolor="0.4")
+    colours = [BLUE if importance.is_clear(found[name]) else "0.8" for name in shown]
+    axes.barh(range(len(shown)), means, xerr=stds, color=colours, ecolor="0.4", capsize=3)
     axes.set_yticks(range(len(shown)), names)
     axes.axvline(0, color="0.6", linewidth=1)
-    metric, unit = problem.headline, f" ({problem.unit})" if problem.is_regression else ""
+    metric = importance.metric_of(problem)
     change = "rise" if direction(metric) == "min" else "fall"
-    axes.set_xlabel(
-        f"{change} of the test {summary.NAMES.get(metric, metric)}{unit}, column shuffled"
-    )
-    axes.set_title(f"{len(shown)} of {len(found)} columns, those that count most")
+    name = scoring.NAMES.get(metric, metric)
+    axes.set_xlabel(f"{change} of the test {name}, column shuffled: mean and std over shuffles")
+    axes.set_title(f"{len(shown)} of {len(found)} columns; grey: within the noise", fontsize=10)
     save(figure, path, 120)
 
 

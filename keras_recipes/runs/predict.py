@@ -18,6 +18,7 @@ from keras_recipes.console import files
 from keras_recipes.data import csv_reader, new_inputs
 from keras_recipes.errors import InputError
 from keras_recipes.features import tables
+from keras_recipes.runs import scoring
 from keras_recipes.runs.result import Run
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def predict(
     outputs = training.predict(run.model, x)
     table = _table(problem, names, outputs, has_unit)
     if y is not None and (known := np.isfinite(y)).any():
-        scores = training.measure(problem, y[known], outputs[known])
+        scores = scoring.measure(problem, y[known], outputs[known])
         table.attrs["scores"] = {"rows": int(known.sum()), **scores}
     return table
 

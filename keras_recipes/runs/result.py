@@ -12,6 +12,7 @@ import pandas as pd
 from keras_recipes.configs import Config
 from keras_recipes.data.new_inputs import Inputs
 from keras_recipes.problems import Problem
+from keras_recipes.runs import scoring
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +48,7 @@ class Run:
         return pd.DataFrame({"network": self.metrics["test"], **self.baselines})
 
     def __repr__(self) -> str:
-        return "\n".join([self._title(), self.scores.to_string(float_format="{:.4g}".format)])
+        return "\n".join([self._title(), self.scores.to_string(float_format=scoring.figure)])
 
     def _title(self) -> str:
         data = self.metrics["data"]
@@ -67,5 +68,5 @@ class Run:
             f"src='data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}'>"
             for path in sorted(self.folder.glob("*.png"))
         )
-        table = self.scores.to_html(float_format="{:.4g}".format)
+        table = self.scores.to_html(float_format=scoring.figure)
         return f"<p>{html.escape(self._title())}</p>{table}{plots}"

@@ -28,7 +28,7 @@ from keras_recipes.data.splits import Source, Split, Splits
 from keras_recipes.errors import RunError
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import baselines, importance, plots, summary, thresholds
+from keras_recipes.runs import baselines, importance, plots, scoring, summary, thresholds
 from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
@@ -80,9 +80,9 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         else:
             from_then_on.enter_context(interrupts.held_back(kept))
         if not options.quiet:
-            time = baselines.describe_time(splits)
-            fitting = f"fitting the baselines{time}; Ctrl-C ends them: " * options.baselines
-            terminal.print_if_read(f"{fitting}writing {folder}")
+            most = baselines.seconds_for(trained.seconds)
+            fitting = f"fitting the baselines (about {most:.0f} s at most); Ctrl-C ends them: "
+            terminal.print_if_read(f"{fitting * options.baselines}writing {folder}")
         with files.faults_named(folder):
             metrics = write(
                 *(partial, name, problem, config, splits, trained, options.engine),
@@ -211,6 +211,7 @@ def write(
     trained: training.Trained,
     engine: str = "fused",
     with_baselines: bool = True,
+    others: dict[str, np.ndarray] | None = None,
     **more: object,
 ) -> dict:
     """Open the test set, and write everything that a run leaves behind.
@@ -224,6 +225,7 @@ def write(
         trained: What `training.fit` returned.
         engine: That it was trained by.
         with_baselines: Whether the baselines are fitted.
+        others: Outputs for the test rows of models to stand beside the baselines, by their names.
         **more: Further entries of metrics.json.
 
     Returns:
@@ -236,6 +238,11 @@ def write(
     files.write_json(folder / "schema.json", schema)  # by which `predict` reads inputs and outputs
     history(trained).to_csv(folder / "history.csv")
     outputs = training.predict(trained.model, splits.test.x)
+    beside = dict(others or {})
+    if with_baselines:
+        beside |= _fit_baselines(problem, splits, baselines.seconds_for(trained.seconds))
+    y, held_out = splits.test.y, splits.validation
+    validation = trained.validation_outputs
     metrics = {
         "recipe": name,
         "problem": problem.rule.kind,
@@ -248,13 +255,12 @@ def write(
         "refitted": trained.refitted,
         "train_seconds": round(trained.seconds, 3),
         "parameters": trained.model.count_params(),
-        "validation": {
-            name.removeprefix("val_"): values[trained.best_epoch - 1]
-            for name, values in trained.history.items()
-            if name.startswith("val_")
-        },
-        "test": training.measure(problem, splits.test.y, outputs),
-        "baselines": _fit_baselines(problem, splits) if with_baselines else {},
+        "validation": {}
+        if held_out is None or validation is None
+        else scoring.measure(problem, held_out.y, validation),
+        "test": scoring.measure(problem, y, outputs),
+        "baselines": {name: scoring.measure(problem, y, one) for name, one in beside.items()},
+        "against": {name: scoring.compare(problem, y, outputs, beside[name]) for name in beside},
         **_judge_probabilities(problem, splits, trained, outputs),
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         # Bytes of a name that are no UTF-8 are no text for JSON.
@@ -272,10 +278,10 @@ def write(
     return metrics
 
 
-def _fit_baselines(problem: Problem, splits: Splits) -> dict[str, dict[str, float]]:
-    """Return the test scores of each baseline; of none where Ctrl-C ends them."""
+def _fit_baselines(problem: Problem, splits: Splits, seconds: float) -> dict[str, np.ndarray]:
+    """Return each baseline's outputs for the test rows; of none where Ctrl-C ends them."""
     with interrupts.ended_early("the baselines are left out; writing what there is"):
-        return baselines.score(problem, splits)
+        return baselines.predict(problem, splits, seconds)
     return {}
 
 
@@ -319,7 +325,8 @@ def _draw_predictions(
 ) -> None:
     if problem.is_regression:
         path = folder / "predicted_against_true.png"
-        plots.draw_predicted_against_true(path, problem, problem.labels(test.y), outputs)
+        y = np.asarray(test.y, "float64").reshape(len(test), -1)
+        plots.draw_predicted_against_true(path, problem, y, outputs)
         if np.ndim(test.x) == 3 and outputs[0].size == test.x[0].size:  # an image from an image
             plots.draw_images(folder / "samples.png", test.x, test.y, outputs)
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,13 +11,12 @@ from rich.table import Table
 
 from keras_recipes.console import terminal
 from keras_recipes.data import own_table
-from keras_recipes.problems import Problem, direction
+from keras_recipes.problems import Problem
+from keras_recipes.runs import importance, scoring
 
 MAX_COLUMNS = 60
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
-NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
-NAMES |= {"binary_accuracy": "accuracy"}
 
 
 def count(number: int, name: str) -> str:
@@ -83,11 +81,11 @@ def print_run(problem: Problem, metrics: dict) -> None:
         table.add_column(model.replace("_", " "), justify="right")
     for name in metrics["test"]:
         in_unit = f" ({unit})" * (name in ("rmse", "mae") and not is_long)
-        figures = (_figure(scores[name]) for scores in models.values())
-        table.add_row(NAMES.get(name, name) + in_unit, *figures)
+        figures = (scoring.figure(scores[name]) for scores in models.values())
+        table.add_row(scoring.NAMES.get(name, name) + in_unit, *figures)
     terminal.print_table(table)
-    if winner := better_baseline(problem, metrics):
-        print(f"The network does not beat the {winner.replace('_', ' ')} here.")
+    if line := describe_against(metrics["against"], metrics["data"]["rows"]["test"]):
+        print(line)
     for line in _describe_table(problem, metrics):
         print(line)
     print(_describe_training(metrics))
@@ -101,7 +99,11 @@ def describe_scores(scores: dict[str, float], num_rows: int) -> str:
         scores: How many "rows" have a known target, and each score by its name.
         num_rows: Of the file.
     """
-    figures = (f"{NAMES.get(k, k)} {_figure(v)}" for k, v in scores.items() if k != "rows")
+    figures = (
+        f"{scoring.NAMES.get(name, name)} {scoring.figure(score)}"
+        for name, score in scores.items()
+        if name != "rows"
+    )
     of_all = f" of {num_rows:,}" * (scores["rows"] < num_rows)
     return (
         f"scores on the {scores['rows']:,}{of_all} rows with a known target: {', '.join(figures)}"
@@ -123,9 +125,12 @@ def _describe_training(metrics: dict) -> str:
 
 def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:
     """Describe which columns of a table count, and whether another threshold would be better."""
-    most = [name for name, lost in metrics.get("importance", {}).items() if lost["mean"] > 0][:5]
-    if most:
-        yield f"Columns that count most: {', '.join(most)} (importance.png)"
+    found = metrics.get("importance", {})
+    clear = [name for name, lost in found.items() if importance.is_clear(lost)]
+    if clear:
+        yield f"Columns that count most: {', '.join(clear[:5])} (importance.png)"
+    elif found:
+        yield "No column counts beyond the noise of the test rows (importance.png)"
     threshold = metrics.get("threshold", {})
     better = threshold.get("best_f1_on_validation", problem.threshold)
     if "importance" in metrics and abs(better - problem.threshold) >= 0.1:
@@ -136,24 +141,22 @@ def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:
         )
 
 
-def better_baseline(problem: Problem, metrics: dict) -> str | None:
-    """Name the best baseline that scores at least as well as the network by the headline metric."""
-    headline = problem.headline
-    sign = 1 if direction(headline) == "max" else -1
-    if not metrics["baselines"]:  # left out, or ended by Ctrl-C
-        return None
+def describe_against(against: dict[str, dict], num_rows: int) -> str:
+    """Describe which models the network is not better than, beyond the noise of the test rows.
 
-    def rank(scores: dict) -> float:
-        score = scores[headline]
-        return -math.inf if score is None or math.isnan(score) else sign * score
+    Args:
+        against: For each model the network was compared with, what `scoring.compare` returned.
+        num_rows: Of the test split.
 
-    best = max(metrics["baselines"], key=lambda name: rank(metrics["baselines"][name]))
-    return best if rank(metrics["baselines"][best]) >= rank(metrics["test"]) else None
+    Returns:
+        One line; empty where the network is better than all of them.
+    """
 
+    def named(verdict: str) -> str:
+        found = [name for name, one in against.items() if one["verdict"] == verdict]
+        return " and the ".join(name.replace("_", " ") for name in found)
 
-def _figure(score: float | None) -> str:
-    if score is None:
-        return "-"
-    if abs(score) >= 1e7:
-        return f"{score:.4g}"
-    return f"{score:.4f}" if abs(score) < 1000 else f"{score:,.1f}"
+    worse, tied = named(scoring.WORSE), named(scoring.TIED)
+    parts = [f"worse than the {worse}"] * bool(worse)
+    parts += [f"tied with the {tied}, within the noise of {num_rows:,} test rows"] * bool(tied)
+    return f"The network is {'; it is '.join(parts)}." if parts else ""

@@ -1,4 +1,4 @@
-"""Training: fit a model to the best epoch, refit it, predict and measure."""
+"""Training: fit a model to the best epoch, refit it, predict."""
 
 from keras_recipes.training.fitting import (
     NAN_CAUSES,
@@ -6,7 +6,6 @@ from keras_recipes.training.fitting import (
     adapt,
     fit,
     fit_all,
-    measure,
     predict,
     prepare,
     refit,
@@ -19,7 +18,6 @@ __all__ = [
     "adapt",
     "fit",
     "fit_all",
-    "measure",
     "predict",
     "prepare",
     "refit",

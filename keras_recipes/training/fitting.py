@@ -20,7 +20,7 @@ from keras_recipes.errors import InputError, NotFiniteError
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.training import fused
+from keras_recipes.training import fused, target_unit
 
 PREDICT_BATCH_SIZE = 1024
 NAN_CAUSES = (
@@ -85,16 +85,18 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
     Args:
         model: Its `Normalization` layers are adapted: those at the input to x, the inverted one at
             the output of a regression to y.
-        problem: Decides the form of the targets.
+        problem: Of the recipe.
         train: Training rows.
     """
+    target_unit.adapt(model, problem, train.y)
     if tables.parts_of(model):
-        tables.adapt(model, problem, train)
+        tables.adapt(model, train)
         return
     x = tables.as_inputs(model, train.x)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
-            layer.adapt(problem.labels(train.y) if layer.invert else x.astype("float32"))
+        is_of_inputs = isinstance(layer, keras.layers.Normalization) and not layer.invert
+        if is_of_inputs and layer.input_mean is None:
+            layer.adapt(x.astype("float32"))
 
 
 def prepare(
@@ -253,21 +255,27 @@ def fit(
     # Of a model for tables only the part behind the encoder is trained, on encoded rows.
     trained = tables.trained_network(model, problem) if tables.parts_of(model) else model
     fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
-    try:
-        data = _as_trained(model, problem, config, splits)
-        fit_model(
-            **data,
-            batch_size=config.batch_size,
-            epochs=epochs,
-            callbacks=callbacks,
-            verbose=verbose,
-        )
-        interrupted = False
-    except KeyboardInterrupt:
-        if stopping is None or stopping.best_weights is None:
-            raise
-        trained.set_weights(stopping.best_weights)
-        interrupted = True
+    with target_unit.own_spread(model, splits.train.y) as unit:
+        if unit is not None:
+            splits = splits.map_labels(unit.scaled)
+            # A checkpoint would hold a model that lacks the unit.
+            kept = [x for x in callbacks if not isinstance(x, shared_callbacks.BestCheckpoint)]
+            callbacks = [shared_callbacks.InUnit(unit.spread), *kept]
+        try:
+            data = _as_trained(model, problem, config, splits)
+            fit_model(
+                **data,
+                batch_size=config.batch_size,
+                epochs=epochs,
+                callbacks=callbacks,
+                verbose=verbose,
+            )
+            interrupted = False
+        except KeyboardInterrupt:
+            if stopping is None or stopping.best_weights is None:
+                raise
+            trained.set_weights(stopping.best_weights)
+            interrupted = True
     seconds = time.perf_counter() - start
     history = {name: [float(v) for v in vs] for name, vs in trained.history.history.items()}
     if interrupted:
@@ -328,30 +336,3 @@ def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
     starts = range(0, len(x), PREDICT_BATCH_SIZE)
     batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
     return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
-
-
-def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Score raw outputs by the loss and the metrics of the problem.
-
-    Args:
-        problem: Decides loss and metrics.
-        y: Targets, shape (rows,) or (rows, columns).
-        outputs: What `predict` gave, shape (rows, num_outputs).
-
-    Returns:
-        "loss" and each metric of the rule, in the target's own unit for a regression; rounded to
-        6 decimals, beyond which float32 says nothing.
-    """
-    y = problem.labels(y)
-    loss = keras.losses.get(problem.loss())
-    scores = {"loss": float(keras.ops.mean(loss(y, outputs)))}
-    for metric in problem.metrics():
-        metric.update_state(*(_varied(y, outputs) if metric.name == "r2" else (y, outputs)))
-        scores[metric.name] = float(metric.result())
-    return {name: round(score, 6) for name, score in scores.items()}
-
-
-def _varied(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out target columns of one value, of which a right prediction has an R² of 0/0."""
-    varied = np.ptp(y, axis=0) > 0
-    return (y[:, varied], outputs[:, varied]) if varied.any() else (y, outputs)

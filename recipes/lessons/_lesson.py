@@ -193,6 +193,7 @@ def train_to_the_end(
 
     from keras_recipes import training
     from keras_recipes.features import tables
+    from keras_recipes.runs import scoring
     from keras_recipes.training import fused
 
     kept: dict[str, list[np.ndarray]] = {}
@@ -211,7 +212,7 @@ def train_to_the_end(
     for name, weights in kept.items():
         model.set_weights(weights)
         outputs = training.predict(model, splits.test.x)
-        scores[name] = training.measure(problem, splits.test.y, outputs)
+        scores[name] = scoring.measure(problem, splits.test.y, outputs)
     return model.history.history, scores
 
 

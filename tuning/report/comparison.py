@@ -21,7 +21,7 @@ from rich.table import Table
 from keras_recipes import catalog, configs, errors, training
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.errors import InputError
-from keras_recipes.runs import plots, run as runs, summary
+from keras_recipes.runs import plots, run as runs, scoring, summary
 from tuning import loop
 from tuning.options import Comparison, kept_table
 from tuning.report import report
@@ -130,7 +130,9 @@ def _run_seed(options: Comparison, seed: int, budget: int) -> list[dict[str, Any
         if tuner in options.tuner_names:
             rows += own
         if not options.quiet:
-            best = f"best {own[-1]['best']:.4g}" if own else "no trial within the budget"
+            best = "no trial within the budget"
+            if own:
+                best = f"best {scoring.figure(own[-1]['best'])}"
             took = report.format_seconds(time.monotonic() - start)
             print(f"seed {seed} {tuner}: {len(own)} trials, {best} · {took}", flush=True)
     return rows + reference
@@ -236,10 +238,16 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
 
 def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
     shown = Table(title=f"best {spec.objective} within {summary.count(budget, 'epoch')}")
-    for column in ("tuner", "mean", "std over seeds", "trials"):
+    for column in ("tuner", "mean", "std over seeds", "trials", f"against {TWICE}"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
+    sign = -1 if spec.direction == "min" else 1
+    reference = ends.loc[TWICE, "last"] if TWICE in ends.index else None
     for tuner, own in ends.groupby("tuner", sort=False):
-        std = own["last"].std(ddof=0)
-        shown.add_row(tuner, f"{own['last'].mean():.4f}", f"{std:.4f}", f"{own['size'].mean():.1f}")
+        scores, verdict = own["last"], ""
+        if tuner != TWICE and reference is not None:  # seed by seed
+            pairs = sign * (scores.droplevel("tuner") - reference).dropna()
+            verdict = scoring.judge(pairs.to_numpy())["verdict"] if len(pairs) else ""
+        cells = (scoring.figure(one) for one in (scores.mean(), scores.std(ddof=0)))
+        shown.add_row(tuner, *cells, f"{own['size'].mean():.1f}", verdict)
     terminal.print_table(shown)
     print(f"Everything is in {folder}: comparison.csv, comparison.png")

@@ -16,6 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from keras_recipes.runs import scoring
 from keras_recipes.runs.plots import BLUE, ORANGE, VERMILION, save
 from tuning.oracles import spaces
 from tuning.spec import SearchSpec
@@ -150,7 +151,7 @@ def _draw_parallel(
         if rank > 1:
             axes.plot(places, color=cmap(norm(rank)), linewidth=1, alpha=0.6)
         else:
-            label = f"best: {ranked[0].score:.4g} (trial {ranked[0].number})"
+            label = f"best: {scoring.figure(ranked[0].score)} (trial {ranked[0].number})"
             axes.plot(places, color=VERMILION, label=label, linewidth=2.5, zorder=3)
     for place, hyperparameter in enumerate(free):
         _mark_values(axes, place, hyperparameter)

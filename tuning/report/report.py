@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import statistics
 import typing
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from keras_recipes.configs import Range
 from keras_recipes.console import terminal
-from keras_recipes.runs import summary
+from keras_recipes.runs import scoring, summary
 from tuning.options import Options
 from tuning.oracles import oracles, spaces
 from tuning.spec import SearchSpec
@@ -76,9 +77,7 @@ class Progress:
         del self.running[trial.number]
         score = trial.status.upper()
         if trial.is_ok:
-            score = f"{self.spec.objective} {trial.score:.4g}"
-        if trial.std is not None:
-            score += f" ± {trial.std:.2g}"
+            score = f"{self.spec.objective} {_score(trial)}"
         parts = [
             f"[{len(self.store.trials)}/{self.expected or '?'}] {score}",
             self._describe_best(),
@@ -113,10 +112,12 @@ class Progress:
 
     def show_refit(self, metrics: dict[str, Any], best: records.Trial) -> None:
         """Print the test scores of the model that was trained anew."""
+        beside = "; the recipe's defaults were trained and tested in the same way"
         print(
-            f"The {self.spec.objective} of {best.score:.4g} is optimistic, being the "
+            f"The {self.spec.objective} of {scoring.figure(best.score)} is optimistic, being the "
             f"best of many; the test scores of trial {best.number}, trained anew on training and "
-            f"validation rows for {summary.count(metrics['epochs_run'], 'epoch')}, are not:"
+            f"validation rows for {summary.count(metrics['epochs_run'], 'epoch')}, are not"
+            f"{beside * ('defaults' in metrics['baselines'])}:"
         )
         summary.print_run(self.spec.problem, metrics)
         folder = self.store.folder
@@ -135,7 +136,9 @@ class Progress:
 
     def _describe_best(self) -> str:
         ranked = records.rank(self.store.trials, self.spec.direction)
-        return f"best {ranked[0].score:.4g} (trial {ranked[0].number})" if ranked else ""
+        if not ranked:
+            return ""
+        return f"best {scoring.figure(ranked[0].score)} (trial {ranked[0].number})"
 
     def say(self, line: str) -> None:
         """Print a line, unless the result alone is to be printed."""
@@ -213,31 +216,54 @@ def _leaderboard(spec: SearchSpec, ranked: list[records.Trial]) -> Table:
     for column in ("trial", spec.objective, *(["std"] if spread else []), *names):
         table.add_column(column, justify="right", overflow="fold")
     for trial in ranked[:NUM_LEADERS]:
-        cells = [str(trial.number), f"{trial.score:.4f}"]
+        cells = [str(trial.number), scoring.figure(trial.score)]
         if spread:
-            cells.append("" if trial.std is None else f"{trial.std:.4f}")
+            cells.append("" if trial.std is None else scoring.figure(trial.std))
         cells += [_short(trial.point.get(name, "")) for name in names]
         table.add_row(*cells)
     return table
 
 
+def _score(trial: records.Trial) -> str:
+    """Write a trial's score, with its standard deviation where there are several."""
+    if trial.std is None:
+        return scoring.figure(trial.score)
+    return scoring.with_spread(trial.score, trial.std)
+
+
+def _judge(spec: SearchSpec, best: records.Trial, first: records.Trial) -> dict[str, Any]:
+    """Judge the best trial against the defaults by `scoring.judge`.
+
+    The pairs are the scores of the same folds and repeats, or else those of the same validation
+    rows. That the best of many trials was chosen by them is not taken into account: the test rows
+    decide.
+    """
+    sign = -1 if spec.direction == "min" else 1
+    several = len(best.scores) > 1
+    ours, theirs = (t.scores if several else t.row_scores for t in (best, first))
+    pairs = zip(ours, theirs, strict=False)
+    share = 1 / (spec.folds - 1) if spec.folds else 0.0
+    return scoring.judge([sign * (one - other) for one, other in pairs] or [math.nan], share)
+
+
 def _describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) -> str:
-    """Describe by how much the best trial beats the defaults."""
-    name = spec.objective
+    """Describe by how much the best trial beats the defaults, or that they are tied."""
+    name, scores = spec.objective, [scoring.figure(trial.score) for trial in (best, first)]
     if not first.is_ok:
         return f"the recipe's defaults failed ({first.status}): {first.error}"
     if best.number == first.number:
-        return f"no trial beat the recipe's defaults ({name} {first.score:.4g})"
-    gain = abs(best.score - first.score)
+        return f"no trial beat the recipe's defaults ({name} {scores[1]})"
+    found = _judge(spec, best, first)
+    gain = f"{scoring.figure(abs(best.score - first.score))}"
+    if not math.isnan(found["standard_error"]):
+        gain += f" ± {found['standard_error']:.2g}"
+    is_tied = found["verdict"] == scoring.TIED
     line = (
-        f"trial {best.number} beats the recipe's defaults by {gain:.4g} "
-        f"({name} {best.score:.4g} against {first.score:.4g})"
+        f"trial {best.number} {'is tied with' if is_tied else 'beats'} the recipe's defaults on "
+        f"the validation rows: better by {gain} ({name} {' against '.join(scores)})"
     )
     if best.values.get("tuner/epochs") != first.values.get("tuner/epochs"):
         line += f", which ran {summary.count(first.values['tuner/epochs'], 'epoch')} only"
-    spreads = [trial.std for trial in (best, first) if trial.std is not None]
-    if spreads and gain < max(spreads):
-        line += "; that is less than the spread of either's scores"
     return line
 
 

@@ -29,6 +29,8 @@ class Trial:
         scores: The objective at the best epoch of each training: repeats, and folds in each.
         metrics: Mean of each metric at those epochs.
         best_epochs: Of each training, counted from 1.
+        row_scores: What the first validation rows add to the score (`scoring.of_rows`), by which
+            two trials are compared row by row; empty where there are several scores to compare by.
         epochs: Run by each training.
         seeds: Of each training.
         parameters: Of the model; None where it was not built.
@@ -47,6 +49,7 @@ class Trial:
     traceback: str = ""
     scores: list[float] = dataclasses.field(default_factory=list)
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    row_scores: list[float] = dataclasses.field(default_factory=list)
     best_epochs: list[int] = dataclasses.field(default_factory=list)
     epochs: list[int] = dataclasses.field(default_factory=list)
     seeds: list[int] = dataclasses.field(default_factory=list)

@@ -8,15 +8,23 @@ import shutil
 import statistics
 from typing import Any
 
+import numpy as np
+
 from keras_recipes import training
 from keras_recipes.console import files
+from keras_recipes.errors import NotFiniteError
 from keras_recipes.runs import run as runs
 from tuning.spec import SearchSpec
 from tuning.trials import inputs, records
 
 
-def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[str, Any]:
+def refit(
+    spec: SearchSpec, best: records.Trial, defaults: records.Trial, folder: pathlib.Path
+) -> dict[str, Any]:
     """Train the best Config on all rows that are not for testing, and write a run folder.
+
+    The recipe's defaults are trained and tested in the same way: their test score stands beside, so
+    that one sees whether the search has helped.
 
     There is no validation part left to find the best epoch by: it is the one that the trial found,
     the median over its trainings.
@@ -24,6 +32,7 @@ def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[s
     Args:
         spec: Of the search.
         best: Its best trial.
+        defaults: Its trial 0.
         folder: Of the search; the run is written into `best` below it.
 
     Returns:
@@ -50,13 +59,34 @@ def refit(spec: SearchSpec, best: records.Trial, folder: pathlib.Path) -> dict[s
         "times_test_was_opened": 1 + (before["search"]["times_test_was_opened"] if before else 0),
     }
     told = (spec.name, spec.problem, config, splits, trained)
+    others = {} if best.number == defaults.number else _predict_by_defaults(spec, defaults)
     with files.whole_folder(new) as partial:
-        metrics = runs.write(partial, *told, engine=spec.engine, search=origin)
+        metrics = runs.write(partial, *told, engine=spec.engine, others=others, search=origin)
     if target.exists():
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
     return {**metrics, "folder": str(target)}
+
+
+def _predict_by_defaults(spec: SearchSpec, defaults: records.Trial) -> dict[str, np.ndarray]:
+    """Return what the recipe's defaults predict for the test rows; nothing where they fail."""
+    if not defaults.is_ok:
+        return {}
+    config = spec.make_config(defaults.point)
+    data = inputs.load_data(spec.recipe, config, with_test=True)
+    try:
+        if "tuner/epochs" in defaults.values:  # Hyperband has run a few of them only
+            model = training.prepare(spec.module, config, data)
+            found = training.fit(model, spec.problem, data, config, engine=spec.engine)
+            epochs = found.best_epoch
+        else:
+            epochs = max(1, round(statistics.median(defaults.best_epochs)))
+        everything = data.merge_validation()
+        trained = training.fit_all(spec.module, config, everything, epochs, spec.engine)
+    except NotFiniteError:
+        return {}
+    return {"defaults": training.predict(trained.model, data.test.x)}
 
 
 def _read_metrics(target: pathlib.Path) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from keras_recipes import callbacks, recipe as contract, training
@@ -23,9 +24,13 @@ from keras_recipes.configs import Config
 from keras_recipes.console import source_files
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError, NotFiniteError
+from keras_recipes.problems import Problem
+from keras_recipes.runs import scoring
 from tuning.oracles import seeds
 from tuning.spec import SearchSpec
 from tuning.trials import inputs, records
+
+MAX_ROWS_COMPARED = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +120,8 @@ def _folds(spec: SearchSpec, data: Splits) -> Iterable[Splits]:
 
 
 def _train(job: Job, config: Config, data: Splits) -> tuple[keras.Model, dict[str, Any]]:
-    recipe, limit = job.spec.module, job.spec.max_parameters
+    spec = job.spec
+    recipe, limit = spec.module, spec.max_parameters
     keras.utils.clear_session(free_memory=False)
     # The defaults were checked with the data before the first trial.
     model = training.prepare(recipe, config, data)
@@ -123,12 +129,11 @@ def _train(job: Job, config: Config, data: Splits) -> tuple[keras.Model, dict[st
     if limit and parameters > limit:
         raise TooBigError(f"{parameters:,} parameters, at most {limit:,} are allowed")
     problem = contract.problem(recipe, config, data)
-    problem = dataclasses.replace(problem, monitor=job.spec.monitor)
+    problem = dataclasses.replace(problem, monitor=spec.monitor)
     called = callbacks.make(problem, config)
     if job.is_verbose:
         called.append(callbacks.EpochLines())
-    engine = job.spec.engine
-    trained = training.fit(model, problem, data, config, callbacks=called, engine=engine)
+    trained = training.fit(model, problem, data, config, callbacks=called, engine=spec.engine)
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     at_best = {name: values[trained.best_epoch - 1] for name, values in trained.history.items()}
@@ -139,7 +144,19 @@ def _train(job: Job, config: Config, data: Splits) -> tuple[keras.Model, dict[st
         "epochs": trained.epochs_run,
         "parameters": parameters,
         "history": trained.history,
+        "row_scores": [] if spec.folds else _row_scores(trained, problem, data),
     }
+
+
+def _row_scores(trained: training.Trained, problem: Problem, data: Splits) -> list[float]:
+    """Return what the first validation rows add to the score, to 5 digits."""
+    if data.validation is None:
+        return []
+    split = data.validation.take(np.arange(min(len(data.validation), MAX_ROWS_COMPARED)))
+    found = scoring.of_rows(
+        problem, problem.monitor, split.y, training.predict(trained.model, split.x)
+    )
+    return [float(f"{score:.5g}") for score in found] if np.isfinite(found).all() else []
 
 
 def _summarise(job: Job, done: list[dict[str, Any]], failure: dict[str, Any]) -> records.Trial:
@@ -155,6 +172,7 @@ def _summarise(job: Job, done: list[dict[str, Any]], failure: dict[str, Any]) ->
         job.values,
         scores=[result["metrics"][f"val_{job.spec.monitor}"] for result in done],
         metrics={name: statistics.fmean(r["metrics"][name] for r in done) for name in names},
+        row_scores=done[0]["row_scores"] if len(done) == 1 else [],
         best_epochs=[result["best_epoch"] for result in done],
         epochs=[result["epochs"] for result in done],
         seeds=[result["seed"] for result in done],

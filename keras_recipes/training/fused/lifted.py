@@ -76,7 +76,7 @@ class LiftedNumbers:
         # One object may serve in several places (a regulariser shared by layers).
         keys = [(id(attributes), name) for attributes, name, _ in places]
         self._places = [p for i, p in enumerate(places) if keys[i] not in keys[:i]]
-        self.values = [tf.convert_to_tensor(a[n], tf.float32) for a, n, _ in self._places]
+        self.values = [tf.cast(a[n], tf.float32) for a, n, _ in self._places]
         shapes = [tuple(value.shape) for value in self.values]
         self.pattern = [[keys.index(key) for key in keys], shapes]
 

@@ -83,7 +83,8 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _comes_with_keras(serialised: dict[str, Any]) -> bool:
-    return serialised.get("module", "keras").split(".")[0] == "keras" and (
+    """Return whether an object is of Keras, or of this library, whose configs say all as well."""
+    return serialised.get("module", "keras").split(".")[0] in ("keras", "keras_recipes") and (
         serialised["class_name"] not in ("function", "__lambda__")
     )
 
