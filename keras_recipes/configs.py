@@ -140,11 +140,14 @@ class TableOptions:
     """Columns to leave out."""
     time: str | None = None
     """Column of dates or numbers to split by in time: the last rows become the test split."""
+    group: str | None = None
+    """Column that names what several rows belong to, such as a patient: rows of one value stay in
+    one split, and the column is not learned from."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
         """Keywords of `own_table.read`: how to read the table."""
-        names = ("problem", "header", "categorical", "numeric", "drop", "time")
+        names = ("problem", "header", "categorical", "numeric", "drop", "time", "group")
         return {name: getattr(self, name) for name in names}
 
     def told(self) -> dict[str, object]:
