@@ -125,7 +125,8 @@ def windows_split_at_random(facts: Facts) -> Iterator[Mistake]:
             if not isinstance(other, np.ndarray) or other.shape[1:] != leaf.shape[1:]:
                 continue
             share = _share_of_neighbours(leaf, other)
-            if share >= OVERLAPPING:
+            # Answers on a scale, in any order, fall on one another as often backwards.
+            if share >= OVERLAPPING and _share_of_neighbours(leaf[:, ::-1], other) < share / 3:
                 yield warning(
                     f"{share:.0%} of the {name}windows in {label} stand among the training "
                     "windows, moved by a few steps",
