@@ -11,6 +11,7 @@ MAX_COLUMNS = 64
 FEW = 20
 ROWS_OF_SAMPLE = 1000
 MAX_CELLS = 3_000_000
+COPIED_FRACTION = 0.005
 ROWS_AT_ONCE = 2048  # which stay in the processor's cache
 
 
@@ -118,7 +119,7 @@ def _are_copied(different: np.ndarray, counts: np.ndarray) -> bool:
     copied, others = counts[alone], counts[~alone]
     by_nature = (others > 1).mean() / TIMES if len(others) >= FEW else 0.0
     return bool(
-        (copied - 1).sum() > MIN_COPIES
+        (copied - 1).sum() > max(MIN_COPIES, COPIED_FRACTION * len(different))
         and (copied > 1).mean() > by_nature
         and (counts - 1).sum() > TIMES * near / max(odds, 1e-9) + MIN_COPIES
     )

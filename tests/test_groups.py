@@ -1,5 +1,6 @@
 """Rows that belong together: groups stay in one split, and copies of a row are taken once."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -13,7 +14,7 @@ from keras_recipes.checks.rules import tables
 from keras_recipes.commands import copy
 from keras_recipes.data import own_table, splits
 from keras_recipes.errors import InputError
-from keras_recipes.runs import summary
+from keras_recipes.runs import run, summary
 from recipes import tabular
 from tuning.options import Options
 
@@ -165,20 +166,27 @@ def test_a_group_that_cannot_be_is_refused_in_one_line(wishes, message):
     assert "\n" not in str(refused.value)
 
 
-def test_a_run_records_its_groups_and_predicts_without_them(tmp_path, monkeypatch, capsys):
+def test_groups_are_recorded_and_new_rows_need_none(tmp_path, capsys):
+    table = own_table.read(visits(), "sick", group="patient")
+    recorded = run.describe_data(table.split(0))
+    assert recorded["groups"] == {"train": 36, "validation": 12, "test": 12}
+    assert (recorded["group"], recorded["num_groups"]) == ("patient", 60)
+    new = tmp_path / "new.csv"
+    visits().drop(columns=["patient", "sick"]).to_csv(new, index=False)
+    assert len(own_table.read_rows(new, dataclasses.asdict(table.source)).x) == ROWS
+    summary.print_columns(table.source)
+    assert "60 groups of rows by patient, each in one split" in capsys.readouterr().out
+
+
+@pytest.mark.second_tier
+def test_a_run_by_groups_writes_them_down(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     visits().to_csv("visits.csv", index=False)
     metrics = start(pathlib.Path("run"), "visits.csv", "sick", group="patient", epochs=1)
     assert metrics["data"]["groups"] == {"train": 36, "validation": 12, "test": 12}
     assert json.loads(pathlib.Path("run/config.json").read_text())["group"] == "patient"
-    schema = json.loads(pathlib.Path("run/schema.json").read_text())["inputs"]["table"]
-    assert schema["group"] == "patient"
-    new = visits().drop(columns=["patient", "sick"])
-    new.to_csv("new.csv", index=False)
-    assert len(own_table.read_rows("new.csv", schema).x) == ROWS
-    rows = own_table.read(visits(), "sick", group="patient")
-    summary.print_columns(rows.source)
-    assert "60 groups of rows by patient, each in one split" in capsys.readouterr().out
+    schema = json.loads(pathlib.Path("run/schema.json").read_text())
+    assert schema["inputs"]["table"]["group"] == "patient"
 
 
 def test_a_copied_project_and_a_search_keep_the_column(tmp_path):
@@ -225,7 +233,15 @@ TELLING = {
 }
 
 
-@pytest.mark.parametrize("case", TELLING)
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        if case in ("names", "numbers of many patients")
+        else pytest.param(case, marks=pytest.mark.second_tier)
+        for case in TELLING
+    ],
+)
 def test_a_column_of_groups_is_named(case):
     make, name = TELLING[case]
     rows = make()
@@ -267,15 +283,18 @@ NOT_TELLING = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", NOT_TELLING)
 def test_an_ordinary_column_is_not(case):
     assert "D26" not in [rule for rule, _ in found(own_table.read(NOT_TELLING[case](), "sick"))]
 
 
-def test_a_class_in_too_few_groups_is_named_and_no_shuffling_advised(caplog):
+def test_a_class_in_too_few_groups_is_named_and_no_shuffling_advised(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
     rows = visits()
     rows["sick"] = np.where(rows["patient"] < "P002", "yes", "no")
-    config = configured("", "sick", csv=rows, group="patient")
+    rows.to_csv("visits.csv", index=False)
+    config = configured("visits.csv", "sick", group="patient")
     data = tabular.load_data(config)
     model = tabular.build_model(config, data)
     checks.PreFlight(tabular.IGNORED_CHECKS).look_at_data(model, data, config=config)
@@ -288,10 +307,11 @@ def test_a_class_in_too_few_groups_is_named_and_no_shuffling_advised(caplog):
 
 def answers(rows=400, questions=12):
     """A questionnaire: columns that go together, of five values each."""
-    general = RNG.normal(size=(rows, 1))
-    cells = np.clip(np.round(3 + general + RNG.normal(size=(rows, questions)) * 0.7), 1, 5)
+    rng = np.random.default_rng(2)
+    general = rng.normal(size=(rows, 1))
+    cells = np.clip(np.round(3 + general + rng.normal(size=(rows, questions)) * 0.7), 1, 5)
     named = {f"q{n}": cells[:, n].astype(int) for n in range(questions)}
-    return pd.DataFrame({**named, "sick": np.where(RNG.random(rows) < 0.5, "yes", "no")})
+    return pd.DataFrame({**named, "sick": np.where(rng.random(rows) < 0.5, "yes", "no")})
 
 
 def numbered(rows=400):
@@ -304,7 +324,7 @@ def again(rows, fraction):
     return pd.concat([rows, rows.sample(frac=fraction, random_state=0)], ignore_index=True)
 
 
-@pytest.mark.parametrize("fraction", [0.05, 1.0])
+@pytest.mark.parametrize("fraction", [0.05, pytest.param(1.0, marks=pytest.mark.second_tier)])
 @pytest.mark.parametrize("make", [answers, numbered])
 def test_copies_of_whole_rows_are_taken_once(make, fraction, caplog):
     rows = make()

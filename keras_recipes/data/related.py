@@ -158,7 +158,7 @@ def find_grouping(
     names: dict[str, int] = {}
     for column in found:
         is_name = column.kind == "category" or column.is_identifier
-        few_or_single = not _MIN_VALUES <= column.num_values <= len(y) / 2
+        few_or_single = not _MIN_VALUES <= column.num_values <= 0.75 * len(y)
         if few_or_single or not (is_name or column.kind == "number"):
             continue
         values = known[column.name]
