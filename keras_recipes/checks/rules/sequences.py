@@ -69,7 +69,7 @@ def column_holds_next_target(facts: Facts) -> Iterator[Mistake]:
             continue
         y = _floats(y).ravel()
         for label, leaf in facts.train.x_leaves:
-            if leaf.ndim != 2 or len(leaf) != len(y):
+            if leaf.ndim != 2 or reading.count(leaf) != len(y):
                 continue
             for name, ahead in _columns_ahead(leaf, y):
                 yield warning(
