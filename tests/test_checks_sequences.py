@@ -344,6 +344,14 @@ NEW_MODELS = {
     ),
     "towns": "for u, v in zip(train, held):\n    m.fit(u, epochs=1, validation_data=v)",
     "sizes": "for s, e in sizes:\n    m.fit(u[s], epochs=e, validation_data=v[s])\n    log[e] = 1",
+    "stretches": (
+        "for a, b in zip(starts, ends):\n    m.fit(x[a:b], y[a:b], epochs=1)\n"
+        "    m.evaluate(x[b:], y[b:])"
+    ),
+    "parts of arrays": (
+        "for a, b in zip(np.split(x, 5), np.split(y, 5)):\n"
+        "    m.fit(a, b, epochs=1, validation_data=held)"
+    ),
     "of another library": f"{FOLDS}m.fit(x[a], y[a], eval_set=[(x[b], y[b])])",
     "no program": "for (",
 }

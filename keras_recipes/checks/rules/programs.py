@@ -15,6 +15,7 @@ _OF_KERAS = {"epochs", "batch_size", "validation_data", "validation_split", "ste
 _RESETS = {"set_weights", "load_weights"}
 # Each fold learns from rows before those that it is tested on: one model may well go on.
 _IN_TIME = {"TimeSeriesSplit"}
+_ARRAYS = {"np", "numpy", "jnp", "tf", "ops"}
 _JOINS = {"concatenate", "concat", "vstack", "hstack", "append", "delete", "setdiff1d", "r_"}
 
 
@@ -58,17 +59,29 @@ def _goes_through_folds(loop: ast.For, tree: ast.Module) -> bool:
         pair = next(one for one in pair.elts if isinstance(one, ast.Tuple))
     if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
         names = {one.id for one in pair.elts if isinstance(one, ast.Name)}
-        picked: dict[str, set[str]] = {}
-        for node in _inside(loop):
-            if isinstance(node, ast.Subscript):
-                picked.setdefault(ast.unparse(node.value), set()).update(_names(node.slice))
-        calls = [node for node in ast.walk(loop.iter) if isinstance(node, ast.Call)]
-        by_rows = any(names <= picks for picks in picked.values())
-        if len(names) == 2 and (by_rows or any(_called(one) == "split" for one in calls)):
+        if len(names) == 2 and (_picks_rows(loop, names) or _splits(loop.iter)):
             return not _IN_TIME & _sources(loop.iter, tree)
     if not isinstance(loop.target, ast.Name):
         return False
     return _leaves_one_part_out(loop)
+
+
+def _picks_rows(loop: ast.For, names: set[str]) -> bool:
+    """Return whether each of two names picks rows of the same data; x[a:b] is one pick of both."""
+    picked: dict[str, set[str]] = {}
+    for node in _inside(loop):
+        if isinstance(node, ast.Subscript) and len(by := names & set(_names(node.slice))) == 1:
+            picked.setdefault(ast.unparse(node.value), set()).update(by)
+    return any(names <= by for by in picked.values())
+
+
+def _splits(node: ast.AST) -> bool:
+    """Return whether this goes through what a splitter yields, and not through parts of arrays."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call) and _called(one) == "split"]
+    return any(
+        isinstance(one.func, ast.Attribute) and not _ARRAYS & set(_names(one.func.value))
+        for one in calls
+    )
 
 
 def _leaves_one_part_out(loop: ast.For) -> bool:
