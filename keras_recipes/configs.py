@@ -161,11 +161,14 @@ class TableOptions:
     """Column of dates or numbers to split by in time: the last rows become the test split."""
     encoding: str | None = None
     """Encoding of the file, such as cp949; found out where not said."""
+    group: str | None = None
+    """Column that names what several rows belong to, such as a patient: rows of one value stay in
+    one split, and the column is not learned from."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
         """Keywords of `own_table.read`: how to read the table."""
-        names = ("problem", "header", "categorical", "numeric", "drop", "time", "encoding")
+        names = ("problem", "header", "categorical", "numeric", "drop", "time", "group", "encoding")
         return {name: getattr(self, name) for name in names}
 
     def told(self) -> dict[str, object]:

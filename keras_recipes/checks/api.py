@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and returns all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a mistake or nothing; a new one is a new function with `@rule` in the module of its kind:
-`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `settings`, `compiled`,
-`tables` (a table of the user's) and `learning` (runs the untrained model on one batch, and looks at
-a trained one).
+`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `sequences`, `settings`,
+`programs`, `compiled`, `tables` (a table of the user's) and `learning` (runs the untrained model on
+one batch, and looks at a trained one).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from keras_recipes.checks.rules import (
     inputs,
     learning,
     outputs,
+    programs,
     scaling,
+    sequences,
     settings,
     shapes,
     splits,
@@ -36,12 +38,14 @@ from keras_recipes.checks.rules import (
 from keras_recipes.errors import InputError
 
 MODULES = (
-    outputs, targets, inputs, shapes, scaling, classes, splits, settings, compiled, tables, learning
+    outputs, targets, inputs, shapes, scaling, classes, splits, sequences, settings, programs,
+    compiled, tables, learning,
 )  # fmt: skip
 # In the order in which findings are listed. The other rules follow where these find no error.
 BEFORE = (
     *outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES,
-    *classes.RULES, *inputs.LEAKS, *splits.RULES, *settings.RULES, *compiled.WHOLE,
+    *classes.RULES, *inputs.LEAKS, *splits.RULES, *sequences.RULES, *settings.RULES,
+    *programs.RULES, *compiled.WHOLE,
 )  # fmt: skip
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
@@ -235,6 +239,8 @@ class PreFlight:
         # The caller adapts its layers once the data are known to be right, and makes arrays of
         # tables. In a user's table D16 names more columns than D12 does.
         left_out = {*ignored, "D13", "D14"} | ({"D12"} if table is not None else set())
+        # Whole groups may hold all rows of a class; D19 tells of it.
+        left_out |= set() if train.groups is None else {"S1"}
         return self._report(_judge(facts, left_out) + found, facts.notes)
 
     def look_at_model(

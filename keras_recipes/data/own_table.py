@@ -6,7 +6,6 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 import dataclasses
 import hashlib
 import logging
-import math
 import pathlib
 import unicodedata
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from keras_recipes.data import cells, columns, csv_reader, rents, splits, targets
+from keras_recipes.data import cells, columns, csv_reader, related, rents, splits, targets
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _MIN_ROWS = 20
-_MIN_COPIES = 3
 
 
 class Wishes(NamedTuple):
@@ -33,6 +31,7 @@ class Wishes(NamedTuple):
     numeric: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     time: str | None = None
+    group: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +49,10 @@ class Source(splits.Source):
         class_names: In label order; empty for regression.
         digest: Hash of the file's content.
         encoding: Of the file.
+        group: Column whose rows of one value stay in one split; None where there is none.
+        num_groups: Groups of rows by this column.
+        likely_group: Column by which rows may belong together: its values repeat, and rows of one
+            value nearly all have the same target; "" for none.
     """
 
     target: str
@@ -62,6 +65,9 @@ class Source(splits.Source):
     class_names: tuple[str, ...]
     digest: str
     encoding: str = "utf-8"
+    group: str | None = None
+    num_groups: int = 0
+    likely_group: str = ""
 
     @property
     def problem_kind(self) -> str:
@@ -85,6 +91,7 @@ class Table:
         kind: Of the problem.
         source: Of the rows.
         order: Places of the rows from the first to the last in time; None to split at random.
+        groups: The group of each row, which stays in one split; None where there are none.
     """
 
     x: "pd.DataFrame"
@@ -92,6 +99,7 @@ class Table:
     kind: targets.Kind
     source: Source
     order: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -99,9 +107,12 @@ class Table:
         return self.source.class_names
 
     def split(self, seed: int) -> splits.Splits:
-        """Divide into 60 % train, 20 % validation and 20 % test rows, by seed or by time."""
+        """Divide into 60 % train, 20 % validation and 20 % test rows, by seed or by time.
+
+        Rows of one group stay together.
+        """
         if self.order is None:
-            return splits.split(self.x, self.y, self.source, seed)
+            return splits.split(self.x, self.y, self.source, seed, groups=self.groups)
         rows, count = splits.Split(self.x, self.y), len(self.y)
         parts = np.split(self.order, [round(0.6 * count), round(0.8 * count)])
         train, validation, test = map(rows.take, parts)
@@ -130,6 +141,7 @@ def read(
     drop: Iterable[str] = (),
     time: str | None = None,
     encoding: str | None = None,
+    group: str | None = None,
 ) -> Table:
     """Read a file and decide what its columns mean.
 
@@ -145,6 +157,9 @@ def read(
         time: Column of dates or numbers; the last rows by it are the test rows, those before them
             the validation rows.
         encoding: Of the file, such as cp949; None to find out.
+        group: Column that names what several rows belong to, such as a patient; rows of one value
+            stay in one split, and the column is not learned from. A row without a value stands
+            alone.
 
     Returns:
         The table.
@@ -157,7 +172,9 @@ def read(
     categorical, numeric, drop = (
         tuple(map(_composed, names)) for names in (categorical, numeric, drop)
     )
-    wishes = Wishes(categorical, numeric, drop, time and _composed(time))
+    wishes = Wishes(
+        categorical, numeric, drop, time and _composed(time), group and _composed(group)
+    )
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
@@ -202,15 +219,24 @@ def _make(
         _check_target(frame, target, wishes)
         goal = targets.read(frame[target], problem, decimal)
         known, y = _with_target(frame, goal.y, target)
+        num_known = len(known)
+        known, y = _without_copies(origin.name, known, known, y, "every column")
         found = columns.infer(
             known.drop(columns=target),
             categorical=wishes.categorical,
             numeric=wishes.numeric,
-            drop=wishes.drop,
+            drop=wishes.drop if wishes.group is None else (*wishes.drop, wishes.group),
             decimal=decimal,
         )
-        x, y = _without_copies(origin.name, _inputs(known, found, target), y)
-        order = _in_time(known.loc[x.index], wishes.time)
+        found = [_named_as_group(one) if one.name == wishes.group else one for one in found]
+        x = _inputs(known, found, target)
+        used = x.assign(**{"": y})
+        x, y = _without_copies(origin.name, x, used, y, "every column that is used")
+        known = known.loc[x.index]
+        order, groups = _in_time(known, wishes.time), _groups(origin.name, known, wishes.group)
+        likely = ""
+        if order is None:
+            likely = related.find_grouping(known, found, y, goal.kind != "regression", groups)
     except InputError as error:
         raise InputError(f"{origin.name}: {error}") from None
     source = Source(
@@ -220,13 +246,21 @@ def _make(
         header=header,
         names=tuple(map(str, frame.columns)),
         columns=tuple(found),
-        num_without_target=len(frame) - len(known),
-        num_copies=len(known) - len(y),
+        num_without_target=len(frame) - num_known,
+        num_copies=num_known - len(y),
         class_names=goal.class_names,
         digest=digest,
+        group=wishes.group,
+        num_groups=0 if groups is None else len(np.unique(groups)),
+        likely_group=likely,
     )
     return Table(
-        x, y.astype("float64" if goal.kind == "regression" else "int32"), goal.kind, source, order
+        x,
+        y.astype("float64" if goal.kind == "regression" else "int32"),
+        goal.kind,
+        source,
+        order,
+        groups,
     )
 
 
@@ -254,10 +288,32 @@ def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
         raise InputError(
             f"no column {target!r} to predict; {columns.listed(frame.columns, target)}"
         )
-    if target in (*wishes.categorical, *wishes.numeric, *wishes.drop, wishes.time):
+    if target in (*wishes.categorical, *wishes.numeric, *wishes.drop, wishes.time, wishes.group):
         raise InputError(
             f"column {target!r} is the target, and named as a column to learn from or to leave "
             "out; name it once."
+        )
+    if wishes.group is not None:
+        _check_group(frame, wishes)
+
+
+def _check_group(frame: "pd.DataFrame", wishes: Wishes) -> None:
+    """Refuse a column of groups that is not there, or named for something that excludes it."""
+    group = wishes.group
+    if group not in frame.columns:
+        raise InputError(
+            f"no column {group!r} to keep rows together by; "
+            f"{columns.listed(frame.columns, str(group))}"
+        )
+    if wishes.time is not None:
+        raise InputError(
+            f"--group {group} and --time {wishes.time}: received both, expected one of the two, "
+            "since rows of one group may lie on both sides of any moment; leave one away."
+        )
+    if group in (*wishes.categorical, *wishes.numeric):
+        raise InputError(
+            f"column {group!r} is named by --group, which leaves it out, and as a column to learn "
+            "from; name it once."
         )
 
 
@@ -290,39 +346,51 @@ def _in_time(known: "pd.DataFrame", time: str | None) -> np.ndarray | None:
     return moments.sort_values(kind="stable", na_position="first").index.to_numpy()
 
 
-def _without_copies(
-    name: str, x: "pd.DataFrame", y: np.ndarray
-) -> "tuple[pd.DataFrame, np.ndarray]":
-    """Leave out rows that are copies of others, where they cannot be alike by chance.
-
-    A copy in another part would be a test row that was learned from.
-    """
-    import pandas as pd
-
-    keys = pd.util.hash_pandas_object(x.assign(**{"": y}), index=False)
-    is_copy = keys.duplicated().to_numpy()
-    num_copies = is_copy.sum()
-    if num_copies <= _MIN_COPIES or num_copies <= 3 * _expected_copies(x[~is_copy]) + _MIN_COPIES:
-        return x, y
-    _logger.warning(
-        "%s: %s rows are copies of others in every column that is used; each is taken once",
-        *(name, f"{is_copy.sum():,}"),
+def _named_as_group(column: columns.Column) -> columns.Column:
+    return dataclasses.replace(
+        column, reason="an identifier, by --group: rows of one value stay in one split"
     )
-    return x[~is_copy], y[~is_copy]
 
 
-def _expected_copies(x: "pd.DataFrame") -> float:
-    """Return how many of some rows, all different, may be expected to have a copy by chance.
+def _groups(name: str, known: "pd.DataFrame", group: str | None) -> np.ndarray | None:
+    """Number the groups of rows by a column, where one is named; a row without a value is alone."""
+    if group is None:
+        return None
+    values = columns.to_kind(known[group], "category")
+    codes, distinct = values.factorize()
+    missing = codes < 0
+    if len(distinct) == 1 and not missing.any():
+        raise InputError(
+            f"column {group!r} has one value in all rows, expected several groups of rows; choose "
+            "another column for --group."
+        )
+    if missing.any():
+        _logger.warning(
+            "%s: %s rows without a value of %r; each counts as a group of its own",
+            *(name, f"{missing.sum():,}", group),
+        )
+    if len(distinct) == (~missing).sum():
+        _logger.warning(
+            "%s: no value of %r comes twice, so that --group changes nothing", name, group
+        )
+    codes[missing] = len(distinct) + np.arange(missing.sum())
+    return codes
 
-    Rows of few categories and small numbers are alike by nature. Where a column has fractions that
-    hardly come again, no more of them are than those that agree in this column.
-    """
-    fractions = x.select_dtypes("float64").loc[:, lambda table: (table % 1 > 0).any()]
-    num_values = fractions.nunique()
-    if not len(num_values) or num_values.max() <= len(x) / 2:
-        return math.inf
-    counts = fractions[num_values.idxmax()].value_counts()
-    return float((counts * (counts - 1) / 2).sum())
+
+def _without_copies(
+    name: str, rows: "pd.DataFrame", compared: "pd.DataFrame", y: np.ndarray, where: str
+) -> "tuple[pd.DataFrame, np.ndarray]":
+    """Leave out rows that are copies of others, where they cannot be alike by chance."""
+    again = related.copies(compared)
+    if not again.any():
+        return rows, y
+    _logger.warning(
+        "%s: %s rows are copies of others in %s; each is taken once",
+        name,
+        f"{again.sum():,}",
+        where,
+    )
+    return rows[~again], y[~again]
 
 
 class NewRows(NamedTuple):

@@ -1,11 +1,12 @@
-"""Train, validation and test parts of a data set: seeded, stratified, folded."""
+"""Train, validation and test parts of a data set: seeded, stratified, folded, by groups."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
+from keras_recipes.data import related
 from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:  # pandas takes 0.3 s to import; sets of images do without it
@@ -21,13 +22,16 @@ class Split:
     Args:
         x: features, array (rows, ...) or table with one row per sample.
         y: targets, array (rows,) or (rows, columns).
+        groups: array (rows,) with one value for the rows of one group, such as a patient's number:
+            they stay in one part of every split. None where each row stands alone.
 
     Raises:
-        InputError: y is no array, or x and y differ in their number of rows.
+        InputError: y is no array, or x, y and groups differ in their number of rows.
     """
 
     x: "np.ndarray | pd.DataFrame"
     y: np.ndarray
+    groups: np.ndarray | None = None
     _made: dict[Hashable, object] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
@@ -40,6 +44,8 @@ class Split:
                 f"x and y must have the same number of rows: received {len(self.x)} rows of x and "
                 f"{len(self.y)} of y; load both from the same file, without dropping rows of one."
             )
+        if self.groups is not None:
+            object.__setattr__(self, "groups", related.check_groups(self.groups, len(self.y)))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -67,7 +73,7 @@ class Split:
             A part that holds copies; a table keeps its row labels.
         """
         x = self.x.iloc[rows] if hasattr(self.x, "iloc") else self.x[rows]
-        return Split(x, self.y[rows])
+        return Split(x, self.y[rows], None if self.groups is None else self.groups[rows])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +130,7 @@ class Splits:
         Returns:
             Splits with the same x.
         """
-        return self.map(lambda split: Split(split.x, function(split.y)))
+        return self.map(lambda split: dataclasses.replace(split, y=function(split.y)))
 
     def map(self, function: Callable[[Split], Split]) -> "Splits":
         """Apply a function to every part that there is."""
@@ -152,11 +158,11 @@ class Splits:
                 validation, between 0 and 1.
 
         Returns:
-            One Splits per fold, stratified where y holds classes.
+            One Splits per fold, stratified where y holds classes; rows of one group stay together.
 
         Raises:
-            InputError: num_folds or validation_fraction is out of range, or the rows
-                follow one another in time.
+            InputError: num_folds or validation_fraction is out of range, there are too few groups,
+                or the rows follow one another in time.
         """
         _check_fraction("validation_fraction", validation_fraction)
         if self.in_time:
@@ -182,10 +188,10 @@ class Splits:
             One Splits per fold: each row of train and validation is in `validation` exactly
             once; `test` is handed on untouched. Of rows in the order of time each fold validates
             on the stretch that follows its training rows, and the first stretch is only learned
-            from.
+            from. Rows of one group stay together.
 
         Raises:
-            InputError: num_folds is out of range.
+            InputError: num_folds is out of range, or there are fewer groups.
         """
         rows = _join(self.train, self.validation)
         find = _folds_in_time if self.in_time else _held_out_folds
@@ -202,6 +208,7 @@ def split(
     seed: int,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
+    groups: "np.ndarray | pd.Series | None" = None,
 ) -> Splits:
     """Shuffle rows into train, validation and test; stratified where y holds classes.
 
@@ -212,16 +219,24 @@ def split(
         seed: 0 or more; the same seed gives the same parts.
         validation_fraction: share of all rows, between 0 and 1.
         test_fraction: share of all rows, between 0 and 1.
+        groups: (rows,), the same value for rows that belong together, such as the visits of one
+            patient. They stay in one part, here and in all folds; the fractions and the classes are
+            then met as nearly as whole groups allow.
 
     Returns:
         Splits that hold every row exactly once.
 
     Raises:
-        InputError: a fraction is out of range, or a part would be empty.
+        InputError: a fraction is out of range, a part would be empty, or the groups do not fit.
     """
     _check_fraction("validation_fraction", validation_fraction)
     _check_fraction("test_fraction", test_fraction)
     generator = np.random.default_rng(seed)
+    if groups is not None:
+        fractions = 1 - validation_fraction - test_fraction, validation_fraction, test_fraction
+        rows = Split(x, y, np.asarray(groups))
+        train, validation, test = _by_groups(rows, np.asarray(groups), fractions, generator)
+        return Splits(train, validation, test, source)
     rest, test = _set_aside(Split(x, y), round(test_fraction * len(y)), generator)
     train, validation = _set_aside(rest, round(validation_fraction * len(y)), generator)
     return Splits(train, validation, test, source)
@@ -231,11 +246,11 @@ def hold_out(train: Split, test: Split, source: Source, seed: int, validation_ro
     """Take validation rows out of train, for a set that comes with its own test part.
 
     Args:
-        train: rows to divide; stratified where y holds classes.
+        train: rows to divide; stratified where y holds classes, by groups where it has them.
         test: rows that stay as they are, in their order.
         source: where the rows came from.
         seed: 0 or more; the same seed gives the same parts.
-        validation_rows: number of rows to take, 1..len(train) - 1.
+        validation_rows: number of rows to take, 1..len(train) - 1; about so many with groups.
 
     Returns:
         Splits with train and validation shuffled.
@@ -254,6 +269,10 @@ def _set_aside(split: Split, num_rows: int, generator: np.random.Generator) -> t
             f"a part to set aside needs at least 1 row and must leave at least 1: received "
             f"{num_rows} of {len(split)} rows; change the fraction or bring more rows."
         )
+    if split.groups is not None:
+        fraction = num_rows / len(split)
+        rest, aside = _by_groups(split, split.groups, (1 - fraction, fraction), generator)
+        return rest, aside
     order = _spread(split.y, generator)
     # The middles of num_rows equal stretches: a class gets its share of them, give or take one.
     chosen = ((np.arange(num_rows) + 0.5) * len(split) / num_rows).astype(int)
@@ -263,12 +282,28 @@ def _set_aside(split: Split, num_rows: int, generator: np.random.Generator) -> t
     return split.take(shuffled[~is_chosen[shuffled]]), split.take(shuffled[is_chosen[shuffled]])
 
 
+def _by_groups(
+    split: Split,
+    groups: np.ndarray,
+    fractions: Sequence[float],
+    generator: np.random.Generator,
+) -> list[Split]:
+    """Shuffle rows into parts of about these fractions, whole groups at a time."""
+    part = related.assign(groups, _classes(split.y), fractions, generator)
+    shuffled = generator.permutation(len(split))
+    return [split.take(shuffled[part[shuffled] == n]) for n in range(len(fractions))]
+
+
 def _held_out_folds(split: Split, num_folds: int, seed: int) -> Iterator[tuple[Split, Split]]:
     """Check at once, then give (the rest, the fold) for each fold."""
     _check_folds(num_folds, len(split))
     generator = np.random.default_rng(seed)
-    fold = np.empty(len(split), dtype=int)
-    fold[_spread(split.y, generator)] = np.arange(len(split)) % num_folds  # dealt out like cards
+    if split.groups is not None:
+        fractions = [1 / num_folds] * num_folds
+        fold = related.assign(split.groups, _classes(split.y), fractions, generator)
+    else:
+        fold = np.empty(len(split), dtype=int)
+        fold[_spread(split.y, generator)] = np.arange(len(split)) % num_folds  # dealt like cards
     shuffled = generator.permutation(len(split))
     fold = fold[shuffled]
     return (
@@ -320,10 +355,17 @@ def _check_fraction(name: str, fraction: float) -> None:
 def _join(*parts: Split | None) -> Split:
     """One part with the rows of all, in the order given; None counts as no rows."""
     present = [split for split in parts if split is not None]
+    groups = [split.groups for split in present if split.groups is not None]
+    if 0 < len(groups) < len(present):
+        raise InputError(
+            f"groups must be known for all parts or none: received them for {len(groups)} of "
+            f"{len(present)} parts; give groups for the rows of every part."
+        )
     if not hasattr(present[0].x, "iloc"):
         x = np.concatenate([split.x for split in present])
     else:
         import pandas as pd
 
         x = pd.concat([split.x for split in present])
-    return Split(x, np.concatenate([split.y for split in present]))
+    y = np.concatenate([split.y for split in present])
+    return Split(x, y, np.concatenate(groups) if groups else None)

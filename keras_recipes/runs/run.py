@@ -194,11 +194,14 @@ def describe_machine() -> dict[str, str | int]:
 
 
 def describe_data(splits: Splits) -> dict:
-    """Return where the data came from and how many rows each split has."""
+    """Return where the data came from, and how many rows and groups each split has."""
     rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    present = {name: split for name, split in rows.items() if split is not None}
+    groups = {n: len(np.unique(s.groups)) for n, s in present.items() if s.groups is not None}
     return {
         **dataclasses.asdict(splits.source),
-        "rows": {name: len(split) for name, split in rows.items() if split is not None},
+        "rows": {name: len(split) for name, split in present.items()},
+        **({"groups": groups} if groups else {}),
     }
 
 

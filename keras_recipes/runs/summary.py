@@ -47,6 +47,8 @@ def print_columns(source: own_table.Source) -> None:
     print(f"to predict: {source.target}, {source.problem}")
     if source.num_without_target:
         print(f"{source.num_without_target:,} rows without a value of {source.target} are left out")
+    if source.group is not None:
+        print(f"{source.num_groups:,} groups of rows by {source.group}, each in one split")
 
 
 def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> str:
@@ -116,11 +118,20 @@ def _describe_training(metrics: dict) -> str:
     rows = ", ".join(f"{count:,} {names.get(split, split)}" for split, count in counts.items())
     anew = metrics["refitted"] and "validation" in counts  # else there was no other training
     return (
-        f"{rows} rows · {metrics['parameters']:,} parameters · best epoch {metrics['best_epoch']} "
+        f"{rows} rows{_describe_groups(metrics['data'])} · {metrics['parameters']:,} parameters · "
+        f"best epoch {metrics['best_epoch']} "
         f"of {metrics['epochs_run']} ({metrics['stopped_by']})"
         f"{', trained anew on training and validation rows' * anew}"
         f" · {metrics['train_seconds']:.1f} s of training"
     )
+
+
+def _describe_groups(data: dict) -> str:
+    """Describe how many groups of rows the splits have; nothing where rows stand alone."""
+    if "groups" not in data:
+        return ""
+    named = f" by {data['group']}" if data.get("group") else ""
+    return f", of {', '.join(f'{count:,}' for count in data['groups'].values())} groups{named}"
 
 
 def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:

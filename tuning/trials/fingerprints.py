@@ -93,12 +93,13 @@ def hash_data(data: Splits) -> dict[str, str]:
 
 
 def _hash_rows(split: Split | None) -> str:
-    """Hash inputs and targets, whatever their dtype."""
+    """Hash inputs, targets and groups, whatever their dtype."""
     found = hashlib.sha256()
     x, y = (split.x, split.y) if split else ((), ())
+    groups = () if split is None or split.groups is None else (split.groups,)
     if isinstance(x, pd.DataFrame):
         x = pd.util.hash_pandas_object(x, index=False).to_numpy()
-    for values in map(np.asarray, (x, y)):
+    for values in map(np.asarray, (x, y, *groups)):
         found.update(f"{values.dtype} {values.shape}".encode())
         is_object = values.dtype == object
         found.update(

@@ -101,19 +101,27 @@ def columns_do_not_join(facts: Facts) -> Iterator[Mistake]:
 
 @leak("D12", "column-equals-target")
 def feature_is_target(facts: Facts) -> Iterator[Mistake]:
-    """A column of the inputs that is the target.
+    """A column of the inputs, or one input of several, that is the target.
 
     Why: the model copies it and scores perfectly, and fails where the target is not known.
     Fix: `x = x.drop(columns=[name])`.
     Thread: david-thrower/cerebros-core-algorithm-alpha#182
     """
+    several = len(facts.train.x_leaves) > 1
     for head in facts.heads:
         y = head.y.train
+        if head.y.is_one_hot and several:
+            yield from _one_hot_inputs(facts, y)
         if not head.y.is_flat or not head.y.is_number or len(head.y.labels) < 2:
             continue
         for label, leaf in facts.train.x_leaves:
-            is_table = leaf.ndim == 2 and leaf.shape[1] > 1 and not scipy.sparse.issparse(leaf)
-            if not is_table or len(leaf) != len(y):
+            if scipy.sparse.issparse(leaf) or leaf.ndim > 2 or len(leaf) != len(y):
+                continue
+            if leaf.ndim == 1 or leaf.shape[1] == 1:  # a single one is that of a first exercise
+                flat = np.ravel(leaf)
+                numeric = several and columns.is_numeric(flat)
+                if numeric and _equal(flat, y.ravel(), slice(None)):
+                    yield _input_is_target(label)
                 continue
             for name in _equal_columns(leaf, y.ravel()):
                 yield warning(
@@ -126,6 +134,20 @@ def feature_is_target(facts: Facts) -> Iterator[Mistake]:
 
 
 RULES = (*NUMBERS, *LEAKS)
+
+
+def _one_hot_inputs(facts: Facts, y: np.ndarray) -> Iterator[Mistake]:
+    for label, leaf in facts.train.x_leaves:
+        if getattr(leaf, "shape", None) == y.shape and np.array_equal(np.asarray(leaf), y):
+            yield _input_is_target(label)
+
+
+def _input_is_target(label: str) -> Mistake:
+    return warning(
+        f"{label}, which equals the target in every row",
+        "inputs that are known before the target is",
+        f"a model without the input {label}",
+    )
 
 
 def _leaves(facts: Facts, axis: str) -> Iterator[tuple[str, str, reading.Leaf]]:

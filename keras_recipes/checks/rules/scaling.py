@@ -49,6 +49,15 @@ _PLAIN = (
     base_pooling.BasePooling, base_global_pooling.BaseGlobalPooling,
 )  # fmt: skip
 
+# Between a first layer and its normalisation; and what saturates inside, whatever follows it.
+_PASSING = (
+    layers.Activation, layers.ReLU, layers.LeakyReLU, layers.Dropout, ReLU,
+    base_pooling.BasePooling, *_RESHAPING,
+)  # fmt: skip
+_NORMALISING = layers.BatchNormalization | layers.LayerNormalization | layers.GroupNormalization
+_SATURATING = (keras.activations.sigmoid, keras.activations.tanh, keras.activations.softmax)
+_RECURRENT = layers.RNN | layers.Bidirectional
+
 _SHUFFLE = "shuffle the rows before the split; where they follow time, learn the differences"
 
 # Pixels are divided by about so much; inputs within 0 to 1 were divided already.
@@ -320,10 +329,26 @@ def _starts_with_weights(facts: Facts) -> bool:
     if not getattr(facts.model, "outputs", None):
         return False  # no graph: what `call` does to the inputs is not known
     if len(facts.model.inputs) == 1:
-        rest = (one for one in facts.operations if not isinstance(one, _BEFORE_WEIGHTS))
-        return isinstance(next(rest, None), _WEIGHTS)
+        rest = [one for one in facts.operations if not isinstance(one, _BEFORE_WEIGHTS)]
+        return isinstance(rest[0] if rest else None, _WEIGHTS) and not _is_normalised(rest)
     # With several inputs the order does not show which layer belongs to which.
     return all(isinstance(one, (*_PLAIN, *_WEIGHTS)) for one in facts.operations)
+
+
+def _is_normalised(operations: list) -> bool:
+    """Return whether the outputs of a first layer are brought to one scale before they saturate."""
+    for one in operations:
+        if isinstance(one, _NORMALISING):
+            return True
+        saturates = getattr(one, "activation", None) in _SATURATING
+        # A second layer of weights meets outputs that nothing has scaled.
+        if (
+            saturates
+            or isinstance(one, _RECURRENT)
+            or (one is not operations[0] and not isinstance(one, _PASSING))
+        ):
+            return False
+    return False
 
 
 def _are_raw_pixels(summary: columns.Summary) -> bool:

@@ -163,6 +163,31 @@ def patience_too_long(facts: Facts) -> Iterator[Mistake]:
             )
 
 
+@rule("T10", "schedule-and-rate-callback")
+def schedule_and_callback(facts: Facts) -> Iterator[Mistake]:
+    """A callback that sets the learning rate of an optimizer with a schedule of its own.
+
+    Why: the schedule cannot be set; training stops in the middle with a TypeError, at the first
+        plateau, or when LearningRateScheduler begins.
+    Fix: `keras.optimizers.Adam(learning_rate=0.001)` with the callback, or the schedule alone.
+    Thread: tensorflow/tensorflow#36612, tensorflow/tensorflow#51399
+    """
+    schedules = keras.optimizers.schedules.LearningRateSchedule
+    rate = getattr(_optimizer(facts), "_learning_rate", None)
+    if not isinstance(rate, schedules):
+        return
+    kinds = keras.callbacks.ReduceLROnPlateau | keras.callbacks.LearningRateScheduler
+    for callback in facts.settings.callbacks:
+        in_vain = getattr(callback, "patience", 0) >= (facts.settings.epochs or np.inf)
+        if isinstance(callback, kinds) and not in_vain:
+            yield error(
+                f"{type(callback).__name__} beside {type(rate).__name__} in the optimizer",
+                "one of the two to set the learning rate",
+                f"keras.optimizers.{type(_optimizer(facts)).__name__}(learning_rate=0.001), or no "
+                f"{type(callback).__name__}",
+            )
+
+
 @rule("H16", "argmax-of-one-unit")
 def argmax_of_one_unit(facts: Facts) -> Iterator[Mistake]:
     """`argmax` over the output of a single unit.
@@ -240,8 +265,7 @@ def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
     Fix: `learning_rate=0.001` for Adam, 0.01 for SGD; `batch_size=32`.
     Thread: keras-team/keras#2134
     """
-    optimizer = getattr(facts.model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+    optimizer = _optimizer(facts)
     rate = _largest_rate(optimizer)
     if rate is not None and (rate > LARGE_RATE or rate <= 0):
         yield warning(
@@ -256,6 +280,12 @@ def rate_or_batch_out_of_range(facts: Facts) -> Iterator[Mistake]:
             "several batches in an epoch",
             f"batch_size={min(32, max(1, rows // 4))}",
         )
+
+
+def _optimizer(facts: Facts) -> Any:
+    """Return the optimizer; of one that scales the loss, the one inside."""
+    optimizer = getattr(facts.model, "optimizer", None)
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def _fault_of_weights(weights: np.ndarray, rows: int) -> tuple[str, str] | None:

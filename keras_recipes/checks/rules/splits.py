@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from keras_recipes import repeats
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import columns, reading
 from keras_recipes.checks.inspect.facts import Facts
@@ -29,7 +30,6 @@ MIN_FRACTION = 0.05
 
 # Larger data are compared by some of their 64-bit words; what then looks alike is compared whole.
 BYTES_TO_READ = 200_000_000
-ROWS_AT_ONCE = 2048
 
 
 @rule("S1", "sorted-rows-split")
@@ -77,7 +77,7 @@ def rows_in_both_splits(facts: Facts) -> Iterator[Mistake]:
         expected = natural * split.rows
         by_chance = 2 * expected + 3 * max(expected, 1) ** 0.5
         enough = count >= MIN_COPIES and fraction >= COPIED_FRACTION
-        if enough and (count > by_chance or _are_measured(facts)):
+        if enough and (count > by_chance or _are_copies(facts.train, split)):
             yield error(
                 f"{count} of {split.rows} {name}rows that are training rows too",
                 "rows that training has not seen",
@@ -160,20 +160,27 @@ def _fix_of_copies(facts: Facts, all_of_them: bool) -> str:
     return f"{keep}; x, y = x[keep], y[keep] before the split, and oversampling after it"
 
 
-def _are_measured(facts: Facts) -> bool:
-    """Return whether a column of fractions, or many columns, make each row one of its kind."""
-    for _, leaf in facts.train.x_leaves:
-        summary = columns.summarise(leaf)
-        if summary is None:
-            continue
-        if summary.are_images or summary.values.shape[1] >= MAX_COLUMNS:
+def _are_copies(train: reading.Split, other: reading.Split) -> bool:
+    """Return whether rows of two splits are alike because somebody copied them."""
+    cells = []
+    for (_, leaf), (_, more) in zip(train.x_leaves, other.x_leaves, strict=False):
+        if scipy.sparse.issparse(leaf) or leaf.shape[1:] != more.shape[1:]:
+            return False
+        if np.prod(leaf.shape[1:]) >= MAX_COLUMNS:
             return True
-        distinct = len(np.unique(summary.values, axis=0))
-        fractions = summary.values.T[(summary.values % 1 != 0).any(axis=0)]
-        most = max((len(np.unique(column)) for column in fractions), default=0)
-        if most > distinct / 2 and most > MIN_ROWS:
-            return True
-    return False
+        cells.append(np.concatenate([_cells(leaf), _cells(more)]))
+    return bool(cells) and bool(repeats.find_copies(np.concatenate(cells, axis=1)).any())
+
+
+def _cells(leaf: reading.Leaf) -> np.ndarray:
+    """Return a number for each cell of an array or a table, equal for equal cells."""
+    if isinstance(leaf, pd.DataFrame | pd.Series):
+        table = leaf.to_frame() if isinstance(leaf, pd.Series) else leaf
+        columns = (table.iloc[:, place] for place in range(table.shape[1]))
+    else:
+        columns = (pd.Series(column) for column in leaf.reshape(len(leaf), -1).T)
+    hashed = [pd.util.hash_pandas_object(column, index=False).to_numpy() for column in columns]
+    return np.column_stack(hashed)
 
 
 def _missing_classes(head: Head) -> Iterator[tuple[str, np.ndarray]]:
@@ -241,7 +248,7 @@ def count_equal_rows(train: reading.Split, other: reading.Split) -> tuple[int, f
     if first is None or second is None or first.shape[1] != second.shape[1]:
         return 0, 0.0
     step = 1 + first.nbytes // BYTES_TO_READ
-    keys, other_keys = _hash(first[:, ::step]), _hash(second[:, ::step])
+    keys, other_keys = (repeats.hash_rows(words[:, ::step]) for words in (first, second))
     # The smaller split is sorted, and each training row looked up in it.
     order = np.argsort(other_keys)
     places = np.searchsorted(other_keys[order], keys)
@@ -291,22 +298,3 @@ def _bytes(leaf: reading.Leaf) -> np.ndarray | None:
         return None
     flat = np.ascontiguousarray(leaf.reshape(len(leaf), -1))
     return flat.view("uint8").reshape(len(leaf), -1)
-
-
-def _hash(words: np.ndarray) -> np.ndarray:
-    """Make one 64-bit number of each row, different for different rows but for a negligible chance.
-
-    Each word is multiplied, folded and multiplied again by numbers of its own place, so that no
-    two places can cancel each other out.
-    """
-    rng = np.random.default_rng(0)
-    shape = (2, 1, words.shape[1])
-    first, second = rng.integers(1, 2**63, size=shape, dtype="uint64") * 2 + 1
-    hashes = np.empty(len(words), dtype="uint64")
-    for start in range(0, len(words), ROWS_AT_ONCE):  # which stay in the processor's cache
-        rows = slice(start, start + ROWS_AT_ONCE)
-        mixed = words[rows] * first
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= second
-        hashes[rows] = mixed.sum(axis=1, dtype="uint64")
-    return hashes

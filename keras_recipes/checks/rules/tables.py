@@ -24,8 +24,11 @@ OPEN = 0.01
 ORDERED = 0.9995  # rank correlation
 # Rank correlation of the dates with the places of the rows, and with the target.
 SORTED, DRIFT = 0.9, 0.2
+# So many categories may be the names of patients.
+MANY_NAMES = 6
 ENOUGH_ROWS = 20
 ROWS_OF_CLASS = 10
+SPLITS = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,12 +41,16 @@ class Table:
         y: Targets of each split, (rows,): class numbers, or values.
         columns: Meanings, with name and kind: number, boolean, category, date or left out.
         class_names: In label order; empty for numbers.
+        groups: Groups of the rows of each split; empty where rows stand alone.
+        likely_group: Column by which rows may belong together; "" for none.
     """
 
     x: Sequence[pd.DataFrame]
     y: Sequence[np.ndarray]
     columns: Sequence[Any]
     class_names: tuple[str, ...] = ()
+    groups: Sequence[np.ndarray] = ()
+    likely_group: str = ""
 
     @classmethod
     def gather(cls, splits: Any, with_test: bool) -> Table | None:
@@ -54,7 +61,9 @@ class Table:
         looked_at = (splits.train, splits.validation, splits.test if with_test else None)
         present = [split for split in looked_at if split is not None]
         x, y = [split.x for split in present], [np.ravel(split.y) for split in present]
-        return cls(x, y, columns, splits.source.class_names)
+        groups = [split.groups for split in present if split.groups is not None]
+        source = splits.source
+        return cls(x, y, columns, source.class_names, groups, source.likely_group)
 
 
 @rule("D16", "column-reveals-target")
@@ -70,11 +79,33 @@ def column_tells_target(table: Table) -> Iterator[Mistake]:
     rows = reading.spread(len(y), ROWS_OF_SAMPLE)
     x, y = x.iloc[rows], y[rows].astype("float64")
     tells = _tells_class if table.class_names else _tells_value
-    if names := [name for name in x.columns if tells(x[name], y)]:
+    # What names a patient is not to be dropped but to be grouped by, of which another rule tells.
+    judged = [name for name in x.columns if name != table.likely_group]
+    if names := [name for name in judged if tells(x[name], y)]:
         yield warning(
             f"{_named(names)}, from which alone the target follows",
             "columns that are known before the target is",
-            f"--drop {shlex.join(names[:5])} where this is known only afterwards",
+            f"--drop {shlex.join(names[:5])} where this is known only afterwards"
+            + _or_group([one for one in table.columns if one.name in names]),
+        )
+
+
+@rule("D26", "group-in-several-splits")
+def group_in_several_splits(table: Table) -> Iterator[Mistake]:
+    """A column whose values repeat, each with one value of the target, in several splits.
+
+    Why: the rows of one patient, machine or customer share the answer and much else; the model
+        recognises whom it has learned from, scores nearly perfectly, and fails on new ones.
+    Fix: `--group NAME` keeps the rows of one value in one split.
+    Thread: OHDSI/PatientLevelPrediction#181, QTIM-Lab/DeepNeuro#20
+    """
+    if table.likely_group:
+        (column,) = [one for one in table.columns if one.name == table.likely_group]
+        yield warning(
+            f"column {column.name!r}, whose {column.num_values:,} values repeat, each with nearly "
+            "always the same target, and whose rows fall into several splits",
+            "all rows of one value in one split, where new rows bring new values",
+            f"--group {shlex.quote(column.name)}",
         )
 
 
@@ -128,13 +159,24 @@ def class_of_few_rows(table: Table) -> Iterator[Mistake]:
 
     Why: there is too little of it to learn from, and one row or none to test it by; it may also be
         a misspelling.
-    Fix: more rows of it; or one class out of it and the one that is most like it.
+    Fix: more rows, or groups of rows, of it; or one class out of it and the one that is most like
+        it.
     Thread: ludwig-ai/ludwig#2831, pycaret/pycaret#311
     """
     if not table.class_names:
         return
     labels = np.concatenate(table.y).astype("int64")
     counts = np.bincount(labels, minlength=len(table.class_names))
+    if table.groups:
+        pairs = {*zip(np.concatenate(table.groups).tolist(), labels.tolist(), strict=True)}
+        groups = np.bincount([label for _, label in pairs], minlength=len(table.class_names))
+        if few := [number for number, count in enumerate(groups) if count < SPLITS]:
+            shown = ", ".join(f"{groups[n]} of {table.class_names[n]!r}" for n in few[:5])
+            yield warning(
+                f"groups of rows with a class: {shown}" + (", …" if len(few) > 5 else ""),
+                f"at least {SPLITS} groups with each class, one for each split",
+                "bring more groups of it, or take it together with another class",
+            )
     if few := [number for number, count in enumerate(counts) if count < ROWS_OF_CLASS]:
         shown = ", ".join(f"{counts[n]} of {table.class_names[n]!r}" for n in few[:5])
         yield warning(
@@ -159,6 +201,14 @@ def more_columns_than_rows(table: Table) -> Iterator[Mistake]:
             "more rows than columns",
             "bring more rows, or --drop columns that cannot matter, and cross-validate",
         )
+
+
+def _or_group(columns: Sequence[Any]) -> str:
+    """Describe the other remedy for a column of many names, whose rows may belong together."""
+    names = [one.name for one in columns if one.kind == "category" and one.num_values >= MANY_NAMES]
+    if not names:
+        return ""
+    return f"; --group {shlex.quote(names[0])} where its rows belong together, as a patient's do"
 
 
 def _named(names: list[str]) -> str:
