@@ -140,11 +140,13 @@ class TableOptions:
     """Columns to leave out."""
     time: str | None = None
     """Column of dates or numbers to split by in time: the last rows become the test split."""
+    missing: tuple[str, ...] = ()
+    """Cells that stand for no value, in any column, such as -200; without it, clear ones are found."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
         """Keywords of `own_table.read`: how to read the table."""
-        names = ("problem", "header", "categorical", "numeric", "drop", "time")
+        names = ("problem", "header", "categorical", "numeric", "drop", "time", "missing")
         return {name: getattr(self, name) for name in names}
 
     def told(self) -> dict[str, object]:

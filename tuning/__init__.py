@@ -72,6 +72,7 @@ def search(
     numeric: tuple[str, ...] = (),
     drop: tuple[str, ...] = (),
     time: str | None = None,
+    missing: tuple[str, ...] = (),
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
 
@@ -117,6 +118,7 @@ def search(
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
         time: Column of dates or numbers to split by.
+        missing: Cells that stand for no value, such as -200.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.

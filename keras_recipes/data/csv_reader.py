@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from keras_recipes.data import cells
+from keras_recipes.data.numbers import notation
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
@@ -301,6 +302,9 @@ def _decimal(rows: list[list[str]], default: str) -> str:
     marks = collections.Counter(
         cell[2] for cell in found if cell and (len(cell[3]) != 3 or cell[1] == "0")
     )
+    columns = itertools.zip_longest(*rows, fillvalue="")
+    if not marks["."] and any(notation.parts_thousands(filter(None, one), ".") for one in columns):
+        return ","
     return default if marks[","] == marks["."] else max(marks, key=marks.__getitem__)
 
 

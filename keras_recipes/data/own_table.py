@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from keras_recipes.data import cells, columns, csv_reader, rents, splits, targets
+from keras_recipes.data.numbers import gaps
+from keras_recipes.data.numbers.notation import Notation
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Wishes(NamedTuple):
     numeric: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     time: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Source(splits.Source):
         num_copies: Rows that were left out since they are copies of others.
         class_names: In label order; empty for regression.
         digest: Hash of the file's content.
+        target_notation: How the target's cells are written, and in which unit its numbers are.
     """
 
     target: str
@@ -59,6 +63,7 @@ class Source(splits.Source):
     num_copies: int
     class_names: tuple[str, ...]
     digest: str
+    target_notation: Notation = Notation()
 
     @property
     def problem_kind(self) -> str:
@@ -126,6 +131,7 @@ def read(
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
     time: str | None = None,
+    missing: Iterable[str] = (),
 ) -> Table:
     """Read a file and decide what its columns mean.
 
@@ -140,6 +146,8 @@ def read(
         drop: Columns to leave out.
         time: Column of dates or numbers; the last rows by it are the test rows, those before them
             the validation rows.
+        missing: Cells that stand for no value, such as -200, in any column; without any, clear ones
+            are found out and named.
 
     Returns:
         The table.
@@ -149,7 +157,8 @@ def read(
     """
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
+    given = map(tuple, (categorical, numeric, drop))
+    wishes = Wishes(*given, time, tuple(str(cell) for cell in missing))
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
@@ -182,7 +191,8 @@ def _make(
     """Decide what a table's columns mean; messages begin with the file's name."""
     try:
         _check_target(frame, target, wishes)
-        goal = targets.read(frame[target], problem, decimal)
+        frame = _without_strays(origin.name, frame, decimal)
+        goal = targets.read(frame[target], problem, decimal, wishes.missing)
         known, y = _with_target(frame, goal.y, target)
         found = columns.infer(
             known.drop(columns=target),
@@ -190,9 +200,11 @@ def _make(
             numeric=wishes.numeric,
             drop=wishes.drop,
             decimal=decimal,
+            missing=wishes.missing,
+            codes=goal.codes,
         )
         x, y = _without_copies(origin.name, _inputs(known, found, target), y)
-        order = _in_time(known.loc[x.index], wishes.time)
+        order = _in_time(known.loc[x.index], wishes, decimal)
     except InputError as error:
         raise InputError(f"{origin.name}: {error}") from None
     source = Source(
@@ -206,6 +218,7 @@ def _make(
         num_copies=len(known) - len(y),
         class_names=goal.class_names,
         digest=digest,
+        target_notation=goal.notation,
     )
     return Table(
         x, y.astype("float32" if goal.kind == "regression" else "int32"), goal.kind, source, order
@@ -223,6 +236,31 @@ def _with_target(
             "bring more rows."
         )
     return frame[known].reset_index(drop=True), y[known]
+
+
+def _without_strays(name: str, frame: "pd.DataFrame", decimal: str) -> "pd.DataFrame":
+    """Leave out the rows that hold no data; columns that are numbers without them become numbers."""
+    import pandas as pd
+
+    found = gaps.strays(frame)
+    if not found:
+        return frame
+    for what in dict.fromkeys(found.values()):
+        rows = [row for row, one in found.items() if one == what]
+        several = len(rows) > 1
+        count = (
+            f"{len(rows):,} rows hold no data and are" if several else "a row holds no data and is"
+        )
+        place = f"{'the first is ' * several}row {rows[0] + 1}"
+        example = cells.short(frame.loc[rows[0]].dropna().iloc[0])
+        _logger.warning("%s: %s left out: %s (%s, %s)", name, count, what, place, example)
+    kept = frame.drop(index=list(found)).reset_index(drop=True)
+    for column in kept.columns[[pd.api.types.is_string_dtype(kept[name]) for name in kept]]:
+        text = kept[column]
+        numbers = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce")
+        if (numbers.notna() == text.notna()).all() and not text.str.match(r"\s*0\d").any():
+            kept[column] = numbers
+    return kept
 
 
 def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
@@ -248,21 +286,22 @@ def _inputs(known: "pd.DataFrame", found: list[columns.Column], target: str) -> 
     if not x.shape[1]:
         reasons = "; ".join(f"{column.name}: {column.reason}" for column in found[:5])
         raise InputError(
-            f"no column to predict {target!r} from ({reasons}); expected numbers, categories or "
-            "dates; say --categorical or --numeric NAME to keep one all the same."
+            f"no column to predict {target!r} from ({reasons}); expected a column of numbers, "
+            "categories or dates."
         )
     return x
 
 
-def _in_time(known: "pd.DataFrame", time: str | None) -> np.ndarray | None:
+def _in_time(known: "pd.DataFrame", wishes: Wishes, decimal: str) -> np.ndarray | None:
     """Order rows by a column of dates or numbers, where one is named; those without come first."""
+    time = wishes.time
     if time is None:
         return None
     if time not in known.columns:
         raise InputError(
             f"no column {time!r} to order the rows by; {columns.listed(known.columns, time)}"
         )
-    (column,) = columns.infer(known[[time]])
+    (column,) = columns.infer(known[[time]], decimal=decimal, missing=wishes.missing)
     if column.kind not in ("date", "number"):
         raise InputError(
             f"column {time!r} holds {column.reason}; expected dates or numbers to order the rows by"
@@ -336,7 +375,8 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     """
     import pandas as pd
 
-    has_comma = any(column.get("decimal") == "," for column in schema["columns"])
+    used = [columns.Column.from_json(column) for column in schema["columns"]]
+    has_comma = any(column.notation.decimal == "," for column in used)
     frame, _ = csv_reader.read(path, header=schema["header"], decimal="," if has_comma else ".")
     names = schema["names"]
     if not schema["header"]:
@@ -348,17 +388,13 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
                 "without the target."
             )
         frame.columns = names
-    used = [columns.Column(**column) for column in schema["columns"]]
     try:
         x = columns.convert(frame, used)
+        notes = list(columns.differences(frame, used))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    for column, lost in columns.misfits(frame, used):
-        wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
-        _logger.warning(
-            "column %r: %s of %s rows hold no %s, such as %s; they count as missing",
-            *(column.name, f"{len(lost):,}", f"{len(x):,}", wanted, cells.short(lost.iloc[0])),
-        )
+    for name, sentence in notes:
+        _logger.warning("column %r: %s", name, sentence)
     named = {column.name for column in used if column.is_identifier}
     known = {column.name for column in used if column.kind != "left out"} | named
     others = [str(name) for name in frame.columns if name not in known]
