@@ -141,7 +141,7 @@ class TableOptions:
     time: str | None = None
     """Column of dates or numbers to split by in time: the last rows become the test split."""
     missing: tuple[str, ...] = ()
-    """Cells that stand for no value, in any column, such as -200; without it, clear ones are found."""
+    """Cells that stand for no value: -200 in all columns, or bmi=0 in one."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:

@@ -118,7 +118,7 @@ def search(
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
         time: Column of dates or numbers to split by.
-        missing: Cells that stand for no value, such as -200.
+        missing: Cells that stand for no value: -200 in all columns, or bmi=0 in one.
 
     Returns:
         The trials as a table, the best Config and its score, and the folder of the search.

@@ -4,7 +4,6 @@ Each reader takes a column of text and gives a value for each row, missing where
 fit. None looks beyond the cell, so that new rows are read like those that were learned from.
 """
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 

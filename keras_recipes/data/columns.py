@@ -63,7 +63,7 @@ class Column:
     num_values: int
     num_missing: int
     parts: tuple[str, ...] = ()
-    notation: Notation = Notation()
+    notation: Notation = notations.PLAIN
 
     @classmethod
     def from_json(cls, values: dict) -> "Column":
@@ -99,7 +99,8 @@ def infer(
         numeric: Columns that are numeric; what is no number counts as missing.
         drop: Columns to leave out.
         decimal: Mark of the file, for numbers that leave it open.
-        missing: Cells that stand for no value; without any, they are found out.
+        missing: Cells that stand for no value, as in `missing_in`; in columns without any, they are
+            found out.
         codes: Numbers that stand for a gap in the target.
 
     Returns:
@@ -109,12 +110,15 @@ def infer(
         InputError: A name is not in the table, or named for two meanings.
     """
     asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
-    like = Notation(decimal, missing=missing)
-    decided = {name: _decide(frame[name], asked.get(name), like, codes) for name in frame.columns}
+    likes = {
+        name: Notation(decimal, missing=missing_in(str(name), missing, frame.columns))
+        for name in frame.columns
+    }
+    decided = {name: _decide(frame[name], asked.get(name), likes[name], codes) for name in likes}
     clear = {*codes, *(code for _, read in decided.values() if read for code in read.codes)}
     for name, (_, read) in decided.items():
         if read and clear & {*read.doubtful}:  # a code of one column is one in others
-            decided[name] = _decide(frame[name], asked.get(name), like, clear)
+            decided[name] = _decide(frame[name], asked.get(name), likes[name], clear)
     for _, read in decided.values():
         if read:
             read.warn_of_codes()
@@ -129,6 +133,24 @@ def listed(names: Iterable[object], wanted: str = "") -> str:
     meant = f"did you mean {close[0]!r}? " if close else ""
     more = f", … ({len(shown):,} in all)" if len(shown) > 20 else ""
     return f"{meant}there is {', '.join(shown[:20])}{more}."
+
+
+def missing_in(name: str, missing: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the cells that stand for no value in a column.
+
+    Args:
+        name: Of the column.
+        missing: Cells for all columns, or NAME=CELL for one; NAME= for none in it.
+        names: Of all columns.
+    """
+    known, found = {*map(str, names)}, []
+    for text in missing:
+        column, mark, cell = text.rpartition("=")
+        if not mark or column not in known:
+            found.append(text)
+        elif column == name:
+            found.append(cell)
+    return tuple(found)
 
 
 def _asked(frame: "pd.DataFrame", named: dict[Kind, Iterable[str]]) -> dict[str, Kind]:
@@ -227,13 +249,14 @@ class Numbers:
     def warn_of_codes(self) -> None:
         """Name the numbers that stand for a gap, or may, and the flag that decides."""
         for code, count in (self.codes | self.doubtful).items():
-            then = "it counts as missing; name such values by --missing VALUE to decide otherwise"
+            name = self.values.name
+            then = f"it counts as missing; --missing '{name}=' keeps it"
             if code in self.doubtful:
-                then = f"if it stands for a gap, say --missing {code:g}"
+                then = f"if it stands for a gap, say --missing '{name}={code:g}'"
             low, high = self.values[~self.values.isin(list(self.doubtful))].agg(["min", "max"])
             _logger.warning(
                 "column %r: %g in %s rows, all others are from %g to %g; %s",
-                *(self.values.name, code, f"{count:,}", low, high, then),
+                *(name, code, f"{count:,}", low, high, then),
             )
 
 
@@ -253,7 +276,8 @@ def read_numbers(tidied: "pd.Series", like: Notation) -> Numbers:
         notation = dataclasses.replace(like, is_share=notations.is_of_shares(values))
         if given := units.of_name(name):
             notation = dataclasses.replace(notation, dimension=given.dimension, unit=given.unit)
-        notes, problem = (), ""
+        notes: tuple[str, ...] = ()
+        problem = ""
     else:
         codes, distinct = pd.factorize(tidied)
         text = pd.Series(distinct, dtype="str")
@@ -462,19 +486,21 @@ def differences(frame: "pd.DataFrame", columns: Iterable[Column]) -> Iterator[tu
     Raises:
         InputError: The dates of a column begin with the month where the day was first, or in turn.
     """
-    for column in columns:
-        tidied = tidy(frame[column.name], column.notation) if column.kind != "left out" else None
+    for column in (column for column in columns if column.kind not in ("left out", "category")):
+        tidied = tidy(frame[column.name], column.notation)
         if column.kind == "number":
             yield from ((column.name, one) for one in column.notation.differences(tidied))
-        elif column.kind in ("boolean", "date"):
-            if column.kind == "date":
-                _check_order(tidied, column)
-            lost = tidied[tidied.notna() & _read(tidied, column.kind, column.notation).isna()]
-            if len(lost):
-                wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
-                count = f"{len(lost):,} of {len(frame):,} rows hold no {wanted}"
-                example = cells.short(lost.iloc[0])
-                yield column.name, f"{count}, such as {example}; they count as missing"
+            continue
+        if column.kind == "date":
+            _check_order(tidied, column)
+        lost = tidied[tidied.notna() & _read(tidied, column.kind, column.notation).isna()]
+        if len(lost):
+            wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
+            count = f"{len(lost):,} of {len(frame):,} rows hold no {wanted}"
+            yield (
+                column.name,
+                f"{count}, such as {cells.short(lost.iloc[0])}; they count as missing",
+            )
 
 
 def _check_order(values: "pd.Series", column: Column) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from keras_recipes.data import cells, columns, csv_reader, rents, splits, targets
-from keras_recipes.data.numbers import gaps
+from keras_recipes.data.numbers import gaps, notation
 from keras_recipes.data.numbers.notation import Notation
 from keras_recipes.errors import InputError
 
@@ -63,7 +63,7 @@ class Source(splits.Source):
     num_copies: int
     class_names: tuple[str, ...]
     digest: str
-    target_notation: Notation = Notation()
+    target_notation: Notation = notation.PLAIN
 
     @property
     def problem_kind(self) -> str:
@@ -146,8 +146,8 @@ def read(
         drop: Columns to leave out.
         time: Column of dates or numbers; the last rows by it are the test rows, those before them
             the validation rows.
-        missing: Cells that stand for no value, such as -200, in any column; without any, clear ones
-            are found out and named.
+        missing: Cells that stand for no value, such as -200 in any column, or bmi=0 in one; in
+            columns without any, clear ones are found out and named.
 
     Returns:
         The table.
@@ -157,8 +157,8 @@ def read(
     """
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    given = map(tuple, (categorical, numeric, drop))
-    wishes = Wishes(*given, time, tuple(str(cell) for cell in missing))
+    named = tuple(categorical), tuple(numeric), tuple(drop)
+    wishes = Wishes(*named, time, tuple(str(cell) for cell in missing))
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
@@ -192,7 +192,8 @@ def _make(
     try:
         _check_target(frame, target, wishes)
         frame = _without_strays(origin.name, frame, decimal)
-        goal = targets.read(frame[target], problem, decimal, wishes.missing)
+        of_target = columns.missing_in(target, wishes.missing, frame.columns)
+        goal = targets.read(frame[target], problem, decimal, of_target)
         known, y = _with_target(frame, goal.y, target)
         found = columns.infer(
             known.drop(columns=target),
@@ -239,7 +240,7 @@ def _with_target(
 
 
 def _without_strays(name: str, frame: "pd.DataFrame", decimal: str) -> "pd.DataFrame":
-    """Leave out the rows that hold no data; columns that are numbers without them become numbers."""
+    """Leave out the rows that hold no data; columns that are numeric without them become so."""
     import pandas as pd
 
     found = gaps.strays(frame)

@@ -43,7 +43,7 @@ class Target:
     kind: Kind
     class_names: tuple[str, ...]
     reason: str
-    notation: Notation = Notation()
+    notation: Notation = notations.PLAIN
     codes: tuple[float, ...] = ()
 
 
@@ -149,7 +149,9 @@ def _regression(labels: "pd.Series", numbers: columns.Numbers, reason: str) -> T
     if numbers.fits < notations.SURE:
         misfits = labels[labels.notna() & numbers.values.isna()]
         is_few = labels.nunique() <= min(MAX_CLASSES, num_rows / 2)
-        advice = "choose --problem multiclass" if is_few else "correct them, or choose another"
+        advice = (
+            "choose --problem multiclass" if is_few else "correct them, or choose another column"
+        )
         raise InputError(
             f"the target {name!r} holds words such as {cells.short(misfits.iloc[0])} in "
             f"{len(misfits):,} of {num_rows:,} rows, expected numbers; {advice}."

@@ -20,8 +20,8 @@ _TOTALS_SHARE = 0.02  # of the rows; where more say Total, it is a category
 _SAMPLE_ROWS = 500
 _MAX_HEADER_ROWS = 3
 _TOTAL = re.compile(
-    r"(grand |sub[- ]?)?totals?|sum|sums|summe|zwischensumme|gesamt|gesamtsumme|insgesamt|somme|suma"
-    r"|totale|합계|총계|총합계|소계|합|계|总计|合计|小计|合計|総計|小計|итого|всего",
+    r"(grand |sub[- ]?)?totals?|sums?|summe|zwischensumme|gesamt|gesamtsumme|insgesamt|somme"
+    r"|suma|totale|합계|총계|총합계|소계|합|계|总计|合计|小计|合計|総計|小計|итого|всего",
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(r"[-–—=_*.#~+|\s]{2,}")
@@ -32,7 +32,7 @@ def codes(values: "np.ndarray", distinct: "np.ndarray") -> tuple[list[float], li
 
     A code is the smallest or the largest number, stands in three rows or more, and is farther from
     all others than these are from each other: -200 beside 0.4 to 10, or a number of nines. It may
-    be one where it is a zero, a number of nines or the only negative number, and apart from the others.
+    be one where it is a zero, of nines or the only negative number, and apart from the others.
 
     Args:
         values: Of the rows, without NaN.

@@ -175,6 +175,9 @@ class Notation:
             )
 
 
+PLAIN = Notation()
+
+
 def from_json(values: dict) -> Notation:
     """Put together again what `dataclasses.asdict` took apart."""
     return Notation(**{**values, "missing": tuple(values.get("missing", ()))})
@@ -236,7 +239,8 @@ def learn(text: "pd.Series", counts: "np.ndarray", like: Notation, name: str = "
     fitting = {key: count for key, count in found.items() if notation.meant(key)}
     if _are_names(parts, values, notation, fitting, num_bare):
         return Learned(notation, values, 0.0)
-    fits, notes, problem = (sum(fitting.values()) + num_bare) / total, (), ""
+    fits, problem = (sum(fitting.values()) + num_bare) / total, ""
+    notes: tuple[str, ...] = ()
     if fits < SURE <= (sum(found.values()) + num_bare) / total:
         problem = _mixed(found, num_bare)
     else:
@@ -418,9 +422,9 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
         decimal: Mark of decimals.
 
     Returns:
-        Table with the labels of `text`: `number`, `number2` and `number3`, float64 with their sign;
-        `spelled`, the texts around them, "" for a cell that is no number; `is_marked`; and `behind`,
-        the sign or mark behind the number.
+        Table with the labels of `text`: `number`, `number2` and `number3`, float64 with their
+        sign; `spelled`, the texts around them, "" for a cell that is no number; `is_marked`; and
+        `behind`, the sign or mark behind the number.
     """
     import pandas as pd
 

@@ -42,7 +42,7 @@ _UNITS: dict[str, dict[str, tuple[float, str]]] = {
     },
     "length": {
         "m": (1, "metre metres meter meters 미터 米 メートル м"),
-        "cm": (0.01, "cms centimetre centimetres centimeter centimeters zentimeter 센티 센티미터 厘米"),
+        "cm": (0.01, "cms centimetre centimetres centimeter centimeters 센티 센티미터 厘米"),
         "mm": (0.001, "millimetre millimetres millimeter millimeters 밀리미터 毫米"),
         "km": (1000, "kms kilometre kilometres kilometer kilometers 킬로미터 公里 км"),
         "in": (0.0254, "inch inches zoll 인치 英寸 \" ″ ” ''"),
