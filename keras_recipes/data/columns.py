@@ -497,10 +497,8 @@ def differences(frame: "pd.DataFrame", columns: Iterable[Column]) -> Iterator[tu
         if len(lost):
             wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
             count = f"{len(lost):,} of {len(frame):,} rows hold no {wanted}"
-            yield (
-                column.name,
-                f"{count}, such as {cells.short(lost.iloc[0])}; they count as missing",
-            )
+            example = cells.short(lost.iloc[0])
+            yield column.name, f"{count}, such as {example}; they count as missing"
 
 
 def _check_order(values: "pd.Series", column: Column) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LARGEST = 1e15  # float32 has room for a sum of a million squares of it
 SURE = 0.95  # share of the cells that must fit a meaning; the others count as missing
 
+_LONGEST = 40  # characters of a cell that may be a number
 _FEW = 20  # distinct cells, which may as well be categories
 _MANY_GROUPED = 40  # numbers of three digits behind a mark, by chance in one of 67 columns
 _SPACES = " \u00a0\u202f'’"
@@ -433,8 +434,9 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
     number = pd.to_numeric(plain, errors="coerce").astype("float64")
     parts = pd.DataFrame({"number": number, "number2": 0.0, "number3": 0.0}, index=text.index)
     parts["spelled"] = pd.Series(_BARE, index=text.index, dtype=object)
+    parts.loc[number.isna(), "spelled"] = ""
     parts["is_marked"], parts["behind"] = False, ""
-    rest = text[number.isna()]
+    rest = text[number.isna() & (text.str.len() <= _LONGEST)]
     if len(rest):
         other = _take_apart(rest, decimal)
         for name in other:

@@ -178,6 +178,8 @@ _CURRENCIES = {
 NEXT_LOWER = {"ft": "in", "h": "min", "min": "s", "m": "cm"}
 
 
+# What is a unit as the last word of a column's name, without brackets.
+_LAST_WORDS = "kg|lbs?|oz|cm|mm|km|ft|ml|mph|kmh|kw|kwh|mb|gb|sqft|sqm|eur|usd|gbp|krw|inr|jpy"
 # Before a number; R$, US$ and the like are symbols with letters.
 MONEY = (
     r"(?:[A-Z]{0,3}[$€£¥₩₹₽₺฿₫]|EUR|USD|GBP|JPY|RMB|CNY|KRW|INR|RUB|CHF|TRY|THB|VND|PLN|SEK|NOK|DKK"
@@ -288,13 +290,13 @@ def base(dimension: str, unit: str) -> Meaning:
 
 def of_name(column: str) -> Meaning | None:
     """Return the unit that a column's name ends in, such as weight (kg), height_cm, 금액(만원)."""
-    found = re.search(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$|[_ ]([a-zA-Z]{2,4})$", column)
-    if not found:
+    bracketed = re.search(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$", column)
+    last = re.search(rf"[_ ]({_LAST_WORDS})$", column, re.IGNORECASE)
+    if not (found := bracketed or last):
         return None
-    text = found[1] or found[2]
+    text = found[1]
     meant = meanings("", text)
     is_letter = len(text) == 1 and text.isalpha() and text.isascii()
-    is_word = found[2] and meant[0].dimension in (NUMBER, TIME, SHARE)  # in_stock_days
-    if is_letter or is_word or len(meant) > 1 or not is_known(meant[0].dimension):
+    if is_letter or len(meant) > 1 or not is_known(meant[0].dimension):
         return None
     return meant[0] if meant[0].dimension in _UNITS else meant[0]._replace(unit=text)
