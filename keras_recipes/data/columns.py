@@ -117,7 +117,7 @@ def infer(
     decided = {name: _decide(frame[name], asked.get(name), likes[name], codes) for name in likes}
     clear = {*codes, *(code for _, read in decided.values() if read for code in read.codes)}
     for name, (_, read) in decided.items():
-        if read and clear & {*read.doubtful}:  # a code of one column is one in others
+        if read and (read.values.isin(clear - {*codes})).any():  # one column's are others' too
             decided[name] = _decide(frame[name], asked.get(name), likes[name], clear)
     for _, read in decided.values():
         if read:
@@ -305,7 +305,7 @@ def without_codes(numbers: Numbers, known: Collection[float] = ()) -> Numbers:
     if notation.missing or numbers.problem:
         return numbers
     present = raw.to_numpy()[raw.notna().to_numpy()]
-    clear, doubtful = gaps.codes(present, raw.dropna().unique())
+    clear, doubtful = gaps.codes(present, raw.dropna().unique(), known)
     clear += [code for code in doubtful if code in known]
     doubtful = [code for code in doubtful if code not in known]
     shown = tuple(f"{code:.15g}" for code in clear)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from keras_recipes.data.numbers import notation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import numpy as np
     import pandas as pd
@@ -15,6 +15,7 @@ _MIN_ROWS = 3  # that a code stands in
 _MIN_OTHERS = 10  # distinct values beside a code
 _MIN_OTHERS_OF_NINES = 5
 _MAX_CODES = 3
+_APART = 0.1  # of the range of the others
 _MAX_TOTALS = 3
 _TOTALS_SHARE = 0.02  # of the rows; where more say Total, it is a category
 _SAMPLE_ROWS = 500
@@ -27,7 +28,9 @@ _TOTAL = re.compile(
 _SEPARATOR = re.compile(r"[-–—=_*.#~+|\s]{2,}")
 
 
-def codes(values: "np.ndarray", distinct: "np.ndarray") -> tuple[list[float], list[float]]:
+def codes(
+    values: "np.ndarray", distinct: "np.ndarray", known: "Collection[float]" = ()
+) -> tuple[list[float], list[float]]:
     """Return the numbers of a column that stand for a gap, and those that may.
 
     A code is the smallest or the largest number, stands in three rows or more, and is farther from
@@ -37,6 +40,7 @@ def codes(values: "np.ndarray", distinct: "np.ndarray") -> tuple[list[float], li
     Args:
         values: Of the rows, without NaN.
         distinct: The distinct ones.
+        known: Codes of other columns: a negative one is clear here too where it stands apart.
 
     Returns:
         The clear codes, and the doubtful.
@@ -51,7 +55,7 @@ def codes(values: "np.ndarray", distinct: "np.ndarray") -> tuple[list[float], li
     while len(left) > _MIN_OTHERS_OF_NINES and len(clear) < _MAX_CODES:
         ends = [end for end in (left.min(), left.max()) if (values == end).sum() >= _MIN_ROWS]
         ends = [end for end in ends if end <= 0 or _is_nines(end)]
-        judged = {end: _judge(end, np.sort(left[left != end]), values) for end in ends}
+        judged = {end: _judge(end, np.sort(left[left != end]), values, known) for end in ends}
         doubtful = [float(end) for end, found in judged.items() if found == "doubtful"]
         found = [end for end, is_code in judged.items() if is_code == "clear"]
         if not found:
@@ -65,7 +69,9 @@ def _is_nines(number: float) -> bool:
     return bool(re.fullmatch(r"-?99+(\.0|\.9+)?", str(float(number))))
 
 
-def _judge(code: float, others: "np.ndarray", values: "np.ndarray") -> str:
+def _judge(
+    code: float, others: "np.ndarray", values: "np.ndarray", known: "Collection[float]"
+) -> str:
     """Return whether a number is a clear code, a doubtful one or none (an empty text)."""
     import numpy as np
 
@@ -74,6 +80,8 @@ def _judge(code: float, others: "np.ndarray", values: "np.ndarray") -> str:
     is_nines = _is_nines(code)
     if is_nines and code > 0 and np.mean(others % 10 == 9) > 0.3:
         return ""  # prices: 49, 99, 999
+    if code in known and code < 0 and gap > _APART * (high - low):
+        return "clear"
     if gap > high - low and (code < 0 or is_nines):
         return "clear" if is_nines or len(others) >= _MIN_OTHERS else "doubtful"
     if len(others) < _MIN_OTHERS:
