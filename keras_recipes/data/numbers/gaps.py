@@ -54,7 +54,7 @@ def codes(
         return clear, doubtful
     while len(left) > _MIN_OTHERS_OF_NINES and len(clear) < _MAX_CODES:
         ends = [end for end in (left.min(), left.max()) if (values == end).sum() >= _MIN_ROWS]
-        ends = [end for end in ends if end <= 0 or _is_nines(end)]
+        ends = [end for end in ends if _is_nines(end) or (end <= 0 and end % 1 == 0)]
         judged = {end: _judge(end, np.sort(left[left != end]), values, known) for end in ends}
         doubtful = [float(end) for end, found in judged.items() if found == "doubtful"]
         found = [end for end, is_code in judged.items() if is_code == "clear"]
