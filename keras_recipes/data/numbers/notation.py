@@ -150,7 +150,7 @@ class Notation:
         counts = counts.reset_index(drop=True)[~text.isin(self.missing)]
         for spelled, rows in parts.loc[counts.index].groupby("spelled").groups.items():
             count, example = int(counts[rows].sum()), text[rows[0]]
-            meant = self.meant(str(spelled)) if spelled != _BARE else ()
+            meant = self.meant(str(spelled)) if spelled not in ("", _BARE) else ()
             if spelled == "":
                 yield said(count, "hold no number", example, "they count as missing")
             elif spelled == _BARE:
@@ -224,7 +224,7 @@ def learn(text: "pd.Series", counts: "np.ndarray", like: Notation, name: str = "
     spelled, total = parts.loc[is_number, "spelled"], max(int(rows.sum()), 1)
     by_spelling = rows[is_number].groupby(spelled).sum().sort_values(ascending=False, kind="stable")
     num_bare = int(by_spelling.pop(_BARE)) if _BARE in by_spelling else 0
-    found = {str(key): int(count) for key, count in by_spelling.items()}
+    found = {str(key): int(count) for key, count in by_spelling.items() if _is_one(str(key))}
     dimension = _dimension(found)
     given = units.of_name(name) if num_bare else None
     if given and dimension in ("", given.dimension):
@@ -273,6 +273,13 @@ def _in_dimension(spelled: str, dimension: str) -> tuple[units.Meaning, ...]:
     if len(chosen) > 1 and not any(map(units.is_known, {one.dimension for one in chosen})):
         return ()
     return tuple(chosen)
+
+
+def _is_one(spelled: str) -> bool:
+    """Return whether the numbers of a cell make one number: 2h 50m, and not 2020년 1월 31일."""
+    before, *after = spelled.split(_BETWEEN)
+    dimensions = {one.dimension for unit in after for one in units.meanings(before, unit)}
+    return len(after) == 1 or any(_in_dimension(spelled, one) for one in dimensions)
 
 
 def _dimension(found: dict[str, int]) -> str:
@@ -498,6 +505,7 @@ def decimal_mark(text: "pd.Series", default: str = ".") -> str:
     """
     votes = {".": 0, ",": 0}
     for cell in text:
+        cell = cell[:_LONGEST]
         marks = re.findall(r"(?<![^\W\d_])[.,](?=[\d–-])", cell)
         if not marks:
             continue
@@ -527,7 +535,8 @@ def parts_thousands(text: Iterable[str], mark: str) -> bool:
         text: Cells of the column.
         mark: "." or ",".
     """
-    numbers = [re.sub(r"[^\d.,]*(\d(?:[\d.,]*\d)?)\D*", r"\1", cell) for cell in text]
+    found = [re.search(r"\d(?:[\d.,]*\d)?", cell[:_LONGEST]) for cell in text]
+    numbers = [number[0] if number else "" for number in found]
     grouped = [number for number in numbers if mark in number]
     whole = [number for number in numbers if mark not in number]
     form = rf"[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+"
