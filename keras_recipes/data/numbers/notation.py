@@ -383,7 +383,7 @@ def _mixed(found: dict[str, int], num_bare: int) -> str:
     if known < SURE * sum(rows.values()):
         return ""
     named = ", ".join(f"{name} in {count:,} rows" for name, count in list(rows.items())[:4])
-    return f"numbers in units without a known factor between them ({named})"
+    return f"units without a known factor between them: {named}"
 
 
 def _notes(
