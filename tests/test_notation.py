@@ -208,7 +208,7 @@ def test_clear_codes_for_gaps_count_as_missing_in_columns_and_target(caplog):
     goal = load(text(z=counted(-200, [n / 7 for n in range(30)])), "z")
     assert goal.source.num_without_target == 15
     assert goal.y.min() >= 0
-    assert np.isnan(predict(table, "999")[0])
+    assert np.isnan(predict(load(text(z=counted(999))), "999")[0])
 
 
 def test_a_code_of_one_column_is_one_in_others():
