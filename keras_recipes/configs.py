@@ -164,12 +164,15 @@ class TableOptions:
     group: str | None = None
     """Column that names what several rows belong to, such as a patient: rows of one value stay in
     one split, and the column is not learned from."""
+    missing: tuple[str, ...] = ()
+    """Cells that stand for no value: -200 in all columns, or bmi=0 in one."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
         """Keywords of `own_table.read`: how to read the table."""
-        names = ("problem", "header", "categorical", "numeric", "drop", "time", "group", "encoding")
-        return {name: getattr(self, name) for name in names}
+        others = ("csv", "target")
+        names = [field.name for field in dataclasses.fields(TableOptions)]
+        return {name: getattr(self, name) for name in names if name not in others}
 
     def told(self) -> dict[str, object]:
         """Return the settings of the table that are not the defaults, the file by its full path."""

@@ -144,7 +144,7 @@ CELLS = {
     "accounts": (["(12.50)", "7.25"], "number", 0, -12.5),
     "percent": (["12%", "3.5 %"], "number", 0, 12),
     "unit": (["5 kg", "7.5kg"], "number", 0, 5),
-    "several units": (["5 kg", "7 lb", "8 st"], "category", 0, "5 kg"),
+    "several units": (["5 kg", "7 m", "8 st"], "category", 0, "5 kg"),
     "telephones": ([f"+49 301 {row:03} 000" for row in range(ROWS)], "left out", 0, None),
     "clock": (["7:30", "14:45", "23:00"], "number", 0, 7.5),
     "afternoons": (["7:30 PM", "12:15 am"], "number", 0, 19.5),

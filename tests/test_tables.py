@@ -102,7 +102,8 @@ def many(values, num_rows=60):
     ("values", "kind"),
     [
         (many([1.5, 2.5, np.nan]), "number"),
-        (many(["$1,234.50", "€ 99", "12 %"]), "number"),
+        (many(["$1,234.50", "$ 99", "-$3"]), "number"),
+        (many(["$1,234.50", "€ 99", "12 %"]), "category"),
         (many([*map(str, range(30)), "n/a?"]), "number"),
         (many(["yes", "No"]), "boolean"),
         (many([True, False]), "boolean"),

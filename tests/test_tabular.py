@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
-from keras_recipes.data import rents
+from keras_recipes.data import new_inputs, own_table, rents
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import tables
 from keras_recipes.runs import (
@@ -367,6 +367,20 @@ def test_columns_may_be_called_as_what_python_and_tensorflow_call_their_own(tmp_
     export.export(pathlib.Path("run"), pathlib.Path("served"))
     serve = tf.saved_model.load("served").signatures["serving_default"]
     assert {"column_1_self", "Self", "column_3_self"} <= set(serve.structured_input_signature[1])
+
+
+def test_a_signature_names_units_and_takes_codes_for_gaps_as_predict_does(tmp_path):
+    rows = [
+        f"{row + 50} kg,{-200 if row % 4 == 0 else row / 7},{'ab'[row % 2]}" for row in range(40)
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(["weight,co,y", *rows]))
+    table = own_table.read(tmp_path / "table.csv", "y")
+    read, _, described = export.signature(new_inputs.Inputs.of(table.x, table.source))
+    assert described["weight"]["unit"] == "kg"
+    assert "unit" not in described["co"]
+    given = {"weight": tf.constant([70.0, 80.0]), "co": tf.constant([-200.0, 3.0])}
+    served = read(given)[tables.NUMERIC].numpy()
+    np.testing.assert_array_equal(served, [[70, np.nan], [80, 3]])
 
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):

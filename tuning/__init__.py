@@ -70,6 +70,9 @@ def search(
     numeric: tuple[str, ...] = (),
     drop: tuple[str, ...] = (),
     time: str | None = None,
+    group: str | None = None,
+    missing: tuple[str, ...] = (),
+    encoding: str | None = None,
     **unknown: Any,
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
@@ -116,6 +119,9 @@ def search(
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
         time: Column of dates or numbers to split by.
+        group: Column that names what several rows belong to; its rows stay in one split.
+        missing: Cells that stand for no value: -200 in all columns, or bmi=0 in one.
+        encoding: Encoding of the file; found out where not said.
         **unknown: Nothing else; what a search has no option for is named.
 
     Returns:

@@ -1,10 +1,9 @@
-"""What people write into cells: numbers, times and dates in many forms, yes and no.
+"""What people write into cells beside numbers: times and dates in many forms, yes and no.
 
 Each reader takes a column of text and gives a value for each row, missing where a cell does not
 fit. None looks beyond the cell, so that new rows are read like those that were learned from.
 """
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,20 +15,6 @@ YES |= {"예", "네", "はい", "是"}
 NO = {"false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "não", "nao", "нет"}
 NO |= {"아니오", "아니요", "いいえ", "否"}
 
-_MONEY = r"(?:[A-Z]{0,2}[$€£¥₩₹₽₺฿]|EUR|USD|GBP|CHF|JPY|KRW|INR|CNY|Rs\.?|kr\.?)"
-_SPACES = " \u00a0\u202f'’"
-_NUMBER = (
-    rf"^\s*(?P<minus>[-−(])?\s*(?:{_MONEY})?\s*(?P<sign>[-−+])?"
-    r"(?P<whole>GROUPED|\d+)?(?:MARK(?P<fraction>\d*))?(?P<exponent>[eE][-+]?\d+)?"
-    r"\s*(?P<unit>[^\d\s.,:;/()+−-][^\d]{0,14}?[23]?)?\s*\)?\s*$"
-)
-# By the decimal mark. Groups are of three digits; India writes groups of two before the last.
-_NUMBERS = {
-    ".": _NUMBER.replace("MARK", r"\.").replace(
-        "GROUPED", rf"\d{{1,3}}(?:[,{_SPACES}]\d{{2,3}})*[,{_SPACES}]\d{{3}}"
-    ),
-    ",": _NUMBER.replace("MARK", ",").replace("GROUPED", rf"\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+"),
-}
 _CLOCK = r"(?P<hour>\d{1,3}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.\d+)?)?"
 _HALF = r"\s*(?:(?P<half>[AaPp])\.?[Mm]\.?)?"
 _TIME = rf"[.,]?(?:[T ,]+{_CLOCK}{_HALF})?\s*$"
@@ -90,49 +75,11 @@ def written(values: "pd.Series") -> "pd.Series":
     return pd.Series(found, index=values.index, name=values.name, dtype="str")
 
 
-def decimal_mark(text: "pd.Series", default: str = ".") -> str:
-    """Distinguish 1.234,5 from 1,234.5 by the cells that leave no choice.
-
-    Args:
-        text: Some cells of a column.
-        default: The answer where all are like 1,234 or 1.234.
-    """
-    votes = {".": 0, ",": 0}
-    for cell in text:
-        marks = re.findall(r"[.,]", cell)
-        if not marks:
-            continue
-        last, other = marks[-1], {".": ",", ",": "."}[marks[-1]]
-        group = re.search(r"(?<!\d)(\d*)[.,]\d{3}(?!\d)", cell)
-        if len(set(marks)) == 2:
-            votes[last] += 1
-        elif len(marks) > 1:
-            votes[other] += 1
-        elif not group or not 1 <= len(group[1]) <= 3 or group[1] == "0":
-            votes[last] += 1
-    return default if votes["."] == votes[","] else max(votes, key=votes.__getitem__)
-
-
-def numbers(text: "pd.Series", decimal: str = ".") -> "pd.Series":
-    """Read numbers, with signs, groups of digits, currencies and units; float64."""
-    import pandas as pd
-
-    def read(cells: "pd.Series") -> "pd.Series":
-        parts = cells.str.extract(_NUMBERS[decimal])
-        whole = parts["whole"].fillna("").str.replace(rf"[.,{_SPACES}]", "", regex=True)
-        rest = "." + parts["fraction"].fillna("") + parts["exponent"].fillna("")
-        is_negative = parts["minus"].notna() | parts["sign"].isin(["-", "−"])
-        found = pd.to_numeric(whole + rest, errors="coerce").astype("float64")
-        return found.where(~is_negative, -found)
-
-    return by_distinct(text, read, float("nan"))
-
-
-def units(text: "pd.Series") -> "pd.Series":
-    """Return what follows the number in each cell; "" for nothing, a percent sign or a currency."""
-    found = text.str.extract(_NUMBERS["."])["unit"]
-    found = found.fillna(text.str.extract(_NUMBERS[","])["unit"]).fillna("").str.strip()
-    return found.where(~found.str.fullmatch(rf"%|{_MONEY}"), "")
+def is_yes_or_no(text: "pd.Series") -> bool:
+    """Return whether distinct cells are all yes or no, in several spellings, both among them."""
+    lower = set(text.str.lower())
+    words = lower - {"0", "1"}
+    return bool(words & YES and words & NO and words <= YES | NO)
 
 
 def booleans(text: "pd.Series") -> "pd.Series":
@@ -161,18 +108,28 @@ def _to_hours(parts: "pd.DataFrame") -> "pd.Series":
     return hour + minute / 60 + second.fillna(0) / 3600
 
 
-def is_day_first(text: "pd.Series") -> bool:
+def is_day_first(text: "pd.Series") -> bool | None:
     """Distinguish 31/01/2020 from 01/31/2020.
 
     By the numbers beyond 12; without any, the one that never changes is the day (of monthly
-    figures), and else the day comes first.
+    figures), and else the day comes first. None where no cell is such a date.
     """
     pair = text.str.extract(_DATES[1])[["first", "second_number"]].astype("float64").dropna()
+    if not len(pair):
+        return None
     beyond = (pair > 12).sum()
     if beyond.iloc[0] == beyond.iloc[1]:
         changes = pair.nunique()
         return not changes.iloc[1] == 1 < changes.iloc[0]
     return bool(beyond.iloc[0] > beyond.iloc[1])
+
+
+def order_of_days(text: "pd.Series") -> tuple[int, int]:
+    """Return how many dates can only begin with the day, and how many only with the month."""
+    pair = text.str.extract(_DATES[1])[["first", "second_number"]].astype("float64").dropna()
+    beyond = pair > 12
+    both = beyond.all(axis=1)
+    return int((beyond["first"] & ~both).sum()), int((beyond["second_number"] & ~both).sum())
 
 
 def dates(text: "pd.Series", day_first: bool = True) -> "pd.Series":

@@ -8,22 +8,25 @@ and categorical columns.
 
 import dataclasses
 import difflib
+import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from keras_recipes.data import cells
+from keras_recipes.data.numbers import gaps, notation as notations, units
+from keras_recipes.data.numbers.notation import LARGEST, SURE, Notation
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_logger = logging.getLogger(__name__)
+
 Kind = Literal["number", "boolean", "category", "date", "left out"]
 
-LARGEST = 1e15  # float32 has room for a sum of a million squares of it
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour")
-_SURE = 0.95  # share of the cells that must fit a meaning; the others count as missing
 _SAMPLE_VALUES = 1000
 _MAX_CATEGORIES = 1000
 _FEW = 20  # values, or rows, from which little can be told
@@ -50,10 +53,8 @@ class Column:
         reason: Why, in a few words.
         num_values: Distinct ones, without the missing.
         num_missing: Rows without a value, values that do not fit the kind included.
-        day_first: Whether a date such as 01/02/2020 is in February.
-        decimal: What parts the decimals of its numbers, where they come as text.
         parts: Of its dates, those that vary: out of `DATE_PARTS`.
-        signs: Whether a dash alone is a minus, beside a plus; otherwise it is a missing value.
+        notation: How its cells are written.
     """
 
     name: str
@@ -61,10 +62,18 @@ class Column:
     reason: str
     num_values: int
     num_missing: int
-    day_first: bool = False
-    decimal: str = "."
     parts: tuple[str, ...] = ()
-    signs: bool = False
+    notation: Notation = notations.PLAIN
+
+    @classmethod
+    def from_json(cls, values: dict) -> "Column":
+        """Put together again what `dataclasses.asdict` took apart, of earlier versions too."""
+        before = {
+            name: values[name] for name in ("day_first", "decimal", "signs") if name in values
+        }
+        others = {name: value for name, value in values.items() if name not in before}
+        notation = notations.from_json(others.pop("notation", before))
+        return cls(**{**others, "parts": tuple(others.get("parts", ())), "notation": notation})
 
     @property
     def is_identifier(self) -> bool:
@@ -79,6 +88,8 @@ def infer(
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
     decimal: str = ".",
+    missing: tuple[str, ...] = (),
+    codes: Collection[float] = (),
 ) -> list[Column]:
     """Decide what each column means.
 
@@ -88,6 +99,9 @@ def infer(
         numeric: Columns that are numeric; what is no number counts as missing.
         drop: Columns to leave out.
         decimal: Mark of the file, for numbers that leave it open.
+        missing: Cells that stand for no value, as in `missing_in`; in columns without any, they are
+            found out.
+        codes: Numbers that stand for a gap in the target.
 
     Returns:
         One entry for each column, in their order.
@@ -96,7 +110,19 @@ def infer(
         InputError: A name is not in the table, or named for two meanings.
     """
     asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
-    return [_decide(frame[name], asked.get(name), decimal) for name in frame.columns]
+    likes = {
+        name: Notation(decimal, missing=missing_in(str(name), missing, frame.columns))
+        for name in frame.columns
+    }
+    decided = {name: _decide(frame[name], asked.get(name), likes[name], codes) for name in likes}
+    clear = {*codes, *(code for _, read in decided.values() if read for code in read.codes)}
+    for name, (_, read) in decided.items():
+        if read and (read.values.isin(clear - {*codes})).any():  # one column's are others' too
+            decided[name] = _decide(frame[name], asked.get(name), likes[name], clear)
+    for _, read in decided.values():
+        if read:
+            read.warn_of_codes()
+    return [column for column, _ in decided.values()]
 
 
 def listed(names: Iterable[object], wanted: str = "") -> str:
@@ -107,6 +133,24 @@ def listed(names: Iterable[object], wanted: str = "") -> str:
     meant = f"did you mean {close[0]!r}? " if close else ""
     more = f", … ({len(shown):,} in all)" if len(shown) > 20 else ""
     return f"{meant}there is {', '.join(shown[:20])}{more}."
+
+
+def missing_in(name: str, missing: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Return the cells that stand for no value in a column.
+
+    Args:
+        name: Of the column.
+        missing: Cells for all columns, or NAME=CELL for one; NAME= for none in it.
+        names: Of all columns.
+    """
+    known, found = {*map(str, names)}, []
+    for text in missing:
+        column, mark, cell = text.rpartition("=")
+        if not mark or column not in known:
+            found.append(text)
+        elif column == name:
+            found.append(cell)
+    return tuple(found)
 
 
 def _asked(frame: "pd.DataFrame", named: dict[Kind, Iterable[str]]) -> dict[str, Kind]:
@@ -128,56 +172,167 @@ def _apart(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
         yield from [name] if name in known else (part.strip() for part in name.split(","))
 
 
-def _decide(values: "pd.Series", asked: Kind | None, decimal: str) -> Column:
-    """Choose the kind of a column, and tell how its cells are to be read."""
-    signs = bool((values == "+").any())
-    tidied = _tidy(values, signs)
+def _decide(
+    values: "pd.Series", asked: Kind | None, like: Notation, codes: Collection[float]
+) -> "tuple[Column, Numbers | None]":
+    """Choose the kind of a column, and how its cells are to be read; return its numbers too."""
+    like = dataclasses.replace(like, signs=bool((values == "+").any()))
+    tidied = tidy(values, like)
     kind: Kind = asked or "left out"
     reason = "as asked for"
     if kind == "left out":
-        guessed = _guess(tidied, decimal)
+        guessed = _guess(tidied, like)
         if asked in (None, guessed[0]):  # an identifier remains one
             kind, reason = guessed
-    day_first, mark = _forms(tidied, kind, decimal)
-    found = (tidied if kind == "left out" else _read(tidied, kind, day_first, mark)).dropna()
+    read = None
+    if kind == "number":
+        read = without_codes(read_numbers(tidied, like), codes)
+        if read.problem and asked:
+            raise InputError(f"column {values.name!r} holds {read.problem}; write one unit.")
+        if read.problem:
+            kind, reason = _guess_categories(tidied.dropna(), False)
+            _logger.warning("column %r holds %s", values.name, read.problem)
+            reason = read.problem if kind == "left out" else f"{reason}; {read.problem}"
+            read = None
+    if read:
+        like, found = read.notation, read.values.dropna()
+        what = f"{'times' if like.dimension == units.TIME else 'numbers'} in {like.unit}"
+        reason = reason.replace("numbers", what if like.unit else "numbers", 1)
+        reason = "; ".join((reason, *read.notes))
+    else:
+        if kind == "date":
+            like = dataclasses.replace(like, day_first=_day_first(tidied))
+        found = (tidied if kind == "left out" else _read(tidied, kind, like)).dropna()
     if asked in ("number", "category") and not len(found):
         raise InputError(
             f"column {values.name!r} holds no {asked} in any row, as was asked for; --drop it."
         )
-    if misfits := tidied.count() - len(found):
+    if misfits := read.num_misfits if read else tidied.count() - len(found):
         reason += f"; {misfits:,} that do not fit count as missing"
     parts = DATE_PARTS if kind == "date" else ()
-    return Column(
+    column = Column(
         str(values.name),
         kind,
         reason,
         num_values=found.nunique(),
         num_missing=len(values) - len(found),
-        day_first=day_first,
-        decimal=mark,
         parts=tuple(part for part in parts if getattr(found.dt, part).nunique() > 1),
-        signs=signs,
+        notation=like,
+    )
+    return column, read
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Numbers:
+    """A column read as numbers.
+
+    Attributes:
+        values: float64, NaN for a cell that is missing or no number.
+        notation: How they are written.
+        fits: Share of the cells with a value that are numbers in one dimension.
+        num_misfits: Cells with a value that are no numbers.
+        notes: What was made of units, marks and codes for gaps.
+        problem: Why they cannot serve, where nearly all cells are numbers; else "".
+        codes: Rows of each number that stands for a gap.
+        doubtful: Rows of each number that may stand for one.
+    """
+
+    values: "pd.Series"
+    notation: Notation
+    fits: float
+    num_misfits: int
+    notes: tuple[str, ...]
+    problem: str
+    codes: dict[float, int] = dataclasses.field(default_factory=dict)
+    doubtful: dict[float, int] = dataclasses.field(default_factory=dict)
+
+    def warn_of_codes(self) -> None:
+        """Name the numbers that stand for a gap, or may, and the flag that decides."""
+        for code, count in (self.codes | self.doubtful).items():
+            name = self.values.name
+            then = f"it counts as missing; --missing '{name}=' keeps it"
+            if code in self.doubtful:
+                then = f"if it stands for a gap, say --missing '{name}={code:g}'"
+            low, high = self.values[~self.values.isin(list(self.doubtful))].agg(["min", "max"])
+            _logger.warning(
+                "column %r: %g in %s rows, all others are from %g to %g; %s",
+                *(name, code, f"{count:,}", low, high, then),
+            )
+
+
+def read_numbers(tidied: "pd.Series", like: Notation) -> Numbers:
+    """Read a column as numbers, whatever their notation, and find the codes for gaps among them.
+
+    Args:
+        tidied: Cells from `tidy`.
+        like: What is known of their notation.
+    """
+    import numpy as np
+    import pandas as pd
+
+    name = str(tidied.name)
+    if pd.api.types.is_numeric_dtype(tidied):
+        values, fits = like.read(tidied), 1.0
+        notation = dataclasses.replace(like, is_share=notations.is_of_shares(values))
+        if given := units.of_name(name):
+            notation = dataclasses.replace(notation, dimension=given.dimension, unit=given.unit)
+        notes: tuple[str, ...] = ()
+        problem = ""
+    else:
+        codes, distinct = pd.factorize(tidied)
+        text = pd.Series(distinct, dtype="str")
+        is_word = text.str.lower().isin(_NO_VALUE).to_numpy()
+        counts = np.bincount(codes[codes >= 0], minlength=len(text))
+        learned = notations.learn(text, np.where(is_word, 0, counts), like, name)
+        found = np.append(learned.values.to_numpy(), np.nan)[codes]
+        values = pd.Series(found, index=tidied.index, name=tidied.name)
+        notation, fits = learned.notation, learned.fits
+        notes, problem = learned.notes, learned.problem
+    num_misfits = int(tidied.count() - values.count())
+    return Numbers(values, notation, fits, num_misfits, notes, problem)
+
+
+def without_codes(numbers: Numbers, known: Collection[float] = ()) -> Numbers:
+    """Return numbers without those that stand for a gap.
+
+    Where the user has named such cells there are no others.
+
+    Args:
+        numbers: Of a column.
+        known: What stands for a gap in other columns: here, a doubtful one is clear by it.
+    """
+    notation, raw = numbers.notation, numbers.values
+    if notation.missing or numbers.problem:
+        return numbers
+    present = raw.to_numpy()[raw.notna().to_numpy()]
+    clear, doubtful = gaps.codes(present, raw.dropna().unique(), known)
+    clear += [code for code in doubtful if code in known]
+    doubtful = [code for code in doubtful if code not in known]
+    shown = tuple(f"{code:.15g}" for code in clear)
+    return dataclasses.replace(
+        numbers,
+        values=raw.mask(raw.isin(clear)) if clear else raw,
+        notation=dataclasses.replace(notation, missing=shown),
+        notes=(*numbers.notes, *(f"{code} counts as missing" for code in shown)),
+        codes={code: int((raw == code).sum()) for code in clear},
+        doubtful={code: int((raw == code).sum()) for code in doubtful},
     )
 
 
-def _forms(values: "pd.Series", kind: Kind, decimal: str) -> tuple[bool, str]:
-    """Return whether dates begin with the day, and what parts the decimals of numbers.
+def _day_first(values: "pd.Series") -> bool | None:
+    """Return whether dates begin with the day, by up to 1,000 of the distinct cells.
 
-    By up to 1,000 of the distinct cells, evenly spread.
+    They are evenly spread. None where no date begins with day or month.
     """
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(values):
-        return False, decimal  # new cells of it may come as text
+        return None
     distinct = pd.Series(values.dropna().unique(), dtype="str")
-    text = distinct.iloc[:: max(-(-len(distinct) // _SAMPLE_VALUES), 1)]
-    return (
-        kind == "date" and cells.is_day_first(text),
-        cells.decimal_mark(text, decimal) if kind == "number" else ".",
-    )
+    return cells.is_day_first(distinct.iloc[:: max(-(-len(distinct) // _SAMPLE_VALUES), 1)])
 
 
-def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
+def _guess(values: "pd.Series", like: Notation) -> tuple[Kind, str]:
     """Return the kind of a column and the reason."""
     import pandas as pd
 
@@ -194,7 +349,7 @@ def _guess(values: "pd.Series", decimal: str) -> tuple[Kind, str]:
         return "boolean", "yes or no"
     if pd.api.types.is_numeric_dtype(values):
         return _guess_numbers(present, distinct, len(values))
-    return _guess_text(present, decimal)
+    return _guess_text(present, like)
 
 
 def _guess_numbers(present: "pd.Series", distinct: "np.ndarray", num_rows: int) -> tuple[Kind, str]:
@@ -227,40 +382,38 @@ def _are_days(distinct: "np.ndarray") -> bool:
     return bool(cells.dates(days).notna().all())
 
 
-def _guess_text(present: "pd.Series", decimal: str) -> tuple[Kind, str]:
+def _guess_text(present: "pd.Series", like: Notation) -> tuple[Kind, str]:
     """Try one meaning after the other on some of the distinct cells, by how many rows hold them."""
     counts = present[~present.str.lower().isin(_NO_VALUE)].value_counts()
     texts = counts.index.to_series().reset_index(drop=True)
-    lower = set(texts.str.lower().iloc[:_FEW]) if len(texts) <= _FEW else set()
-    if lower & cells.YES and lower & cells.NO and lower <= cells.YES | cells.NO:
+    if len(texts) <= _FEW and cells.is_yes_or_no(texts):
         return "boolean", f"yes or no: {', '.join(map(cells.short, texts[:4]))}"
     is_coded = bool(texts.str.fullmatch(r"0\d{2,}").any())
     if len(texts) > 1 and not is_coded:
         step = -(-len(texts) // _SAMPLE_VALUES)
-        if fitting := _fitting(texts.iloc[::step], counts.to_numpy()[::step], decimal):
+        sample = texts.iloc[::step].reset_index(drop=True)
+        if fitting := _fitting(sample, counts.to_numpy()[::step], like):
             return fitting
     return _guess_categories(present, is_coded)
 
 
-def _fitting(sample: "pd.Series", weights: "np.ndarray", decimal: str) -> tuple[Kind, str] | None:
-    """Return the kind that nearly all cells fit: numbers, times or dates."""
+def _fitting(sample: "pd.Series", weights: "np.ndarray", like: Notation) -> tuple[Kind, str] | None:
+    """Return the kind that nearly all cells fit: numbers or dates."""
 
     def fits(read: "pd.Series") -> bool:
-        return weights[read.notna().to_numpy()].sum() >= _SURE * weights.sum()
+        return weights[read.notna().to_numpy()].sum() >= SURE * weights.sum()
 
-    numbers = cells.numbers(sample, cells.decimal_mark(sample, decimal))
-    if fits(numbers) and not fits(sample.where(sample.str.match(r"\+\d{2}"))):
-        unit = cells.units(sample[numbers.notna()]).value_counts()
-        if unit.iloc[0] >= _SURE * unit.sum():
-            named = f" with the unit {unit.index[0]!r}" if unit.index[0] else ""
-            return "number", f"numbers{named} such as {cells.short(sample.iloc[0])}"
-    if fits(cells.hours(sample)):
-        return "number", f"times such as {cells.short(sample.iloc[0])}, in hours"
+    example = f"such as {cells.short(sample.iloc[0])}"
+    learned = notations.learn(sample, weights, like)
+    is_number = learned.fits >= SURE or learned.problem
+    if is_number and not fits(sample.where(sample.str.match(r"\+\d{2}"))):
+        return "number", f"numbers {example}"
     day_first = cells.is_day_first(sample)
-    if fits(cells.dates(sample, day_first)):
-        open_to_doubt = sample.str.match(r"\d{1,2}\D\d{1,2}\D").any()
-        order = f", {'day' if day_first else 'month'} first" if open_to_doubt else ""
-        return "date", f"dates such as {cells.short(sample.iloc[0])}{order}"
+    if fits(cells.dates(sample, day_first is not False)):
+        order = "" if day_first is None else f", {'day' if day_first else 'month'} first"
+        if order and cells.order_of_days(sample) == (0, 0):
+            order += " (no cell decides)"
+        return "date", f"dates {example}{order}"
     return None
 
 
@@ -271,72 +424,103 @@ def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
     if len(distinct) > max(_FEW, len(present) / 2):
         sample = distinct.iloc[:_SAMPLE_VALUES]
         is_long = sample.str.len().mean() >= _LONG_TEXT or sample.str.count(r"\s").mean() >= 3
-        what = "free text" if is_long else "an identifier or a name"
         count = f"{len(distinct):,} values in {len(present):,} rows"
-        return "left out", f"{what} {example}: {count}"
+        if is_long:
+            return "left out", f"free text, which is not supported, {example}: {count}"
+        return "left out", f"an identifier or a name {example}: {count}"
     if len(distinct) > _MAX_CATEGORIES:
         return "category", f"words {example}; the rarer of {len(distinct):,} are pooled"
     what = "codes with leading zeros" if is_coded else "words"
     return "category", f"{len(distinct):,} {what} {example}"
 
 
-def _tidy(values: "pd.Series", signs: bool) -> "pd.Series":
-    """Return the cells of a text column without space around them, and none that says nothing."""
+def tidy(values: "pd.Series", like: Notation) -> "pd.Series":
+    """Return the cells of a column without space around them, and none that says nothing.
+
+    Args:
+        values: As `csv_reader.read` gives them.
+        like: Says which cells stand for no value.
+    """
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(values):
+    if pd.api.types.is_bool_dtype(values):
         return values
+    if pd.api.types.is_numeric_dtype(values):
+        codes = [code for text in like.missing if (code := notations.as_number(text)) is not None]
+        return values.mask(values.isin(codes)) if codes else values
 
     def strip(text: "pd.Series") -> "pd.Series":
         stripped = text.str.strip()
-        return stripped.mask(stripped.isin(("",) if signs else _BLANK))
+        return stripped.mask(stripped.isin((*_BLANK[: 1 if like.signs else None], *like.missing)))
 
     return cells.by_distinct(values.astype("str"), strip, float("nan")).astype("str")
 
 
-def to_kind(values: "pd.Series", kind: Kind, decimal: str = ".") -> "pd.Series":
-    """Bring a column to a kind: float64, text or dates; what does not fit is missing."""
-    return _read(_tidy(values, bool((values == "+").any())), kind, False, decimal)
-
-
-def _read(values: "pd.Series", kind: Kind, day_first: bool, decimal: str) -> "pd.Series":
+def _read(values: "pd.Series", kind: Kind, notation: Notation) -> "pd.Series":
     """Read cells that are tidy as a kind."""
     import pandas as pd
 
-    is_numeric = pd.api.types.is_numeric_dtype(values)
     if kind == "number":
-        numbers = values if is_numeric else cells.numbers(values, decimal)
-        if not is_numeric and numbers.isna().any():
-            numbers = numbers.fillna(cells.hours(values))
-        numbers = numbers.astype("float64")
-        return numbers.where(numbers.abs() <= LARGEST)
-    text = cells.written(values) if is_numeric else values
+        return notation.read(values)
+    text = cells.written(values) if pd.api.types.is_numeric_dtype(values) else values
     if kind == "boolean":
         return cells.booleans(text)
-    return cells.dates(text, day_first) if kind == "date" else text
+    return cells.dates(text, notation.day_first is not False) if kind == "date" else text
 
 
 def read(values: "pd.Series", column: Column) -> "pd.Series":
     """Read the cells of a column in its meaning: as numbers, dates or categories."""
-    return _read(_tidy(values, column.signs), column.kind, column.day_first, column.decimal)
+    return _read(tidy(values, column.notation), column.kind, column.notation)
 
 
-def misfits(
-    frame: "pd.DataFrame", columns: Iterable[Column]
-) -> "Iterator[tuple[Column, pd.Series]]":
-    """Yield each column that has cells which do not fit its meaning, with these cells.
+def differences(frame: "pd.DataFrame", columns: Iterable[Column]) -> Iterator[tuple[str, str]]:
+    """Yield the columns of new rows that are written in another way than in training, and how.
 
     Args:
         frame: Table that has the columns.
         columns: From `infer`.
+
+    Yields:
+        Name, and a sentence: cells that do not fit, other units, numbers without one.
+
+    Raises:
+        InputError: The dates of a column begin with the month where the day was first, or in turn.
     """
-    for column in columns:
-        if column.kind in ("number", "boolean", "date"):
-            tidied = _tidy(frame[column.name], column.signs)
-            found = _read(tidied, column.kind, column.day_first, column.decimal)
-            lost = tidied[tidied.notna() & found.isna()]
-            if len(lost):
-                yield column, lost
+    for column in (column for column in columns if column.kind not in ("left out", "category")):
+        tidied = tidy(frame[column.name], column.notation)
+        if column.kind == "number":
+            yield from ((column.name, one) for one in column.notation.differences(tidied))
+            continue
+        if column.kind == "date":
+            _check_order(tidied, column)
+        lost = tidied[tidied.notna() & _read(tidied, column.kind, column.notation).isna()]
+        if len(lost):
+            wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
+            count = f"{len(lost):,} of {len(frame):,} rows hold no {wanted}"
+            example = cells.short(lost.iloc[0])
+            yield column.name, f"{count}, such as {example}; they count as missing"
+
+
+def _check_order(values: "pd.Series", column: Column) -> None:
+    """Refuse dates of new rows whose day and month are in another order than in training."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values):
+        return
+    by_day, by_month = cells.order_of_days(text := values.dropna())
+    learned = column.notation.day_first
+    if learned is None:
+        if cells.is_day_first(text) is not None:
+            raise InputError(
+                f"column {column.name!r} holds dates whose day or month may come first, and the "
+                "training had none such; write them as 2020-01-31."
+            )
+    elif (by_day, by_month)[learned] and not (by_month, by_day)[learned]:
+        names = ("day", "month")[:: 1 if learned else -1]
+        raise InputError(
+            f"column {column.name!r} has the {names[1]} first in its dates, and the training had "
+            f"the {names[0]} first; write them so, or as 2020-01-31."
+        )
 
 
 def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":

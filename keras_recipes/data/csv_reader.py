@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from keras_recipes.data import cells, text_files
+from keras_recipes.data.numbers import notation
 from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:
@@ -489,6 +490,9 @@ def _decimal(rows: list[list[str]], default: str) -> str:
     marks = collections.Counter(
         cell[2] for cell in found if cell and (len(cell[3]) != 3 or cell[1] == "0")
     )
+    columns = itertools.zip_longest(*rows, fillvalue="")
+    if not marks["."] and any(notation.parts_thousands(filter(None, one), ".") for one in columns):
+        return ","
     return default if marks[","] == marks["."] else max(marks, key=marks.__getitem__)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from keras_recipes.data import cells, columns, csv_reader, related, rents, splits, targets
+from keras_recipes.data.numbers import gaps, notation
+from keras_recipes.data.numbers.notation import Notation
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Wishes(NamedTuple):
     drop: tuple[str, ...] = ()
     time: str | None = None
     group: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Source(splits.Source):
         num_groups: Groups of rows by this column.
         likely_group: Column by which rows may belong together: its values repeat, and rows of one
             value nearly all have the same target; "" for none.
+        target_notation: How the target's cells are written, and in which unit its numbers are.
     """
 
     target: str
@@ -68,6 +72,7 @@ class Source(splits.Source):
     group: str | None = None
     num_groups: int = 0
     likely_group: str = ""
+    target_notation: Notation = notation.PLAIN
 
     @property
     def problem_kind(self) -> str:
@@ -142,6 +147,7 @@ def read(
     time: str | None = None,
     encoding: str | None = None,
     group: str | None = None,
+    missing: Iterable[str] = (),
 ) -> Table:
     """Read a file and decide what its columns mean.
 
@@ -160,6 +166,8 @@ def read(
         group: Column that names what several rows belong to, such as a patient; rows of one value
             stay in one split, and the column is not learned from. A row without a value stands
             alone.
+        missing: Cells that stand for no value, such as -200 in any column, or bmi=0 in one; in
+            columns without any, clear ones are found out and named.
 
     Returns:
         The table.
@@ -172,9 +180,9 @@ def read(
     categorical, numeric, drop = (
         tuple(map(_composed, names)) for names in (categorical, numeric, drop)
     )
-    wishes = Wishes(
-        categorical, numeric, drop, time and _composed(time), group and _composed(group)
-    )
+    time, group = (name and _composed(name) for name in (time, group))
+    codes = tuple(_composed(str(cell)) for cell in missing)
+    wishes = Wishes(categorical, numeric, drop, time, group, codes)
     with csv_reader.as_file(path) as given:
         file = given.expanduser().resolve()
         if target is None:
@@ -217,7 +225,9 @@ def _make(
     """Decide what a table's columns mean; messages begin with the file's name."""
     try:
         _check_target(frame, target, wishes)
-        goal = targets.read(frame[target], problem, decimal)
+        frame = _without_strays(origin.name, frame, decimal)
+        of_target = columns.missing_in(target, wishes.missing, frame.columns)
+        goal = targets.read(frame[target], problem, decimal, of_target)
         known, y = _with_target(frame, goal.y, target)
         num_known = len(known)
         known, y = _without_copies(origin.name, known, known, y, "every column")
@@ -227,14 +237,16 @@ def _make(
             numeric=wishes.numeric,
             drop=wishes.drop if wishes.group is None else (*wishes.drop, wishes.group),
             decimal=decimal,
+            missing=wishes.missing,
+            codes=goal.codes,
         )
         found = [_named_as_group(one) if one.name == wishes.group else one for one in found]
         x = _inputs(known, found, target)
         used = x.assign(**{"": y})
         x, y = _without_copies(origin.name, x, used, y, "every column that is used")
         known = known.loc[x.index]
-        order, groups = _in_time(known, wishes.time), _groups(origin.name, known, wishes.group)
-        likely = ""
+        order = _in_time(known, wishes, decimal)
+        groups, likely = _groups(origin.name, known, wishes.group), ""
         if order is None:
             likely = related.find_grouping(known, found, y, goal.kind != "regression", groups)
     except InputError as error:
@@ -253,6 +265,7 @@ def _make(
         group=wishes.group,
         num_groups=0 if groups is None else len(np.unique(groups)),
         likely_group=likely,
+        target_notation=goal.notation,
     )
     return Table(
         x,
@@ -275,6 +288,31 @@ def _with_target(
             "bring more rows."
         )
     return frame[known].reset_index(drop=True), y[known]
+
+
+def _without_strays(name: str, frame: "pd.DataFrame", decimal: str) -> "pd.DataFrame":
+    """Leave out the rows that hold no data; columns that are numeric without them become so."""
+    import pandas as pd
+
+    found = gaps.strays(frame)
+    if not found:
+        return frame
+    for what in dict.fromkeys(found.values()):
+        rows = [row for row, one in found.items() if one == what]
+        several = len(rows) > 1
+        count = (
+            f"{len(rows):,} rows hold no data and are" if several else "a row holds no data and is"
+        )
+        place = f"{'the first is ' * several}row {rows[0] + 1}"
+        example = cells.short(frame.loc[rows[0]].dropna().iloc[0])
+        _logger.warning("%s: %s left out: %s (%s, %s)", name, count, what, place, example)
+    kept = frame.drop(index=list(found)).reset_index(drop=True)
+    for column in kept.columns[[pd.api.types.is_string_dtype(kept[name]) for name in kept]]:
+        text = kept[column]
+        numbers = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce")
+        if (numbers.notna() == text.notna()).all() and not text.str.match(r"\s*0\d").any():
+            kept[column] = numbers
+    return kept
 
 
 def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
@@ -322,21 +360,22 @@ def _inputs(known: "pd.DataFrame", found: list[columns.Column], target: str) -> 
     if not x.shape[1]:
         reasons = "; ".join(f"{column.name}: {column.reason}" for column in found[:5])
         raise InputError(
-            f"no column to predict {target!r} from ({reasons}); expected numbers, categories or "
-            "dates; say --categorical or --numeric NAME to keep one all the same."
+            f"no column to predict {target!r} from ({reasons}); expected a column of numbers, "
+            "categories or dates."
         )
     return x
 
 
-def _in_time(known: "pd.DataFrame", time: str | None) -> np.ndarray | None:
+def _in_time(known: "pd.DataFrame", wishes: Wishes, decimal: str) -> np.ndarray | None:
     """Order rows by a column of dates or numbers, where one is named; those without come first."""
+    time = wishes.time
     if time is None:
         return None
     if time not in known.columns:
         raise InputError(
             f"no column {time!r} to order the rows by; {columns.listed(known.columns, time)}"
         )
-    (column,) = columns.infer(known[[time]])
+    (column,) = columns.infer(known[[time]], decimal=decimal, missing=wishes.missing)
     if column.kind not in ("date", "number"):
         raise InputError(
             f"column {time!r} holds {column.reason}; expected dates or numbers to order the rows by"
@@ -356,7 +395,8 @@ def _groups(name: str, known: "pd.DataFrame", group: str | None) -> np.ndarray |
     """Number the groups of rows by a column, where one is named; a row without a value is alone."""
     if group is None:
         return None
-    values = columns.to_kind(known[group], "category")
+    column = columns.Column(group, "category", "", 0, 0)
+    values = columns.read(known[group], column)
     codes, distinct = values.factorize()
     missing = codes < 0
     if len(distinct) == 1 and not missing.any():
@@ -424,7 +464,8 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     """
     import pandas as pd
 
-    has_comma = any(column.get("decimal") == "," for column in schema["columns"])
+    used = [columns.Column.from_json(column) for column in schema["columns"]]
+    has_comma = any(column.notation.decimal == "," for column in used)
     frame, _ = csv_reader.read(
         path,
         header=schema["header"],
@@ -441,22 +482,19 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
                 "without the target."
             )
         frame.columns = names
-    used = [columns.Column(**column) for column in schema["columns"]]
     try:
         x = columns.convert(frame, used)
+        notes = list(columns.differences(frame, used))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    for column, lost in columns.misfits(frame, used):
-        wanted = {"boolean": "yes or no"}.get(column.kind, column.kind)
-        _logger.warning(
-            "column %r: %s of %s rows hold no %s, such as %s; they count as missing",
-            *(column.name, f"{len(lost):,}", f"{len(x):,}", wanted, cells.short(lost.iloc[0])),
-        )
+    for name, sentence in notes:
+        _logger.warning("column %r: %s", name, sentence)
     named = {column.name for column in used if column.is_identifier}
     known = {column.name for column in used if column.kind != "left out"} | named
     others = [str(name) for name in frame.columns if name not in known]
     identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
     y = None
     if (target := schema["target"]) in frame.columns:
-        y = targets.read_again(frame[target], schema["class_names"], "," if has_comma else ".")
+        written = notation.from_json(schema.get("target_notation", {}))
+        y = targets.read_again(frame[target], schema["class_names"], written)
     return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others, y)

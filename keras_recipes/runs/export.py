@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from keras_recipes.console import files
 from keras_recipes.data import cells, columns, new_inputs
+from keras_recipes.data.numbers import notation as notations
 from keras_recipes.features import tables
 from keras_recipes.problems import Problem
 from keras_recipes.runs import predict
@@ -49,7 +50,7 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
         x = tables.as_inputs(run.model, read(given))
         return _answer(run.problem, run.model(x, training=False))
 
-    description = {"inputs": described, "outputs": _describe_outputs(run.problem)}
+    description = {"inputs": described, "outputs": _describe_outputs(run.problem, run.inputs)}
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         archive = keras.export.ExportArchive()
         archive.track(run.model)
@@ -89,7 +90,7 @@ def signature(taken: new_inputs.Inputs) -> tuple[Callable, object, dict]:
         "date": "text such as 2020-01-31 or 2020-01-31T12:00 (ISO 8601), empty where missing",
     }
     described = {
-        name: {"column": column["name"], "takes": forms[column["kind"]]}
+        name: {"column": column["name"], "takes": forms[column["kind"]], **_unit(column)}
         for name, column in zip(names, used, strict=True)
     }
 
@@ -97,6 +98,12 @@ def signature(taken: new_inputs.Inputs) -> tuple[Callable, object, dict]:
         return _join([(column, given[name]) for name, column in zip(names, used, strict=True)])
 
     return read, specs, described
+
+
+def _unit(column: dict) -> dict[str, str]:
+    """Return the unit of a numeric column, where one is known: its numbers come in it."""
+    unit = columns.Column.from_json(column).notation.unit
+    return {"unit": unit} if column["kind"] == "number" and unit else {}
 
 
 def _signature_names(columns: list[str]) -> list[str]:
@@ -133,8 +140,11 @@ def _join(given: list[tuple[dict, tf.Tensor]]) -> dict[str, tf.Tensor]:
         elif column["kind"] == "boolean":
             numbers.append(_yes_or_no(tf.strings.lower(tf.strings.strip(values), "utf-8")))
         else:
-            largest = columns.LARGEST
-            numbers.append(tf.where(abs(values) <= largest, values, math.nan))
+            notation = columns.Column.from_json(column).notation
+            gaps = [code for code in map(notations.as_number, notation.missing) if code is not None]
+            is_gap = tf.reduce_any(values[:, None] == tf.constant(gaps, tf.float32), axis=1)
+            is_known = (abs(values) <= notations.LARGEST) & ~is_gap
+            numbers.append(tf.where(is_known, values, math.nan))
     joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: categories}
     return {name: tf.stack(columns, axis=1) for name, columns in joined.items() if columns}
 
@@ -185,8 +195,10 @@ def _answer(problem: Problem, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"prediction": tf.gather(problem.class_names, decided), "probabilities": probabilities}
 
 
-def _describe_outputs(problem: Problem) -> dict:
+def _describe_outputs(problem: Problem, taken: new_inputs.Inputs) -> dict:
     if problem.is_regression:
-        return {"prediction": f"numbers ({problem.unit})"}
+        unit = (taken.table or {}).get("target_notation", {}).get("unit")
+        named = {"unit": unit} if unit else {}
+        return {"prediction": f"numbers ({problem.unit})", **named}
     prediction = {} if problem.rule.kind == "multilabel" else {"prediction": "a class"}
     return {**prediction, "probabilities": {"of": list(problem.class_names)}}

@@ -43,7 +43,7 @@ def print_columns(source: own_table.Source) -> None:
     terminal.print_table(table)
     if len(shown) < len(source.columns):
         print(f"… and {len(source.columns) - len(shown):,} more, all in schema.json")
-    print("other choices: --categorical A B --numeric C --drop D --problem KIND")
+    print("other choices: --categorical A B --numeric C --drop D --problem KIND --missing VALUE")
     print(f"to predict: {source.target}, {source.problem}")
     if source.num_without_target:
         print(f"{source.num_without_target:,} rows without a value of {source.target} are left out")
