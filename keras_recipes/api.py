@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 import types
 import typing
 
-from keras_recipes import catalog, checks, configs, recipe as contract
+from keras_recipes import catalog, checks, configs, reading, recipe as contract
 from keras_recipes.configs import Config
 from keras_recipes.errors import InputError
 from keras_recipes.recipe import Recipe
@@ -63,13 +62,13 @@ def train(
             f"{', '.join(known)}"
         )
     paths = {
-        name: pathlib.Path(fields[name])
+        name: reading.expanded(fields[name])
         for name in ("csv", "data_dir")
         if isinstance(fields.get(name), str)
     }
     settings = dataclasses.replace(config or kind(), **{**fields, **paths})
     options = configs.RunOptions(
-        out=None if out is None else pathlib.Path(out),
+        out=None if out is None else reading.expanded(out),
         engine=engine,
         strict=strict,
         quiet=not verbose,

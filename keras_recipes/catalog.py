@@ -15,6 +15,7 @@ import typing
 
 from rich.table import Table
 
+from keras_recipes import reading
 from keras_recipes.console import source_files, terminal
 from keras_recipes.errors import InputError
 
@@ -143,11 +144,9 @@ def read_source(path: pathlib.Path) -> bytes:
         InputError: If the file is there no longer.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: the recipe's file cannot be read ({error.strerror}); put it back"
-        ) from error
+        return reading.read_bytes(path)
+    except InputError as error:
+        raise InputError(f"the recipe's file cannot be read: {error}") from error
 
 
 def print_catalog() -> None:

@@ -9,6 +9,7 @@ import pathlib
 import typing
 from typing import Annotated, Literal
 
+from keras_recipes import reading
 from keras_recipes.errors import InputError
 
 
@@ -152,7 +153,7 @@ class TableOptions:
         names = [field.name for field in dataclasses.fields(TableOptions)]
         given = {name: getattr(self, name) for name in names}
         if self.csv is not None:
-            given["csv"] = self.csv.expanduser().resolve()
+            given["csv"] = reading.resolved(self.csv)
         return {name: v for name, v in given.items() if v != getattr(TableOptions, name)}
 
 
@@ -207,7 +208,8 @@ def check_value(name: str, value: typing.Any, hint: typing.Any) -> None:
     elif typing.get_origin(hint) is Literal:
         if value not in typing.get_args(hint):
             choices = ", ".join(map(str, typing.get_args(hint)))
-            raise InputError(f"{name}: received {value!r}, expected one of {choices}")
+            received = reading.shown(repr(value))
+            raise InputError(f"{name}: received {received}, expected one of {choices}")
     elif typing.get_origin(hint) is Annotated:
         kind, *notes = typing.get_args(hint)
         limits = [note for note in notes if isinstance(note, Range)]
@@ -215,7 +217,8 @@ def check_value(name: str, value: typing.Any, hint: typing.Any) -> None:
             check_value(name, value, kind)
             return
         if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-            raise InputError(f"{name}: received {value!r}, expected {kind.__name__}")
+            received = reading.shown(repr(value))
+            raise InputError(f"{name}: received {received}, expected {kind.__name__}")
         for limit in limits:
             if value not in limit:
-                raise InputError(f"{name}: received {value}, expected {limit}")
+                raise InputError(f"{name}: received {reading.shown(value)}, expected {limit}")

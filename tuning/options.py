@@ -10,7 +10,7 @@ import pathlib
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from keras_recipes import configs
+from keras_recipes import configs, reading
 from keras_recipes.console.command_line import flag, takes
 from keras_recipes.errors import InputError
 
@@ -39,7 +39,7 @@ class Limits:
 def with_paths(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a program gave with paths where it may have given text."""
     return {
-        name: pathlib.Path(value) if name in PATHS and value is not None else value
+        name: reading.expanded(value) if name in PATHS and value is not None else value
         for name, value in told.items()
     }
 
@@ -69,7 +69,7 @@ class SharedOptions(configs.TableOptions):
             seed: Of the search; None where it was not given.
         """
         told: dict[str, Any] = {"seed": seed, "epochs": self.epochs, "data": self.data}
-        told["data_dir"] = self.data_dir and self.data_dir.resolve()
+        told["data_dir"] = self.data_dir and reading.resolved(self.data_dir)
         return {
             name: str(v) if isinstance(v, pathlib.Path) else list(v) if isinstance(v, tuple) else v
             for name, v in {**told, **self.told()}.items()

@@ -24,6 +24,7 @@ from keras_recipes import (
     catalog,
     checks,
     problems,
+    reading,
     recipe as contract,
     training,
 )
@@ -155,7 +156,7 @@ class Tuner(keras_tuner.Tuner):
         }
         now = json.loads(json.dumps(now))
         if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = reading.read_json(path, "give another project_name, or overwrite=True")
             for name, value in now.items():
                 if before.get(name) != value:
                     raise InputError(

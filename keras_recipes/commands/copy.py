@@ -12,7 +12,7 @@ import tempfile
 from typing import Annotated
 
 import keras_recipes
-from keras_recipes import catalog, configs
+from keras_recipes import catalog, configs, reading
 from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError, RunError
 
@@ -131,10 +131,9 @@ def copy(arguments: Copy) -> None:
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
         try:
-            contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror})"
-            raise InputError(f"--data {arguments.csv}: {reason}") from error
+            contents[f"recipes/{arguments.csv.name}"] = reading.read_bytes(arguments.csv)
+        except InputError as error:
+            raise InputError(f"--data {error}") from error
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)

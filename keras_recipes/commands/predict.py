@@ -33,7 +33,8 @@ def predict(arguments: Predict) -> None:
         print(table.to_csv(index=False, float_format=_figure), end="")
         return
     with files.faults_named(arguments.out, "-o"):
-        files.write_text(arguments.out, table.to_csv(index=False, float_format=_figure))
+        text = table.to_csv(index=False, float_format=_figure)
+        files.write_text(arguments.out, text, devices=True)
     print(f"{len(table)} predictions in {arguments.out}")
 
 

@@ -10,7 +10,6 @@ import contextlib
 import csv
 import dataclasses
 import functools
-import gzip
 import io
 import itertools
 import logging
@@ -23,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
+from keras_recipes import reading
 from keras_recipes.data import cells
 from keras_recipes.errors import InputError
 
@@ -117,7 +117,7 @@ def read(
         InputError: The file is missing, empty, no text, or its rows do not make a table;
             the message names the line.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(path)
     content, encoding = _text(path, _content(path))
     sample = _sample(content)
     dialect = _dialect(encoding, sample, decimal)
@@ -164,18 +164,14 @@ def _parse(
 
 def _content(path: pathlib.Path) -> bytes:
     """Read the bytes of a file, unpacked."""
+    content = reading.read_bytes(path, pipes=True)
     try:
-        content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder; give the path of one file.") from None
+            content = reading.unpack(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); check its rights, or fetch it anew."
-        ) from None
+        raise InputError(f"{path}: cannot be read ({error}); fetch it anew.") from None
     if not content.strip():
         raise InputError(f"{path}: the file is empty; expected a table with a header.")
     return content
@@ -352,7 +348,7 @@ def _some(names: list[str]) -> str:
 
 def _may_be_names(numbers: list[str], first: list[str]) -> bool:
     """Distinguish years, and the 0, 1, 2 of a table that was saved without names, from a row."""
-    if not all(cell.isdecimal() for cell in numbers):
+    if not all(cell.isdecimal() and len(cell) <= 9 for cell in numbers):
         return False
     whole = [int(cell) for cell in numbers]
     counts = whole == list(range(len(whole))) and (len(whole) > 2 or not first[0])

@@ -4,7 +4,6 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 """
 
 import dataclasses
-import hashlib
 import logging
 import math
 import pathlib
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from keras_recipes import reading
 from keras_recipes.data import cells, columns, csv_reader, rents, splits, targets
 from keras_recipes.errors import InputError
 
@@ -151,11 +151,11 @@ def read(
         return _synthetic("regression" if problem == "auto" else problem)
     wishes = Wishes(tuple(categorical), tuple(numeric), tuple(drop), time)
     with csv_reader.as_file(path) as given:
-        file = given.expanduser().resolve()
+        file = reading.resolved(given)
         if target is None:
             raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
         frame, dialect = csv_reader.read(file, header=header, no_header="say --no-header")
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = reading.sha256(file)
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
     return _make(frame, target, problem, header, wishes, origin, digest, dialect.decimal)
 
@@ -305,6 +305,25 @@ def _expected_copies(x: "pd.DataFrame") -> float:
         return math.inf
     counts = fractions[num_values.idxmax()].value_counts()
     return float((counts * (counts - 1) / 2).sum())
+
+
+def example(schema: dict) -> "pd.DataFrame":
+    """Return one row of what a model of a table takes, with nothing in it.
+
+    Args:
+        schema: What `dataclasses.asdict` made of the table's Source.
+
+    Raises:
+        ValueError: If the schema is none.
+    """
+    import pandas as pd
+
+    source: Source = reading.checked(schema, Source, "inputs.table")
+    for column in source.columns:
+        if column.decimal not in (".", ",") or not {*column.parts} <= {*columns.DATE_PARTS}:
+            raise ValueError(f"column {column.name!r} cannot be read as the schema says")
+    empty = pd.DataFrame({column.name: [None] for column in source.columns}, dtype="str")
+    return columns.convert(empty, source.columns)
 
 
 class NewRows(NamedTuple):

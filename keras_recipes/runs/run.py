@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from keras_recipes import callbacks, recipe as contract, training
+from keras_recipes import callbacks, reading, recipe as contract, training
 from keras_recipes.configs import Config, RunOptions, TableConfig
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.data import new_inputs, own_table
@@ -25,7 +25,7 @@ from keras_recipes.data.splits import Source, Split, Splits
 from keras_recipes.errors import RunError
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import baselines, importance, plots, summary, thresholds
+from keras_recipes.runs import baselines, importance, plots, saved, summary, thresholds
 from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
@@ -213,12 +213,12 @@ def write(
     Returns:
         What stands in metrics.json.
     """
-    trained.model.save(folder / "model.keras")
-    files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
+    trained.model.save(folder / saved.MODEL)
+    files.write_json(folder / saved.CONFIG, plain(dataclasses.asdict(config)))
     inputs = new_inputs.Inputs.of(splits.train.x, splits.source)
     schema = {"inputs": dataclasses.asdict(inputs), "outputs": dataclasses.asdict(problem)}
-    files.write_json(folder / "schema.json", schema)  # by which `predict` reads inputs and outputs
-    history(trained).to_csv(folder / "history.csv")
+    files.write_json(folder / saved.SCHEMA, schema)  # by which `predict` reads inputs and outputs
+    history(trained).to_csv(folder / saved.HISTORY)
     outputs = training.predict(trained.model, splits.test.x)
     metrics = {
         "recipe": name,
@@ -241,14 +241,15 @@ def write(
         "baselines": baselines.score(problem, splits),
         **_judge_probabilities(problem, splits, trained, outputs),
         "machine": describe_machine(),
-        # By which `predict` and `export` tell a file that was exchanged or edited.
-        "sha256": {name: files.sha256(folder / name) for name in ("model.keras", "schema.json")},
+        # By which a reader finds a file that was exchanged or edited.
+        "sha256": {name: reading.sha256(folder / name) for name in saved.FILES},
         **more,
         **_judge_columns(folder, problem, splits, trained),
     }
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
-    files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
+    # Last: a folder with it is complete.
+    files.write_json(folder / "metrics.json", metrics, with_checksum=True)
     return metrics
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import logging
 import pathlib
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from typing import Any
 
 import keras_tuner
 
-from keras_recipes import configs, recipe as contract
+from keras_recipes import configs, reading, recipe as contract
 from keras_recipes.errors import InputError
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import run as runs
+from keras_recipes.runs import run as runs, saved
 from tuning.oracles import spaces
 from tuning.trials import inputs
 
@@ -66,19 +65,19 @@ def find(
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
     """Read the Config that a file holds, or the one in the folder of a run or a search."""
-    candidates = (path, path / "config.json", path / "best" / "config.json")
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if file is None:
-        raise InputError(
-            f"--start-from {path}: expected a run folder, a search that has ended, or a config.json"
-        )
+    fix = "expected a run folder, a search that has ended, or a config.json"
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"--start-from {file}: cannot be read as JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"--start-from {file}: expected an object, received {settings!r:.40}")
-    return settings
+        if not path.is_dir():
+            return reading.read_json(path, fix)
+        runs_there = (one for one in (path, path / "best") if (one / saved.CONFIG).exists())
+        if (folder := next(runs_there, None)) is None:
+            raise InputError(f"{reading.shown(path)}: {fix}")
+        # A folder with settings alone is no run, and nothing is known of what they were.
+        if (folder / "metrics.json").exists():
+            saved.check_files(folder, saved.read_metrics(folder))
+        return saved.read_config(folder)
+    except InputError as error:
+        raise InputError(f"--start-from {error}") from error
 
 
 def _points(space: keras_tuner.HyperParameters, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
