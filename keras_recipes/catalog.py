@@ -63,7 +63,7 @@ def describe_unknown(name: str) -> str:
     """Describe a name that no recipe has: which was meant, and which there are."""
     near = difflib.get_close_matches(name, recipe_names(), n=1)
     meant = f"did you mean {near[0]}? There" if near else "there"
-    return f"unknown recipe {name}: {meant} is {', '.join(recipe_names())}"
+    return f"unknown recipe {reading.shown(name)}: {meant} is {', '.join(recipe_names())}"
 
 
 def read(name: str) -> Entry:

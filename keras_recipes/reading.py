@@ -63,7 +63,14 @@ def expanded(path: Path) -> pathlib.Path:
         InputError: If it cannot be the path of a file.
     """
     resolved(path)
-    return pathlib.Path(path).expanduser()
+    found = pathlib.Path(path).expanduser()
+    try:
+        found.stat()
+    except (FileNotFoundError, NotADirectoryError):  # there may be such a file yet
+        return found
+    except OSError as error:
+        raise InputError(f"{shown(path)}: {_reason(path, error)}") from error
+    return found
 
 
 def resolved(path: Path) -> pathlib.Path:

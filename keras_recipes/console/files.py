@@ -149,8 +149,8 @@ def whole_folder(path: pathlib.Path, flag: str = "--out") -> Iterator[pathlib.Pa
     except OSError as error:
         kind = RunError if error.errno == errno.ENOSPC else InputError
         raise kind(
-            f"{flag} {path}: cannot write there ({error.strerror}); give a folder that you may "
-            "write to"
+            f"{flag} {reading.shown(path)}: cannot write there ({error.strerror}); give a folder "
+            "that you may write to"
         ) from error
     with _exchanged(partial, path, flag):
         yield partial
@@ -158,23 +158,24 @@ def whole_folder(path: pathlib.Path, flag: str = "--out") -> Iterator[pathlib.Pa
 
 def _make_partial(path: pathlib.Path, flag: str) -> pathlib.Path:
     """Make the folder to write into; refuse, before any work, what could not take its name."""
-    new = f"give the name of a new folder, such as {os.path.basename(os.path.abspath(path))}-2"
+    named, own = f"{flag} {reading.shown(path)}", os.path.basename(os.path.abspath(path))
+    new = f"give the name of a new folder, such as {reading.shown(own)}-2"
     if path.name == ".." or path.is_symlink():
-        raise InputError(f"{flag} {path}: cannot be replaced by a folder; {new}")
+        raise InputError(f"{named}: cannot be replaced by a folder; {new}")
     reading.resolved(path)  # raises where no file could have this path
     if path.is_dir():
         if held := sorted({one.name for one in path.iterdir()} - {".git", ".DS_Store"}):
             shown = ", ".join(held[:3]) + ", …" * (len(held) > 3)
-            raise InputError(f"{flag} {path}: already there and not empty ({shown}); {new}")
+            raise InputError(f"{named}: already there and not empty ({shown}); {new}")
         partial = path / ".partial"
     elif path.exists():
-        raise InputError(f"{flag} {path}: a file of that name is there; {new}")
+        raise InputError(f"{named}: a file of that name is there; {new}")
     else:
         partial = path.with_name(path.name + ".partial")
     if os.path.lexists(partial):
         raise InputError(
-            f"{flag} {path}: {partial} is there already; another run is writing it, or one was "
-            "killed: remove it, or give another name"
+            f"{named}: {reading.shown(partial)} is there already; another run is writing it, or "
+            "one was killed: remove it, or give another name"
         )
     partial.mkdir(parents=True)
     return partial
@@ -199,13 +200,16 @@ def faults_named(path: pathlib.Path, flag: str | None = "--out") -> Iterator[Non
         reason = error.strerror or " ".join(str(error).split())
         named = "--out (in Python: out)" if flag == "--out" else flag
         raise RunError(
-            f"could not write {path} ({reason}); nothing was left there: {remedy(error)}"
+            f"could not write {reading.shown(path)} ({reason}); nothing was left there: "
+            + remedy(error)
             + (f" or give another place by {named}" if flag else "")
         ) from error
 
 
 def remedy(error: OSError) -> str:
     """Return what makes a file writable where writing has failed."""
+    if error.errno in (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP):
+        return "check the path"
     if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
         return f"move {error.filename2 or error.filename or 'what is there'} away"
     return "change its rights" if error.errno in (errno.EACCES, errno.EPERM) else "free some space"

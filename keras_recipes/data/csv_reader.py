@@ -122,6 +122,8 @@ def read(
     sample = _sample(content)
     dialect = _dialect(encoding, sample, decimal)
     rows = _rows(sample, dialect.delimiter)
+    if not rows:
+        raise InputError(f"{path}: delimiters and no cells; expected a table with a header.")
     names = _names(path, rows, header, no_header)
     parse = functools.partial(_parse, path, content, dialect, names, header=0 if header else None)
     frame = parse()

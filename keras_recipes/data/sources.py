@@ -169,7 +169,8 @@ def _read_data_dir(published: Published, folder: Path, seed: int) -> splits.Spli
     """Read the folder that was asked for: anything wrong there is an error."""
     if not os.path.isdir(folder):
         raise InputError(
-            f"data_dir must be a folder with the files of {published.name}: received {folder}, "
+            f"data_dir must be a folder with the files of {published.name}: received "
+            f"{reading.shown(folder)}, "
             f"which is no folder. To get the files: {published.advice}."
         )
     try:

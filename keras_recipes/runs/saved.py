@@ -64,9 +64,8 @@ def read_metrics(folder: str | os.PathLike[str]) -> dict[str, Any]:
             "that a recipe printed at its end"
         )
     metrics = reading.read_json(path, FIX)
-    # Runs of before have no checksums.
-    saved = metrics.pop("checksum", None)
-    if ("sha256" in metrics or saved is not None) and saved != reading.checksum(metrics):
+    saved = metrics.pop("checksum", None)  # runs of before have none
+    if saved is not None and saved != reading.checksum(metrics):
         raise InputError(f"{reading.shown(path)}: was changed after the run; {FIX}")
     with reading.damaged(path, FIX):
         checked: dict[str, Any] = reading.checked(metrics, Metrics, "metrics")
