@@ -146,7 +146,10 @@ def read_source(path: pathlib.Path) -> bytes:
     try:
         return reading.read_bytes(path)
     except InputError as error:
-        raise InputError(f"the recipe's file cannot be read: {error}") from error
+        reason = getattr(error.__cause__, "strerror", None) or "it is no file"
+        raise InputError(
+            f"{path}: the recipe's file cannot be read ({reason}); put it back"
+        ) from error
 
 
 def print_catalog() -> None:

@@ -145,7 +145,7 @@ def _read(kind: typing.Any, text: str) -> typing.Any:
             return reading.expanded(text)  # the shell leaves ~ in `--out=~/x`
         return kind(text) if kind in (int, float) else text
     except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
     except ValueError as error:
         what = {int: "a whole number", float: "a number"}[kind]
         received = reading.shown(repr(text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-import typing
 from typing import Any, Required, TypedDict
 
 import pandas as pd
@@ -134,8 +133,9 @@ def read_history(folder: pathlib.Path) -> pd.DataFrame:
     path = folder / HISTORY
     content = reading.read_bytes(path)
     with reading.damaged(path, FIX):
-        history = pd.read_csv(io.BytesIO(content), index_col="epoch")
-        others = history.select_dtypes(exclude="number").columns
-        if len(others) or not pd.api.types.is_integer_dtype(history.index):
-            raise ValueError(f"expected numbers, received {typing.cast(Any, others).tolist()}")
-    return history
+        table = pd.read_csv(io.BytesIO(content))
+        if "epoch" not in table or not pd.api.types.is_integer_dtype(table["epoch"]):
+            raise ValueError("expected a column epoch of whole numbers")
+        if others := [*table.select_dtypes(exclude="number").columns]:
+            raise ValueError(f"expected numbers, received others in {', '.join(others)}")
+    return table.set_index("epoch")
