@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -67,6 +68,8 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     """Read the Config that a file holds, or the one in the folder of a run or a search."""
     fix = "expected a run folder, a search that has ended, or a config.json"
     try:
+        if path.parent.is_dir() and not os.path.lexists(path):
+            raise InputError(f"{reading.shown(path)}: no such file; {fix}")
         if not path.is_dir():
             return reading.read_json(path, fix)
         runs_there = (one for one in (path, path / "best") if (one / saved.CONFIG).exists())
