@@ -16,12 +16,14 @@ Synthetic data: 2,000 districts, computed.
 """
 
 import dataclasses
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 
-from keras_recipes.data import idx, npz, sources, splits
+from keras_recipes import reading
+from keras_recipes.data import npz, sources, splits
 from keras_recipes.errors import InputError
 
 FEATURE_NAMES = (
@@ -60,7 +62,8 @@ class _Census(sources.Published):
         """Read the published file, or else housing.csv; arguments and errors as in `Published`."""
         path, csv, name = folder / self.archive.name, folder / CSV_NAME, self.name
         if os.path.exists(path):
-            arrays = self.archive.parse(idx.read_bytes(path), str(path))
+            content = reading.read_bytes(path, limit=self.archive.max_bytes)
+            arrays = self.archive.parse(content, str(path))
             known = np.column_stack([arrays["x"], arrays["y"]])
         elif os.path.exists(csv):
             counts = _read_csv(csv)
@@ -78,7 +81,9 @@ PUBLISHED = _Census(
     licence="none stated",
     files=(),
     archive=npz.File(
-        "california_housing.npz", "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
+        "california_housing.npz",
+        "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f",
+        max_bytes=743_530,
     ),
     base_url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     cache_folder="datasets",
@@ -144,8 +149,9 @@ def _read_csv(path: Path) -> np.ndarray:
     """Read the columns of the census, float64 (rows, 9), NaN where a value is missing."""
     import pandas as pd
 
+    content = io.BytesIO(reading.read_bytes(path))
     try:
-        return pd.read_csv(path, usecols=list(COUNTED))[list(COUNTED)].to_numpy("float64")
+        return pd.read_csv(content, usecols=list(COUNTED))[list(COUNTED)].to_numpy("float64")
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(

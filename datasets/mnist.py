@@ -28,7 +28,9 @@ PUBLISHED = sources.Published(
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     archive=npz.File(
-        "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+        "mnist.npz",
+        "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+        max_bytes=11_490_434,
     ),
     base_url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     cache_folder="datasets",

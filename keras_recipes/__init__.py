@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing
 
-__version__ = "0.2.0"
+from keras_recipes.version import __version__
 
 if typing.TYPE_CHECKING:
     from keras_recipes.api import train
@@ -18,7 +18,7 @@ if typing.TYPE_CHECKING:
     from keras_recipes.runs.predict import open_run as load_run, predict
     from keras_recipes.training.fused import fit
 
-__all__ = ["check", "fit", "load_run", "predict", "runs", "train"]
+__all__ = ["__version__", "check", "fit", "load_run", "predict", "runs", "train"]
 
 
 def __getattr__(name: str) -> object:

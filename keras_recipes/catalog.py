@@ -16,7 +16,7 @@ import typing
 
 from rich.table import Table
 
-from keras_recipes import configs
+from keras_recipes import configs, reading
 from keras_recipes.console import source_files, terminal
 from keras_recipes.errors import InputError
 
@@ -76,7 +76,7 @@ def describe_unknown(name: str) -> str:
     """Describe a name that no recipe has: which was meant, and which there are."""
     near = difflib.get_close_matches(name, recipe_names(), n=1)
     meant = f"did you mean {near[0]}? There" if near else "there"
-    return f"unknown recipe {name}: {meant} is {', '.join(recipe_names())}"
+    return f"unknown recipe {reading.shown(name)}: {meant} is {', '.join(recipe_names())}"
 
 
 def read(name: str) -> Entry:
@@ -187,10 +187,11 @@ def read_source(path: pathlib.Path) -> bytes:
         InputError: If the file is there no longer.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
+        return reading.read_bytes(path)
+    except InputError as error:
+        reason = getattr(error.__cause__, "strerror", None) or "it is no file"
         raise InputError(
-            f"{path}: the recipe's file cannot be read ({error.strerror}); put it back"
+            f"{path}: the recipe's file cannot be read ({reason}); put it back"
         ) from error
 
 

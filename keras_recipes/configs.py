@@ -5,7 +5,6 @@ type carries its range, so that `--epochs -3` is refused before anything is load
 """
 
 import dataclasses
-import json
 import numbers
 import os
 import pathlib
@@ -14,6 +13,7 @@ import typing
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
+from keras_recipes import reading
 from keras_recipes.errors import InputError, describe
 
 
@@ -179,7 +179,7 @@ class TableOptions:
         names = [field.name for field in dataclasses.fields(TableOptions)]
         given = {name: getattr(self, name) for name in names}
         if self.csv is not None:
-            given["csv"] = self.csv.expanduser().resolve()
+            given["csv"] = reading.resolved(self.csv)
         return {name: v for name, v in given.items() if v != getattr(TableOptions, name)}
 
 
@@ -212,6 +212,9 @@ class TableConfig(TableOptions, Config):
         return dataclasses.replace(self, epochs=min(self.epochs, most), refit=refit)
 
 
+EXPECTED_SETTINGS = "a run folder, a search that has ended, or a config.json"
+
+
 def read_settings(path: pathlib.Path, kind: type[Config], given_by: str) -> dict[str, typing.Any]:
     """Read the settings that a run or a search has left, by the names that they have now.
 
@@ -226,18 +229,15 @@ def read_settings(path: pathlib.Path, kind: type[Config], given_by: str) -> dict
     Raises:
         InputError: If there is no such file, or it holds no settings.
     """
-    candidates = (path, path / "config.json", path / "best" / "config.json")
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if file is None:
-        raise InputError(
-            f"{given_by} {path}: expected a run folder, a search that has ended, or a config.json"
-        )
+    candidates = (path / "config.json", path / "best" / "config.json")
+    file = next((one for one in candidates if one.exists()), None) if path.is_dir() else path
+    if file is None or not os.path.lexists(file):
+        missing = "" if path.is_dir() else "no such file; "
+        raise InputError(f"{given_by} {path}: {missing}expected {EXPECTED_SETTINGS}")
     try:
-        settings: dict[str, typing.Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{given_by} {file}: cannot be read as JSON ({error})") from error
-    if not isinstance(settings, dict):
-        raise InputError(f"{given_by} {file}: expected an object, received {settings!r:.40}")
+        settings = reading.read_json(file, f"expected {EXPECTED_SETTINGS}")
+    except InputError as error:
+        raise InputError(f"{given_by} {error}") from error
     now = {old: new for old, new in RENAMED.items() if hasattr(kind, new)}
     return {now.get(name, name): value for name, value in settings.items()}
 
@@ -296,7 +296,7 @@ def check_value(name: str, value: typing.Any, hint: typing.Any) -> typing.Any:
         value = check_value(name, value, kinds[0])
         for limit in kinds[1:]:
             if isinstance(limit, Range) and value is not None and value not in limit:
-                raise InputError(f"{name}: received {value}, expected {limit}")
+                raise InputError(f"{name}: received {reading.shown(value)}, expected {limit}")
         return value
     if type(None) in kinds:
         others = [kind for kind in kinds if kind is not type(None)]
@@ -327,12 +327,12 @@ def _converted(name: str, value: typing.Any, kind: typing.Any) -> typing.Any:
     wanted, described = taken[kind]
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{name}: received {describe(value)}, expected {described}")
-    return kind(value)
+    return reading.expanded(str(value)) if kind is pathlib.Path else kind(value)
 
 
 def _path_or_table(name: str, value: typing.Any) -> typing.Any:
     if isinstance(value, str | os.PathLike):
-        return pathlib.Path(value)
+        return reading.expanded(value)
     import pandas as pd  # not before: it takes long to load, and who has a DataFrame has it already
 
     if isinstance(value, pd.DataFrame):

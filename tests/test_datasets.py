@@ -1,5 +1,6 @@
 """The data sets: splits, sources in order, broken files, downloads, built-in data, constants."""
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -32,6 +33,7 @@ from datasets import (
     mnist,
     wine,
 )
+from keras_recipes import reading
 from keras_recipes.data import download, idx, npz, sources, splits
 from keras_recipes.errors import InputError
 
@@ -334,6 +336,10 @@ def to_idx(values):
     return struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
+def archive_of(name, content):
+    return npz.File(name, hashlib.sha256(content).hexdigest(), len(content))
+
+
 class Miniature:
     """A small set with the files of a published one; `contents` are whole, by download name."""
 
@@ -364,7 +370,7 @@ class Miniature:
         if module is mnist:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **self.arrays)
-            archive = npz.File("mnist.npz", hashlib.sha256(buffer.getvalue()).hexdigest())
+            archive = archive_of("mnist.npz", buffer.getvalue())
             self.contents = {"mnist.npz": buffer.getvalue()}
         self._patch = monkeypatch
         self.publish(files=files, archive=archive, validation_rows=20)
@@ -467,7 +473,7 @@ def test_built_in_data_come_last_and_only_for_auto(miniature):
 def test_builtin_never_looks(miniature, monkeypatch):
     miniature.place(miniature.cache)
     monkeypatch.setattr(download, "fetch", pytest.fail)
-    monkeypatch.setattr(idx, "read_bytes", pytest.fail)
+    monkeypatch.setattr(reading, "read_bytes", pytest.fail)
     assert miniature.module.load("builtin").source.kind == "built-in"
     message = error_of(miniature.module.load, "builtin", miniature.cache)
     assert "reads no files" in message
@@ -564,6 +570,10 @@ BROKEN = {
         lambda good: gzip.compress(gzip.decompress(good[IMAGES])[:5000]),
         "5,000 bytes instead of 47,056",
     ),
+    "bomb": (
+        lambda good: gzip.compress(bytes(10**7)),
+        "more than the 47,056 bytes of it, unpacked",
+    ),
     "header only": (lambda good: b"\0\0\x08\x03\0", "no idx data"),
 }
 
@@ -617,7 +627,7 @@ def test_a_folder_under_a_file_name_cannot_be_read(fashion):
     (fashion.own / IMAGES).unlink()
     (fashion.own / IMAGES).mkdir()
     message = error_of(fashion_mnist.load, "real", fashion.own)
-    assert f"{fashion.own / IMAGES} cannot be read: Is a directory" in message
+    assert f"{fashion.own / IMAGES}: a folder; give the path of one file" in message
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half an archive", HTML])
@@ -638,7 +648,7 @@ def test_archive_is_never_unpickled(tmp_path, monkeypatch):
     buffer = io.BytesIO()
     np.savez(buffer, x_train=np.array([{"a": "pickle"}], dtype=object))
     content = buffer.getvalue()
-    small.publish(archive=npz.File("mnist.npz", hashlib.sha256(content).hexdigest()))
+    small.publish(archive=archive_of("mnist.npz", content))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         mnist.load("real", small.place(small.own, {"mnist.npz": content}))
 
@@ -679,8 +689,15 @@ class Server:
         if content is None:
             handler.send_error(404)
             return
+        if self.behave == "redirecting":
+            handler.send_response(302)
+            handler.send_header("Location", "/" + next(iter(set(self.contents) - {name}), "other"))
+            handler.end_headers()
+            return
         handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content)))
+        if self.behave != "endless":
+            told = 10**9 if self.behave == "announcing too much" else len(content)
+            handler.send_header("Content-Length", str(told))
         handler.end_headers()
         half = len(content) // 2
         handler.wfile.write(content if self.behave == "well" else content[:half])
@@ -688,6 +705,9 @@ class Server:
         for _ in range(200 if self.behave == "trickling" else 0):
             handler.wfile.write(b"\0")
             self.stop.wait(0.05)
+        with contextlib.suppress(OSError):  # until the other side has enough
+            while self.behave == "endless" and not self.stop.is_set():
+                handler.wfile.write(bytes(1 << 16))
         if self.behave == "stalling":
             self.stop.wait(20)
 
@@ -713,7 +733,10 @@ def test_download_leaves_exactly_the_files_that_keras_expects(miniature, server)
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [
-        ("truncating", "is damaged or the wrong file"),
+        ("truncating", r"cut off after [\d,]+ of [\d,]+ bytes"),
+        ("endless", r"more than the [\d,]+ bytes of the file were sent"),
+        ("announcing too much", r"it is 1,000,000,000 bytes, expected at most"),
+        ("redirecting", "is damaged or the wrong file|HTTP Error 404|infinite loop"),
         ("silent", "no answer within 0.4 s|timed out"),
         ("stalling", "timed out"),
         ("trickling", "not finished within 1 s"),
@@ -903,7 +926,7 @@ def census(monkeypatch):
     """The file of a small California housing, by its name."""
     buffer = io.BytesIO()
     np.savez(buffer, x=COUNTS, y=DOLLARS)
-    archive = npz.File("california_housing.npz", hashlib.sha256(buffer.getvalue()).hexdigest())
+    archive = archive_of("california_housing.npz", buffer.getvalue())
     published = dataclasses.replace(california_housing.PUBLISHED, archive=archive)
     monkeypatch.setattr(california_housing, "PUBLISHED", published)
     return {archive.name: buffer.getvalue()}

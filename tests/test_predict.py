@@ -306,9 +306,17 @@ def test_numbers_a_little_beyond_the_training_ones_are_a_warning(finished, caplo
 def test_garbled_description_is_named_in_one_line(run, name, text):
     folder = run("digits")
     (folder / name).write_text(text)
-    with pytest.raises(InputError, match="the run cannot be opened") as error:
+    if name != "metrics.json":  # a run of an earlier version, which is not known by checksums
+        without_checksums(folder)
+    with pytest.raises(InputError, match=f"{name} is damaged .*; restore it, or train") as error:
         predictions.predict(folder, write("x.npy", np.zeros((8, 8))))
     assert "\n" not in str(error.value)
+
+
+def without_checksums(folder):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["sha256"], metrics["checksum"]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
 
 
 @pytest.mark.parametrize(
@@ -316,10 +324,10 @@ def test_garbled_description_is_named_in_one_line(run, name, text):
     [
         ("inputs", {"shape": [4, 4]}, r"takes no inputs of shape \(4, 4\)"),
         ("inputs", {"shape": []}, "cannot have the shape"),
-        ("inputs", {"maximum": "x"}, "the run cannot be opened"),
+        ("inputs", {"maximum": "x"}, r"inputs.maximum: expected a number, received 'x'"),
         ("outputs", {"num_outputs": 3}, "10 class names, expected 3"),
         ("outputs", {"class_names": ["a"]}, "1 class names, expected 10"),
-        ("outputs", {"rule": {"metrics": []}}, "the run cannot be opened"),
+        ("outputs", {"rule": {"metrics": []}}, "outputs.rule: activation, .* is missing"),
     ],
 )
 def test_description_that_cannot_be_is_refused(run, part, change, message):
@@ -327,6 +335,7 @@ def test_description_that_cannot_be_is_refused(run, part, change, message):
     schema = json.loads((folder / "schema.json").read_text())
     schema[part] |= change
     (folder / "schema.json").write_text(json.dumps(schema))
+    without_checksums(folder)
     with pytest.raises(InputError, match=message):
         predictions.predict(folder, write("x.npy", np.zeros((8, 8))))
 
@@ -353,9 +362,7 @@ def test_a_file_that_was_changed_after_the_run_is_refused(run, change, name):
     change(folder)
     with pytest.raises(InputError, match=rf"{name}: was changed after the run"):
         predictions.predict(folder, rows)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    del metrics["sha256"]  # a run of an earlier version has none
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    without_checksums(folder)  # as a run of an earlier version
     assert len(predictions.predict(folder, rows)) == 1
 
 
@@ -383,6 +390,7 @@ def with_code(layer):
 )
 def test_model_that_is_none_of_this_run_is_named(finished, run, monkeypatch, content, message):
     folder, content = run("digits"), content(finished)
+    without_checksums(folder)  # else it is refused by its checksum
     (folder / "model.keras").unlink()
     if content:
         (folder / "model.keras").write_bytes(content)

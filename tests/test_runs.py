@@ -349,7 +349,7 @@ def test_a_link_and_a_device_are_written_through_not_replaced():
     files.write_text(pathlib.Path("link"), "text")
     assert pathlib.Path("link").is_symlink()
     assert pathlib.Path("target").read_text() == "text"
-    files.write_text(pathlib.Path("/dev/null"), "text")
+    files.write_text(pathlib.Path("/dev/null"), "text", devices=True)
     assert pathlib.Path("/dev/null").is_char_device()
 
 

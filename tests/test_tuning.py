@@ -476,12 +476,16 @@ def test_results_are_read_without_tensorflow(folder):
     ("name", "content", "message"),
     [
         ("trials/0001.json", '{"number": 1, "val', "0001.json is damaged .*put it back"),
-        ("trials/0001.json", "[]", "0001.json is damaged: expected an object"),
+        (
+            "trials/0001.json",
+            "[]",
+            r"0001.json is damaged \(its content: expected an object, received a list\)",
+        ),
         ("search.json", "{", "search.json is damaged"),
         (
             "search.json",
             '{"format": 2}',
-            "received format 2, expected 3: .*; go on by that one, or",
+            "received format 2, expected 4: .*; go on by that one, or",
         ),
     ],
 )

@@ -304,7 +304,8 @@ def test_the_model_of_before_stays_until_a_better_one_is_written(monkeypatch):
     best = found.folder / "best"
     metrics = json.loads((best / "metrics.json").read_text())
     metrics["search"]["trial"] = 7  # as if another trial had been the best one
-    (best / "metrics.json").write_text(json.dumps(metrics))
+    del metrics["checksum"]
+    files.write_json(best / "metrics.json", metrics, with_checksum=True)
     before = {path: path.read_bytes() for path in best.iterdir()}
 
     def full_disk(*_, **__):
@@ -414,17 +415,27 @@ def test_other_data_or_versions_are_refused_by_name(fake, entry, value, name):
     path = pathlib.Path("s/search.json")
     description = json.loads(path.read_text())
     description["fingerprint"][entry] = value
-    path.write_text(json.dumps(description))
-    with pytest.raises(InputError, match=f"{name}: the search has"):
+    shutil.copytree("s", "edited")
+    pathlib.Path("edited/search.json").write_text(json.dumps(description))
+    with pytest.raises(InputError, match=f"was changed after .* fingerprint.{entry} .now "):
+        tuning.search(resume="edited")
+    fake.setattr(SearchSpec, "fingerprint", lambda _: description["fingerprint"])
+    with pytest.raises(InputError, match=f"{name}: the search has .*, now it is"):
         tuning.search(resume="s")
 
 
 def test_settings_edited_to_nonsense_are_one_line(fake):
     tuning.search(OWN, **SHORT, out="s")
     path = pathlib.Path("s/search.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "spec": {"tuner": "x"}}))
-    with pytest.raises(InputError, match=r"s/search.json is damaged"):
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps({**description, "spec": {"tuner": "x"}}))
+    with pytest.raises(InputError, match=r"s/search.json: was changed .*spec.tuner \(now x\)"):
         tuning.search(resume="s")
+    description["spec"]["fixed"]["epochs"] = 4
+    path.write_text(json.dumps(description))
+    with pytest.raises(InputError, match=r"began: spec.fixed.epochs \(now 4\); put back"):
+        tuning.search(resume="s")
+    assert path.read_text() == json.dumps(description)
 
 
 def test_a_space_whose_defaults_are_not_those_of_the_config_is_warned_of(fake, caplog):
@@ -666,7 +677,7 @@ def test_a_point_behind_a_tuple_is_found():
     ("content", "message"),
     [
         (None, "expected a run folder, a search that has ended, or a config.json"),
-        ("{", "cannot be read as JSON"),
+        ("{", "--start-from config.json is damaged"),
         ("[1]", "expected an object"),
         ('{"units": 100}', "units is 100 there, which the search space does not hold"),
         ('{"wings": 2}', "wings is 2 there, which is no setting of own_recipe"),

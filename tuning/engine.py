@@ -135,6 +135,7 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
     """Open a search, and refuse to continue it as another one, or where code or data changed."""
     store = Store(folder)
     try:
+        refit.read_metrics(folder)  # raises now what it would raise after the trials
         try:
             spec, before = SearchSpec(**store.description["spec"]), store.description["fingerprint"]
             _check_options(spec, options)

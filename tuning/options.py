@@ -11,7 +11,7 @@ import pathlib
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from keras_recipes import configs
+from keras_recipes import configs, reading
 from keras_recipes.console import files
 from keras_recipes.console.command_line import flag, takes
 from keras_recipes.errors import InputError
@@ -89,7 +89,7 @@ class SharedOptions(configs.TableOptions):
             seed: Of the search; None where it was not given.
         """
         told: dict[str, Any] = {"seed": seed, "epochs": self.epochs, "data": self.data}
-        told["data_dir"] = self.data_dir and self.data_dir.resolve()
+        told["data_dir"] = self.data_dir and reading.resolved(self.data_dir)
         return {
             name: str(v) if isinstance(v, pathlib.Path) else list(v) if isinstance(v, tuple) else v
             for name, v in {**told, **self.told()}.items()

@@ -28,6 +28,7 @@ from keras_recipes import (
     checks,
     configs,
     problems,
+    reading,
     recipe as contract,
     training,
 )
@@ -199,7 +200,7 @@ class Tuner(keras_tuner.Tuner):
         """Refuse a folder whose trials belong to another space, objective or setting."""
         path = pathlib.Path(self.project_dir) / "search.json"
         if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = reading.read_json(path, "give another project_name, or overwrite=True")
             for name, value in now.items():
                 if before.get(name, value) != value:
                     raise InputError(

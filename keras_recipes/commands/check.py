@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from typing import TYPE_CHECKING, Annotated
 
-from keras_recipes import catalog, configs
+from keras_recipes import catalog, configs, reading
 from keras_recipes.commands import scripts
 from keras_recipes.console import command_line, startup
 from keras_recipes.errors import InputError
@@ -183,8 +183,10 @@ def _read_arrays(path: pathlib.Path) -> tuple:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with reading.open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["x"], arrays["y"]
+    except InputError:
+        raise
     except Exception as error:  # NumPy has many; whatever it is, it is about the file
         reason = " ".join(str(error).split())
         raise InputError(

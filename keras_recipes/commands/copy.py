@@ -14,7 +14,7 @@ import typing
 from typing import Annotated
 
 import keras_recipes
-from keras_recipes import catalog, configs
+from keras_recipes import catalog, configs, reading
 from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError, RunError
 
@@ -146,7 +146,7 @@ def copy(arguments: Copy) -> None:
         from keras_recipes.data import own_table  # NumPy loads with it
 
         own_table.read(arguments.csv, arguments.target, **arguments.choices)  # or raises
-        contents[f"recipes/{arguments.csv.name}"] = arguments.csv.expanduser().read_bytes()
+        contents[f"recipes/{arguments.csv.name}"] = reading.read_bytes(arguments.csv)
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
@@ -371,7 +371,7 @@ def _with_own_version(contents: dict[str, bytes]) -> dict[str, bytes]:
     found = hashlib.sha256()
     for name in sorted(contents):
         found.update(f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n".encode())
-    version, init = keras_recipes.__version__, "keras_recipes/__init__.py"
+    version, init = keras_recipes.__version__, "keras_recipes/version.py"
     # The letter keeps the hash from being read as a number, whose leading zeros are no part of it.
     own = f"{version}+c{found.hexdigest()[:12]}"
     return {**contents, init: contents[init].replace(version.encode(), own.encode(), 1)}

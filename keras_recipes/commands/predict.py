@@ -48,7 +48,7 @@ def predict(arguments: Predict) -> None:
             sep=form.delimiter,
             float_format=lambda value: _figure(value).replace(".", form.decimal),
         )
-        files.write_bytes(arguments.out, text.encode(form.encoding))
+        files.write_bytes(arguments.out, text.encode(form.encoding), devices=True)
     print(f"{len(table)} predictions in {arguments.out}")
 
 

@@ -23,9 +23,10 @@ import textwrap
 import typing
 from collections.abc import Iterator
 
-from keras_recipes import __version__, configs
+from keras_recipes import configs, reading
 from keras_recipes.console import interrupts, terminal
 from keras_recipes.errors import InputError
+from keras_recipes.version import __version__
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,12 +202,14 @@ def _read(kind: typing.Any, text: str) -> typing.Any:
     """Read one value; its range is checked where the dataclass is made."""
     try:
         if kind is pathlib.Path:
-            return pathlib.Path(text).expanduser()  # the shell leaves ~ in `--out=~/x`
+            return reading.expanded(text)  # the shell leaves ~ in `--out=~/x`
         return kind(text) if kind in (int, float) else text
-    except (ValueError, RuntimeError) as error:
-        expected = {int: "a whole number", float: "a number"}
-        what = expected.get(kind, "a path written out: there is no such user's home")
-        raise argparse.ArgumentTypeError(f"received {text!r}, expected {what}") from error
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+    except ValueError as error:
+        what = {int: "a whole number", float: "a number"}[kind]
+        received = reading.shown(repr(text))
+        raise argparse.ArgumentTypeError(f"received {received}, expected {what}") from error
 
 
 def _make(

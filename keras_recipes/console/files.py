@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import math
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
+from keras_recipes import reading
 from keras_recipes.errors import InputError, RunError
 
 
-def write_json(path: pathlib.Path, content: dict) -> None:
-    """Write JSON to a file that appears only when it is complete; NaN and infinity as null."""
-    text = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+def write_json(path: pathlib.Path, content: dict, *, with_checksum: bool = False) -> None:
+    """Write JSON to a file that appears only when it is complete; NaN and infinity as null.
+
+    Args:
+        path: Of the file.
+        content: What it is to hold.
+        with_checksum: Whether it holds `reading.checksum` of the rest too, under "checksum".
+    """
+    kept: Any = finite(content)
+    if with_checksum:
+        read_again = json.loads(json.dumps(kept, allow_nan=False))
+        kept = {**kept, "checksum": reading.checksum(read_again)}
+    text = json.dumps(kept, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
@@ -30,17 +41,28 @@ def finite(content: object) -> object:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def write_text(path: pathlib.Path, content: str) -> None:
-    """Write text as UTF-8 to a file that appears only when it is complete."""
-    write_bytes(path, content.encode())
+def write_text(path: pathlib.Path, content: str, *, devices: bool = False) -> None:
+    """Write text as UTF-8 to a file that appears only when it is complete; as `write_bytes`."""
+    write_bytes(path, content.encode(), devices=devices)
 
 
-def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Write a file that appears only when it is complete; a device or a pipe is written to."""
+def write_bytes(path: pathlib.Path, content: bytes, *, devices: bool = False) -> None:
+    """Write a file that appears only when it is complete.
+
+    Args:
+        path: Of the file.
+        content: What it is to hold.
+        devices: Whether a device or a pipe that is there is written to.
+
+    Raises:
+        OSError: If the disk fails, or something else than a file is there.
+    """
     if path.exists() and not path.is_file():
+        if not devices or path.is_dir():
+            raise FileExistsError(errno.EEXIST, "something that is no file is there", str(path))
         path.write_bytes(content)
         return
-    path = path.resolve()  # a link stays a link
+    path = reading.resolved(path)  # a link stays a link
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with _exchanged(partial, path), partial.open("wb") as file:
         file.write(content)
@@ -74,12 +96,6 @@ def _exchanged(
             partial.unlink(missing_ok=True)
 
 
-def sha256(path: pathlib.Path) -> str:
-    """Return the checksum of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def check_new_file(flag: str, path: pathlib.Path) -> None:
     """Refuse, before any work is done, a file that could not be written or that is somebody's.
 
@@ -90,15 +106,19 @@ def check_new_file(flag: str, path: pathlib.Path) -> None:
     Raises:
         InputError: If the file is there already, or its folder cannot be written to.
     """
+    named = f"{flag} {reading.shown(path)}"
     try:
         if path.is_dir():
-            raise InputError(f"{flag} {path}: a folder; give the name of a file")
+            raise InputError(f"{named}: a folder; give the name of a file")
         if path.is_file():
-            raise InputError(f"{flag} {path}: there already; remove it, or give another name")
-    except OSError as error:
-        raise InputError(f"{flag} {path}: cannot write there ({error.strerror})") from error
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"{flag} {path}: {path.parent} is no folder that can be written to")
+            raise InputError(f"{named}: there already; remove it, or give another name")
+        folder = path.resolve().parent
+    except (OSError, RuntimeError) as error:  # the latter of links that lead in a circle
+        reason = getattr(error, "strerror", None) or "links that lead in a circle"
+        raise InputError(f"{named}: cannot write there ({reason}); give another name") from error
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        shown = path.parent if folder == path.parent.resolve() else folder
+        raise InputError(f"{named}: {reading.shown(shown)} is no folder that can be written to")
 
 
 def next_folder(parent: pathlib.Path, name: str) -> pathlib.Path:
@@ -129,8 +149,8 @@ def whole_folder(path: pathlib.Path, flag: str = "--out") -> Iterator[pathlib.Pa
     except OSError as error:
         kind = RunError if error.errno == errno.ENOSPC else InputError
         raise kind(
-            f"{flag} {path}: cannot write there ({error.strerror}); give a folder that you may "
-            "write to"
+            f"{flag} {reading.shown(path)}: cannot write there ({error.strerror}); give a folder "
+            "that you may write to"
         ) from error
     with _exchanged(partial, path, flag):
         yield partial
@@ -138,22 +158,24 @@ def whole_folder(path: pathlib.Path, flag: str = "--out") -> Iterator[pathlib.Pa
 
 def _make_partial(path: pathlib.Path, flag: str) -> pathlib.Path:
     """Make the folder to write into; refuse, before any work, what could not take its name."""
-    new = f"give the name of a new folder, such as {path.resolve().name}-2"
+    named, own = f"{flag} {reading.shown(path)}", os.path.basename(os.path.abspath(path))
+    new = f"give the name of a new folder, such as {reading.shown(own)}-2"
     if path.name == ".." or path.is_symlink():
-        raise InputError(f"{flag} {path}: cannot be replaced by a folder; {new}")
+        raise InputError(f"{named}: cannot be replaced by a folder; {new}")
+    reading.resolved(path)  # raises where no file could have this path
     if path.is_dir():
         if held := sorted({one.name for one in path.iterdir()} - {".git", ".DS_Store"}):
             shown = ", ".join(held[:3]) + ", …" * (len(held) > 3)
-            raise InputError(f"{flag} {path}: already there and not empty ({shown}); {new}")
+            raise InputError(f"{named}: already there and not empty ({shown}); {new}")
         partial = path / ".partial"
     elif path.exists():
-        raise InputError(f"{flag} {path}: a file of that name is there; {new}")
+        raise InputError(f"{named}: a file of that name is there; {new}")
     else:
         partial = path.with_name(path.name + ".partial")
     if os.path.lexists(partial):
         raise InputError(
-            f"{flag} {path}: {partial} is there already; another run is writing it, or one was "
-            "killed: remove it, or give another name"
+            f"{named}: {reading.shown(partial)} is there already; another run is writing it, or "
+            "one was killed: remove it, or give another name"
         )
     partial.mkdir(parents=True)
     return partial
@@ -178,6 +200,16 @@ def faults_named(path: pathlib.Path, flag: str | None = "--out") -> Iterator[Non
         reason = error.strerror or " ".join(str(error).split())
         named = "--out (in Python: out)" if flag == "--out" else flag
         raise RunError(
-            f"could not write {path} ({reason}); nothing was left there: free some space"
+            f"could not write {reading.shown(path)} ({reason}); nothing was left there: "
+            + remedy(error)
             + (f" or give another place by {named}" if flag else "")
         ) from error
+
+
+def remedy(error: OSError) -> str:
+    """Return what makes a file writable where writing has failed."""
+    if error.errno in (errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP):
+        return "check the path"
+    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+        return f"move {error.filename2 or error.filename or 'what is there'} away"
+    return "change its rights" if error.errno in (errno.EACCES, errno.EPERM) else "free some space"

@@ -155,7 +155,7 @@ def read(
         InputError: The file is missing, empty, no text, or its rows do not make a table;
             the message names the line.
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(path)
     lines = _lines(path, header, decimal, encoding, expected_encoding)
     content, dialect = lines.content, lines.dialect
     names = _names(path, lines, header, no_header)
@@ -550,7 +550,7 @@ def _some(names: list[str]) -> str:
 
 def _may_be_names(numbers: list[str], first: list[str]) -> bool:
     """Distinguish years, and the 0, 1, 2 of a table that was saved without names, from a row."""
-    if not all(cell.isdecimal() for cell in numbers):
+    if not all(cell.isdecimal() and len(cell) <= 9 for cell in numbers):
         return False
     whole = [int(cell) for cell in numbers]
     counts = whole == list(range(len(whole))) and (len(whole) > 2 or not first[0])

@@ -19,7 +19,13 @@ TOTAL_SECONDS = 300.0  # for all files of a set: 30 MB at 1 Mbit/s take 240 s
 _CHUNK_BYTES = 1 << 16
 
 
-def fetch(url: str, target: Path, check: Callable[[bytes, str], object], deadline: float) -> None:
+def fetch(
+    url: str,
+    target: Path,
+    check: Callable[[bytes, str], object],
+    deadline: float,
+    max_bytes: int,
+) -> None:
     """Download a file; the target appears only once the content has passed the check.
 
     Args:
@@ -27,12 +33,14 @@ def fetch(url: str, target: Path, check: Callable[[bytes, str], object], deadlin
         target: path to write; an older file there is replaced.
         check: called as check(content, url), raises InputError for bad content.
         deadline: time.monotonic() at which to give up.
+        max_bytes: of the file; of more, the rest is not received.
 
     Raises:
-        InputError: no connection, too slow, bad content, or target cannot be written.
+        InputError: no connection, too slow, cut off, too large, bad content, or the target
+            cannot be written.
     """
     try:
-        content = _receive(url, deadline)
+        content = _receive(url, deadline, max_bytes)
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"{url} could not be downloaded: {_reason(error)}") from error
     check(content, url)
@@ -45,17 +53,23 @@ def fetch(url: str, target: Path, check: Callable[[bytes, str], object], deadlin
         ) from error
 
 
-def _receive(url: str, deadline: float) -> bytes:
-    """Content behind a URL; raises TimeoutError after the deadline."""
+def _receive(url: str, deadline: float, max_bytes: int) -> bytes:
+    """Content behind a URL; raises TimeoutError after the deadline, OSError for another size."""
     received = bytearray()
     with _open(url) as response:
         total_bytes = response.length
+        if (total_bytes or 0) > max_bytes:
+            raise OSError(f"it is {total_bytes:,} bytes, expected at most {max_bytes:,}")
         # read1 returns what has arrived, so that a trickle cannot outlast the deadline.
         while chunk := response.read1(_CHUNK_BYTES):
             received += chunk
             _show_progress(url, len(received), total_bytes)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not finished within {TOTAL_SECONDS:g} s")
+            if len(received) > max_bytes:
+                raise OSError(f"more than the {max_bytes:,} bytes of the file were sent")
+    if total_bytes and len(received) < total_bytes:
+        raise OSError(f"cut off after {len(received):,} of {total_bytes:,} bytes")
     return bytes(received)
 
 
@@ -87,7 +101,7 @@ def _reason(error: Exception) -> str:
     """The cause of a failed download in one line."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
-        return str(error)
+        return " ".join(str(error).split())
     return str(getattr(error, "reason", error))
 
 

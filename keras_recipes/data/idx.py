@@ -7,6 +7,7 @@ each dimension as a big-endian 32-bit integer, then the values).
 import dataclasses
 import gzip
 import hashlib
+import io
 import math
 import os
 import struct
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_recipes import reading
 from keras_recipes.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -40,6 +42,15 @@ class File:
         """Name under which the file is served and cached."""
         return f"{self.name}.gz"
 
+    @property
+    def _num_bytes(self) -> int:
+        return len(_header(self.shape)) + math.prod(self.shape)
+
+    @property
+    def max_bytes(self) -> int:
+        """Bytes that the file may hold, packed or not: gzip adds little to what it cannot pack."""
+        return self._num_bytes + self._num_bytes // 1000 + 1024
+
     def parse(self, content: bytes, origin: str) -> np.ndarray:
         """Unpack and verify the content of a file.
 
@@ -53,7 +64,7 @@ class File:
         Raises:
             InputError: the content is not the published one.
         """
-        unpacked, fault = _unpack(content)
+        unpacked, fault = _unpack(content, self._num_bytes)
         fault = fault or self._find_fault(unpacked)
         if fault:
             raise InputError(
@@ -70,9 +81,8 @@ class File:
             return "an HTML page" if content.lstrip()[:1] == b"<" else "no idx data"
         if shape != self.shape:
             return f"idx data of shape {shape}"
-        num_bytes = len(_header(shape)) + math.prod(shape)
-        if len(content) != num_bytes:
-            return f"{len(content):,} bytes instead of {num_bytes:,}"
+        if len(content) != self._num_bytes:
+            return f"{len(content):,} bytes instead of {self._num_bytes:,}"
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.sha256:
             return (
@@ -114,25 +124,10 @@ def read_folder(folder: Path, files: Sequence[File]) -> list[np.ndarray]:
     paths = {file: path for file in files if (path := _find(folder, file))}
     if missing := [file.name for file in files if file not in paths]:
         raise FileNotFoundError(f"{folder} holds no {', '.join(missing)} (plain or .gz)")
-    return [file.parse(read_bytes(path), str(path)) for file, path in paths.items()]
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a file whole.
-
-    Args:
-        path: the file.
-
-    Returns:
-        Its bytes.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    return [
+        file.parse(reading.read_bytes(path, limit=file.max_bytes), str(path))
+        for file, path in paths.items()
+    ]
 
 
 def _find(folder: Path, file: File) -> Path | None:
@@ -143,14 +138,17 @@ def _find(folder: Path, file: File) -> Path | None:
     return None
 
 
-def _unpack(content: bytes) -> tuple[bytes, str]:
-    """The content without gzip, and what is wrong with it as a container."""
+def _unpack(content: bytes, limit: int) -> tuple[bytes, str]:
+    """The content without gzip, and what is wrong with it as a container or is too much of it."""
     if not content:
         return b"", "an empty file"
     if not content.startswith(_GZIP_MAGIC):
         return content, ""
     try:
-        return gzip.decompress(content), ""
+        with gzip.open(io.BytesIO(content)) as file:
+            return reading.unpacked(file, limit), ""
+    except InputError:
+        return b"", f"more than the {limit:,} bytes of it, unpacked"
     except EOFError:
         return b"", f"a gzip file cut off after {len(content):,} bytes"
     except (gzip.BadGzipFile, zlib.error):

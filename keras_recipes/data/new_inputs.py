@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import pathlib
 import re
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from keras_recipes import reading
 from keras_recipes.data import cells, csv_reader, own_table
 from keras_recipes.errors import InputError
 
@@ -51,16 +53,18 @@ class Inputs:
         """Put together again what `dataclasses.asdict` took apart.
 
         Raises:
-            ValueError, TypeError, KeyError: If these are not such values.
+            ValueError: If these are not such values.
         """
-        shape, columns = tuple(values["shape"]), tuple(values["columns"])
-        made = cls(**{**values, "shape": shape, "columns": columns})
-        if not shape or any(not isinstance(size, int) or size < 1 for size in shape):
+        made: Inputs = reading.checked(values, cls, "inputs")
+        shape, columns = made.shape, made.columns
+        if not shape or any(size < 1 for size in shape):
             raise ValueError(f"inputs cannot have the shape {values['shape']}")
         if columns and shape != (len(columns),):
             raise ValueError(f"{len(columns)} columns do not make the shape {shape}")
         if not columns and not made.limits[0] <= made.limits[1]:
             raise ValueError(f"inputs cannot lie between {made.minimum} and {made.maximum}")
+        if made.table is not None and [*own_table.example(made.table)] != [*columns]:
+            raise ValueError("the columns of inputs.table do not make those of inputs")
         return made
 
     @property
@@ -75,9 +79,7 @@ class Inputs:
         zeros = np.zeros((1, *self.shape), "float32")
         if self.table is None:
             return zeros
-        kinds = {column["name"]: column["kind"] for column in self.table["columns"]}
-        empty = {name: [""] if kinds.get(name) == "category" else [0.0] for name in self.columns}
-        return pd.DataFrame(empty)
+        return own_table.example(self.table)
 
 
 def read(
@@ -104,7 +106,8 @@ def read(
     if inputs.table is not None:
         return _read_own_table(path, inputs.table)
     if not path.exists():
-        raise InputError(f"{path}: no such file")
+        with reading.open_file(path):  # raises, and says why
+            pass
     if is_image and (path.is_dir() or kind == ".png"):
         names, x = _read_images(path, inputs)
         return pd.DataFrame({"input": names}), x, None
@@ -174,8 +177,10 @@ def _words(name: str) -> str:
 
 def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
     try:
-        with path.open("rb") as file:
+        with reading.open_file(path) as file:
             x = np.load(file, allow_pickle=False)
+    except InputError:
+        raise
     except Exception as error:  # NumPy has many; whatever it is, it is about the file
         reason = "it holds Python objects" if "Object arrays" in str(error) else error
         if "pickled" in str(error):  # NumPy takes all that is no array for a pickle
@@ -243,7 +248,7 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
             warnings.simplefilter(
                 "ignore", PIL.Image.DecompressionBombWarning
             )  # sizes are compared
-            image = PIL.Image.open(path)
+            image = PIL.Image.open(io.BytesIO(reading.read_bytes(path)))
         with image:
             if image.size != (width, height):
                 size = f"{image.size[0]}x{image.size[1]} pixels, expected {width}x{height}"
@@ -256,7 +261,8 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # Pillow has many; whatever it is, it is about the file
-        raise InputError(f"{path}: cannot be read as a PNG image ({error})") from error
+        reason = "it is none" if isinstance(error, PIL.UnidentifiedImageError) else error
+        raise InputError(f"{path}: cannot be read as a PNG image ({reason})") from error
     low, high = inputs.limits
     return (low + fractions * (high - low)).reshape(inputs.shape)
 

@@ -16,10 +16,12 @@ class File:
     Args:
         name: published name.
         sha256: checksum of the file.
+        max_bytes: size of the file; of more, nothing is read.
     """
 
     name: str
     sha256: str
+    max_bytes: int
 
     @property
     def download_name(self) -> str:

@@ -4,7 +4,6 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 """
 
 import dataclasses
-import hashlib
 import logging
 import pathlib
 import unicodedata
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from keras_recipes import reading
 from keras_recipes.data import cells, columns, csv_reader, related, rents, splits, targets
 from keras_recipes.data.numbers import gaps, notation
 from keras_recipes.data.numbers.notation import Notation
@@ -184,13 +184,13 @@ def read(
     codes = tuple(_composed(str(cell)) for cell in missing)
     wishes = Wishes(categorical, numeric, drop, time, group, codes)
     with csv_reader.as_file(path) as given:
-        file = given.expanduser().resolve()
+        file = reading.resolved(given)
         if target is None:
             raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
         frame, dialect = csv_reader.read(
             file, header=header, encoding=encoding, no_header="say --no-header"
         )
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = reading.sha256(file)
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
     target, decimal = _composed(target), dialect.decimal
     table = _make(frame, target, problem, header, wishes, origin, digest, decimal)
@@ -431,6 +431,27 @@ def _without_copies(
         where,
     )
     return rows[~again], y[~again]
+
+
+def example(schema: dict) -> "pd.DataFrame":
+    """Return one row of what a model of a table takes, with nothing in it.
+
+    Args:
+        schema: What `dataclasses.asdict` made of the table's Source.
+
+    Raises:
+        ValueError: If the schema is none.
+    """
+    import pandas as pd
+
+    source: Source = reading.checked(schema, Source, "inputs.table")
+    for column in source.columns:
+        if column.notation.decimal not in (".", ",") or not {*column.parts} <= {
+            *columns.DATE_PARTS
+        }:
+            raise ValueError(f"column {column.name!r} cannot be read as the schema says")
+    empty = pd.DataFrame({column.name: [None] for column in source.columns}, dtype="str")
+    return columns.convert(empty, source.columns)
 
 
 class NewRows(NamedTuple):

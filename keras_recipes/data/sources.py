@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_recipes import reading
 from keras_recipes.data import download, idx, npz, splits
 from keras_recipes.errors import InputError
 
@@ -59,7 +60,8 @@ class Published:
         """
         if self.archive and os.path.exists(folder / self.archive.name):
             path = folder / self.archive.name
-            arrays = self.archive.parse(idx.read_bytes(path), str(path))
+            content = reading.read_bytes(path, limit=self.archive.max_bytes)
+            arrays = self.archive.parse(content, str(path))
             names = ("x_train", "y_train", "x_test", "y_test")
             x_train, y_train, x_test, y_test = (arrays[name] for name in names)
         else:
@@ -135,7 +137,7 @@ def keras_home() -> Path:
 def _find(published: Published, data_dir: str | os.PathLike | None, seed: int) -> splits.Splits:
     """Read the set from data_dir, or from the first place that has it."""
     if data_dir is not None:
-        return _read_data_dir(published, Path(data_dir).expanduser(), seed)
+        return _read_data_dir(published, reading.expanded(data_dir), seed)
     tried = []
     for origin, folder, remedy in _folders(published):
         try:
@@ -167,7 +169,8 @@ def _read_data_dir(published: Published, folder: Path, seed: int) -> splits.Spli
     """Read the folder that was asked for: anything wrong there is an error."""
     if not os.path.isdir(folder):
         raise InputError(
-            f"data_dir must be a folder with the files of {published.name}: received {folder}, "
+            f"data_dir must be a folder with the files of {published.name}: received "
+            f"{reading.shown(folder)}, "
             f"which is no folder. To get the files: {published.advice}."
         )
     try:
@@ -186,7 +189,8 @@ def _download(published: Published, seed: int) -> splits.Splits:
     for file in (published.archive,) if published.archive else published.files:
         path = folder / file.download_name
         try:
-            file.parse(path.read_bytes(), str(path))
-        except (OSError, InputError):
-            download.fetch(published.base_url + file.download_name, path, file.parse, deadline)
+            file.parse(reading.read_bytes(path, limit=file.max_bytes), str(path))
+        except InputError:
+            url = published.base_url + file.download_name
+            download.fetch(url, path, file.parse, deadline, file.max_bytes)
     return published.read(folder, "download", seed)

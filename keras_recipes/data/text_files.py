@@ -16,21 +16,23 @@ import itertools
 import lzma
 import pathlib
 import re
+import typing
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from keras_recipes import reading
 from keras_recipes.errors import InputError
 
 _SAMPLE_BYTES = 1 << 18
 _MAX_PACKINGS = 5
 _BROKEN = "\ufffd"
-_UNPACKERS: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
-    b"\x1f\x8b": ("gzip", gzip.decompress),
-    b"BZh": ("bzip2", bz2.decompress),
-    b"\xfd7zXZ": ("xz", lzma.decompress),
+_UNPACKERS: dict[bytes, tuple[str, Callable[..., typing.Any]]] = {
+    b"\x1f\x8b": ("gzip", gzip.open),
+    b"BZh": ("bzip2", bz2.open),
+    b"\xfd7zXZ": ("xz", lzma.open),
 }
 # Beginnings of other files, what they are, and what of pandas reads them.
 _OTHER_FORMATS = (
@@ -162,7 +164,7 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
         InputError: The file is missing, empty, damaged or no text.
     """
     notes: list[str] = []
-    content = _unpacked(path, _content(path), notes)
+    content = _unpacked(path, reading.read_bytes(path, pipes=True), notes)
     if not content.strip():
         raise InputError(f"{path}: the file is empty; expected a table with a header.")
     _refuse_other_formats(path, content)
@@ -184,17 +186,6 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
     return Text(content, found, tuple(notes))
 
 
-def _content(path: pathlib.Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: a folder; give the path of one file.") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error}); check its rights.") from None
-
-
 def _unpacked(path: pathlib.Path, content: bytes, notes: list[str]) -> bytes:
     """Unpack a file, however often it is packed."""
     try:
@@ -202,15 +193,17 @@ def _unpacked(path: pathlib.Path, content: bytes, notes: list[str]) -> bytes:
             mark = next((mark for mark in _UNPACKERS if content.startswith(mark)), None)
             if mark is not None:
                 packing, unpack = _UNPACKERS[mark]
-                content = unpack(content)
+                with unpack(io.BytesIO(content)) as file:
+                    content = reading.unpacked(file)
             elif content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
                 packing = "zip"
                 content = _from_zip(path, content, notes)
             else:
                 return content
         raise InputError(f"{path}: packed more than {_MAX_PACKINGS} times; unpack it first.")
-    except InputError:
-        raise
+    except InputError as error:
+        named = str(error).startswith(str(path))
+        raise error if named else InputError(f"{path}: {error}") from None
     except zipfile.BadZipFile as error:
         what = "a zip file, or a workbook of Excel or LibreOffice, that cannot be opened"
         raise InputError(f"{path}: {what} ({error}); save the table as CSV.") from None
@@ -241,7 +234,8 @@ def _from_zip(path: pathlib.Path, content: bytes, notes: list[str]) -> bytes:
             )
         (name,) = tables if len(tables) == 1 else names
         try:
-            unpacked = archive.read(name)
+            with archive.open(name) as file:
+                unpacked = reading.unpacked(file)
         except (RuntimeError, NotImplementedError) as error:  # with a password, or by odd means
             raise InputError(
                 f"{path}: a zip file that cannot be unpacked here ({error}); unpack it first."

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_recipes import reading
 from keras_recipes.console import files
 from keras_recipes.data import cells, columns, new_inputs
 from keras_recipes.data.numbers import notation as notations
@@ -43,6 +44,7 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
         InputError: If the first is no run folder, or the second is there already.
         RunError: If writing fails.
     """
+    folder = reading.expanded(folder)
     run = predict.open_run(run_dir)
     read, specs, described = signature(run.inputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import pathlib
 
@@ -11,6 +11,9 @@ import pandas as pd
 from keras_recipes import configs
 from keras_recipes.errors import InputError
 from keras_recipes.problems import direction
+from keras_recipes.runs import saved
+
+_log = logging.getLogger(__name__)
 
 COLUMNS = ("folder", "recipe", "data", "metric", "test", "best_baseline", "seconds", "written")
 
@@ -23,7 +26,8 @@ def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
 
     Returns:
         One row for each run: its folder, recipe and data; the headline metric with its test score
-        and that of the best baseline; seconds of training; when it was written (UTC).
+        and that of the best baseline; seconds of training; when it was written (UTC). A warning
+        names each folder that is damaged, or was changed after the run.
 
     Raises:
         InputError: If there is no such folder.
@@ -34,27 +38,31 @@ def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
             f"{folder}: no such folder in {pathlib.Path.cwd()}; the first run makes runs/, or give "
             "the folder that holds your runs"
         )
-    for path in folder.glob("*/metrics.json"):
+    names = ("metrics.json", *saved.FILES)
+    folders = {file.parent for name in names for file in folder.glob(f"*/{name}")}
+    for path in sorted(one for one in folders if one.suffix != ".partial"):  # being written
         try:
-            rows.append(_describe(path, json.loads(path.read_text(encoding="utf-8"))))
-        except (OSError, ValueError, LookupError, TypeError):
-            continue  # no run of ours, or a damaged one: `load_run` says what is wrong
+            metrics = saved.read_metrics(path)
+            saved.check_files(path, metrics, model=False)
+            rows.append(_describe(path, metrics))
+        except InputError as error:
+            _log.warning("left out: %s", error)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("written", ascending=False, ignore_index=True)
 
 
-def _describe(path: pathlib.Path, metrics: dict) -> dict[str, object]:
+def _describe(folder: pathlib.Path, metrics: dict) -> dict[str, object]:
     headline = next(name for name in metrics["test"] if name != "loss")
-    others = [scores[headline] for scores in metrics["baselines"].values()]
+    others = [scores.get(headline) for scores in metrics["baselines"].values()]
     known = [score for score in others if score is not None]
     best = max if direction(headline) == "max" else min
     return {
-        "folder": str(path.parent),
+        "folder": str(folder),
         "recipe": metrics["recipe"],
         "data": metrics["data"]["name"],
         "metric": headline,
         "test": metrics["test"][headline],
         "best_baseline": best(known, default=None),
         "seconds": metrics["train_seconds"],
-        "written": pd.Timestamp(path.stat().st_mtime, unit="s"),
+        "written": pd.Timestamp((folder / "metrics.json").stat().st_mtime, unit="s"),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import pathlib
@@ -13,12 +12,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from keras_recipes import catalog, configs, problems, training
-from keras_recipes.console import files
+from keras_recipes import catalog, configs, problems, reading, training
 from keras_recipes.data import csv_reader, new_inputs
 from keras_recipes.errors import InputError
 from keras_recipes.features import tables
-from keras_recipes.runs import scoring
+from keras_recipes.runs import saved, scoring
 from keras_recipes.runs.result import Run
 
 _log = logging.getLogger(__name__)
@@ -58,7 +56,7 @@ def predict(
         )
     problem = run.problem if threshold is None else _with_threshold(run.problem, threshold)
     with csv_reader.as_file(source) as path:
-        names, x, y = new_inputs.read(path, run.inputs)
+        names, x, y = new_inputs.read(reading.expanded(path), run.inputs)
     if isinstance(x, pd.DataFrame):
         for name, unknown in tables.unknown_categories(run.model, x).items():
             _log.warning(
@@ -100,18 +98,14 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
         InputError: If the folder is not a run, or its files do not belong together.
     """
     folder = pathlib.Path(configs.check_value("run", folder, pathlib.Path))
-    taken, problem, metrics, config, history = _read_description(folder)
-    model = _load_model(folder / "model.keras")
+    metrics = saved.read_metrics(folder)
+    saved.check_files(folder, metrics)
+    taken, problem = saved.read_schema(folder)
+    config, history = saved.read_config(folder), saved.read_history(folder)
+    model = _load_model(folder / saved.MODEL)
     if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes
         tables.attach(model)
     _check_model(folder, model, taken, problem)
-    for name in ("model.keras", "schema.json"):
-        saved = metrics.get("sha256", {}).get(name)  # runs of before have none
-        if saved is not None and saved != files.sha256(folder / name):
-            raise InputError(
-                f"{folder / name}: was changed after the run (its checksum is not the one in "
-                "metrics.json); restore it, or train the recipe again"
-            )
     if metrics["data"]["kind"] != "real":
         _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
     settings = _as_config(metrics["recipe"], config)
@@ -133,53 +127,13 @@ def _as_config(recipe: str, values: dict) -> configs.Config | types.SimpleNamesp
     return types.SimpleNamespace(**values)
 
 
-def _read_description(
-    run_dir: pathlib.Path,
-) -> tuple[new_inputs.Inputs, problems.Problem, dict, dict, pd.DataFrame]:
-    """Read what a model takes, what its outputs mean, its metrics, settings and history."""
-    if not (run_dir / "metrics.json").is_file():
-        raise InputError(
-            f"{run_dir}: not a run folder (no metrics.json in it); "
-            "give the folder that a recipe printed at its end"
-        )
-    try:
-        schema, metrics, config = (
-            json.loads((run_dir / f"{name}.json").read_text(encoding="utf-8"))
-            for name in ("schema", "metrics", "config")
-        )
-        taken, problem = new_inputs.Inputs.from_json(schema["inputs"]), _problem(schema["outputs"])
-        history = pd.read_csv(run_dir / "history.csv", index_col="epoch")
-        if not all(
-            isinstance(one, dict)
-            for one in (config, metrics["test"], metrics["baselines"], metrics.get("sha256", {}))
-        ):
-            raise TypeError("expected objects in metrics.json and config.json")
-        metrics["data"]["kind"], metrics["data"]["name"]
-        return taken, problem, metrics, config, history
-    # All that a file of other content than ours can lead to.
-    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {_first_sentence(error)}"
-        raise InputError(
-            f"{run_dir}: the run cannot be opened ({reason}); train the recipe again"
-        ) from error
-
-
-def _problem(outputs: dict) -> problems.Problem:
-    rule = problems.Rule(**{**outputs["rule"], "metrics": tuple(outputs["rule"]["metrics"])})
-    if rule not in problems.RULES:
-        raise ValueError(f"no such rule as {rule.kind!r} with {rule.loss!r}")
-    class_names = tuple(outputs["class_names"])
-    wanted = {"binary": 2, "regression": 0}.get(rule.kind, outputs["num_outputs"])
-    if len(class_names) != wanted:
-        raise ValueError(f"{len(class_names)} class names, expected {wanted}")
-    return problems.Problem(**{**outputs, "rule": rule, "class_names": class_names})
-
-
 def _load_model(path: pathlib.Path) -> keras.Model:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; train the recipe again")
     try:
+        with reading.open_file(path):  # Keras may be given other things than regular files
+            pass
         return keras.models.load_model(path)  # in safe mode: no code of the file is run
+    except InputError as error:
+        raise InputError(f"{error} Or train the recipe again") from error
     except Exception as error:  # Keras has many; whatever it is, it is about the file
         raise InputError(
             f"{path}: cannot be loaded ({_first_sentence(error)}); it must be whole and made of "

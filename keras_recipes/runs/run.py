@@ -19,8 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-import keras_recipes
-from keras_recipes import callbacks, recipe as contract, training
+from keras_recipes import callbacks, reading, recipe as contract, training
 from keras_recipes.configs import Config, RunOptions, TableConfig
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.data import new_inputs, own_table
@@ -28,10 +27,11 @@ from keras_recipes.data.splits import Source, Split, Splits
 from keras_recipes.errors import RunError
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import baselines, importance, plots, scoring, summary, thresholds
+from keras_recipes.runs import baselines, importance, plots, saved, scoring, summary, thresholds
 from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
+from keras_recipes.version import __version__
 
 A_TABLE = "a DataFrame"  # what config.json has in the place of one
 NUM_LINES = 10  # of a training's progress, where no bar can be drawn
@@ -234,12 +234,12 @@ def write(
     Returns:
         What stands in metrics.json.
     """
-    trained.model.save(folder / "model.keras")
-    files.write_json(folder / "config.json", plain(dataclasses.asdict(config)))
+    trained.model.save(folder / saved.MODEL)
+    files.write_json(folder / saved.CONFIG, plain(dataclasses.asdict(config)))
     inputs = new_inputs.Inputs.of(splits.train.x, splits.source)
     schema = {"inputs": dataclasses.asdict(inputs), "outputs": dataclasses.asdict(problem)}
-    files.write_json(folder / "schema.json", schema)  # by which `predict` reads inputs and outputs
-    history(trained).to_csv(folder / "history.csv")
+    files.write_json(folder / saved.SCHEMA, schema)  # by which `predict` reads inputs and outputs
+    history(trained).to_csv(folder / saved.HISTORY)
     outputs = training.predict(trained.model, splits.test.x)
     beside = dict(others or {})
     if with_baselines:
@@ -268,16 +268,17 @@ def write(
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         # Bytes of a name that are no UTF-8 are no text for JSON.
         "command": shlex.join(sys.orig_argv).encode(errors="replace").decode(),
-        "version": keras_recipes.__version__,
+        "version": __version__,
         "machine": describe_machine(),
-        # By which `predict` and `export` tell a file that was exchanged or edited.
-        "sha256": {name: files.sha256(folder / name) for name in ("model.keras", "schema.json")},
+        # By which a reader finds a file that was exchanged or edited.
+        "sha256": {name: reading.sha256(folder / name) for name in saved.FILES},
         **more,
         **_judge_columns(folder, problem, splits, trained),
     }
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
-    files.write_json(folder / "metrics.json", metrics)  # last: a folder with it is complete
+    # Last: a folder with it is complete.
+    files.write_json(folder / "metrics.json", metrics, with_checksum=True)
     return metrics
 
 

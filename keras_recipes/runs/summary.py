@@ -31,7 +31,8 @@ def print_columns(source: own_table.Source) -> None:
         source: Of the table.
     """
     kinds = collections.Counter(column.kind for column in source.columns)
-    table = Table(title=f"{source.name}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}")
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    table = Table(title=f"{markup.escape(source.name)}: {counted}")
     for name in ("column", "taken as", "because", "values", "missing"):
         is_number = name in ("values", "missing")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
@@ -72,7 +73,7 @@ def print_run(problem: Problem, metrics: dict) -> None:
     """
     data = metrics["data"]
     kind = "" if data["kind"] == "real" else " [bold](BUILT-IN DATA, not the real data)[/bold]"
-    title = f"{metrics['recipe']}: test scores on {data['name']}{kind}"
+    title = f"{metrics['recipe']}: test scores on {markup.escape(data['name'])}{kind}"
     unit = markup.escape(problem.unit)
     if is_long := len(unit) > LONG_UNIT:
         title += f"; RMSE and MAE in {unit}"

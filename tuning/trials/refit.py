@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_recipes import training
 from keras_recipes.console import files
-from keras_recipes.errors import NotFiniteError
-from keras_recipes.runs import run as runs
+from keras_recipes.errors import InputError, NotFiniteError
+from keras_recipes.runs import run as runs, saved
 from tuning.spec import SearchSpec
 from tuning.trials import inputs, records
 
@@ -42,8 +42,12 @@ def refit(
     target, new, old = (folder / name for name in ("best", "best.new", "best.old"))
     if old.exists() and not target.exists():  # killed between the two renames below
         old.rename(target)
-    before = _read_metrics(target)
+    before = read_metrics(folder)
     if before and before["search"]["trial"] == best.number:
+        if before["search"].get("validation_score") != best.score:
+            raise InputError(
+                f"{target}: is of another search; move it away, and the best trial is trained anew"
+            )
         return {**before, "folder": str(target)}
     config = spec.make_config(best.values)
     epochs = max(1, round(statistics.median(best.best_epochs)))
@@ -89,10 +93,22 @@ def _predict_by_defaults(spec: SearchSpec, defaults: records.Trial) -> dict[str,
     return {"defaults": training.predict(trained.model, data.test.x)}
 
 
-def _read_metrics(target: pathlib.Path) -> dict[str, Any] | None:
-    """Read the metrics of an earlier refit of the same search; None where there is none."""
-    try:
-        metrics = json.loads((target / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+def read_metrics(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Read the metrics of an earlier refit of the same search; None where there is none.
+
+    Raises:
+        InputError: If something else is in its place.
+    """
+    target = folder / "best"
+    if not os.path.lexists(target):
         return None
-    return metrics if "search" in metrics else None
+    try:
+        metrics = saved.read_metrics(target)
+        saved.check_files(target, metrics)
+        if not {"search", "sha256"} <= metrics.keys():
+            raise InputError(f"{target}: is no run of this search; restore it")
+    except InputError as error:
+        raise InputError(
+            f"{error}; or move {target} away, and the best trial is trained anew"
+        ) from error
+    return metrics

@@ -11,7 +11,6 @@ from __future__ import annotations
 import bisect
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -19,16 +18,17 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
-from keras_recipes import configs
+from keras_recipes import configs, reading
 from keras_recipes.console import files
 from keras_recipes.errors import InputError, RunError
 from tuning.trials import records
 
-FORMAT = 3
+FORMAT = 4
+FIX = "put it back from a copy; the other files are left as they are"
 # The tables are made anew from all trials, so not after every one of many fast trials.
 SECONDS_BETWEEN_TABLES = 1.0
 
@@ -47,6 +47,7 @@ class Store:
     def __init__(self, folder: pathlib.Path):
         self.folder, self.is_new = folder, False
         self.description = read_description(folder)
+        self._identity = _identity(self.description)
         known = read_trials(folder)
         self.trials = [trial for trial in known if not trial.is_running]
         self.running = [trial for trial in known if trial.is_running]
@@ -75,7 +76,7 @@ class Store:
             (partial / "trials").mkdir()
             (partial / "models").mkdir()
             description = {"format": FORMAT, "spec": spec, "fingerprint": fingerprint}
-            files.write_json(partial / "search.json", description)
+            files.write_json(partial / "search.json", _with_checksums(description))
         store = cls(folder)
         store.is_new = True
         return store
@@ -114,7 +115,10 @@ class Store:
                 self.write_tables()
 
     def _write(self, trial: records.Trial) -> None:
-        text = json.dumps(_signed(dataclasses.asdict(trial)), ensure_ascii=False)
+        content = {**dataclasses.asdict(trial), "search": self._identity}
+        content = json.loads(json.dumps(content))  # as it will be read
+        content["checksum"] = reading.checksum(content)
+        text = json.dumps(content, ensure_ascii=False)
         files.write_text(self.folder / "trials" / f"{trial.number:04d}.json", text + "\n")
 
     def keep_models(self, numbers: list[int]) -> None:
@@ -144,7 +148,7 @@ class Store:
 
     def change(self, spec: dict[str, Any]) -> None:
         """Write another spec into search.json."""
-        self.description = {**self.description, "spec": spec}
+        self.description = _with_checksums({**self.description, "spec": spec})
         with self.faults():
             files.write_json(self.folder / "search.json", self.description)
 
@@ -163,8 +167,8 @@ class Store:
                 raise
             raise RunError(
                 f"could not write into {self.folder} ({cause.strerror or cause}); all "
-                f"{len(self.trials)} trials that ended before are there: free some space, then "
-                f"{resume_command(self.folder)}"
+                f"{len(self.trials)} trials that ended before are there: {files.remedy(cause)}, "
+                f"then {resume_command(self.folder)}"
             ) from error
 
 
@@ -177,26 +181,79 @@ def read_description(folder: pathlib.Path) -> dict[str, Any]:
     """Read search.json.
 
     Raises:
-        InputError: If the folder is not a search, or the file is damaged.
+        InputError: If the folder is not a search, or the file is damaged or was changed.
     """
     path = folder / "search.json"
-    if not path.is_file():
-        raise InputError(f"{folder}: not the folder of a search (no search.json in it)")
-    description = _read_json(path)
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{reading.shown(folder)}: not the folder of a search (no search.json in it)"
+        )
+    description = reading.read_json(path, FIX)
     if description.get("format") != FORMAT:
         raise InputError(
-            f"{path}: received format {description.get('format')}, expected {FORMAT}: the search "
-            "was begun by another version of tuning; go on by that one, or begin a new search"
+            f"{path}: received format {reading.shown(description.get('format'))}, expected "
+            f"{FORMAT}: the search was begun by another version of tuning; go on by that one, or "
+            "begin a new search"
         )
-    return description
+    with reading.damaged(path, FIX):
+        whole: dict[str, Any] = reading.checked(description, _Description, "search")
+    known, now = whole["checksums"], _checksums(whole)
+    if known != now:
+        settings = _settings(whole)
+        changed = [
+            f"{name} (now {settings.get(name, 'missing')})"
+            for name in {**known, **now}
+            if known.get(name) != now.get(name)
+        ]
+        raise InputError(
+            f"{path}: was changed after the search began: {reading.shown(', '.join(changed))}; "
+            "put back what was there, or begin a new search with other settings"
+        )
+    return whole
+
+
+class _Description(TypedDict):
+    format: int
+    spec: dict[str, Any]
+    fingerprint: dict[str, Any]
+    checksums: dict[str, str]
+
+
+def _with_checksums(description: dict[str, Any]) -> dict[str, Any]:
+    description = json.loads(json.dumps(description))  # as it will be read
+    return {**description, "checksums": _checksums(description)}
+
+
+def _checksums(description: dict[str, Any]) -> dict[str, str]:
+    """Return a checksum for each setting, so that an edited one can be named."""
+    return {name: reading.checksum({"": one}) for name, one in _settings(description).items()}
+
+
+def _settings(description: dict[str, Any]) -> dict[str, Any]:
+    """Return every setting of a search by its place in search.json, and its fingerprint."""
+    parts = {f"fingerprint.{name}": one for name, one in description["fingerprint"].items()}
+    for name, one in description["spec"].items():
+        inner = one.items() if name == "fixed" and isinstance(one, dict) else [("", one)]
+        parts |= {f"spec.{name}.{key}".strip("."): value for key, value in inner}
+    return parts
+
+
+def _identity(description: dict[str, Any]) -> str:
+    """Return what tells a search from others: all that decides its trials, but not their number."""
+    checksums = _checksums(description)
+    return reading.checksum({name: one for name, one in checksums.items() if name != "spec.trials"})
 
 
 def read_trials(folder: pathlib.Path) -> list[records.Trial]:
     """Read every trial, by number: those that have ended, and those that run beside others.
 
     Raises:
-        InputError: If a file is missing, damaged or was changed; the message names it.
+        InputError: If a file is missing, damaged, was changed or is of another search; the message
+            names it.
     """
+    identity = _identity(read_description(folder))
+    if not (folder / "trials").is_dir():
+        raise InputError(f"{folder / 'trials'}: no such folder; put it back, or begin a new search")
     found = []
     paths = sorted((folder / "trials").glob("*.json"), key=lambda path: (len(path.name), path.name))
     for number, path in enumerate(paths):
@@ -205,40 +262,26 @@ def read_trials(folder: pathlib.Path) -> list[records.Trial]:
                 f"{path.with_name(f'{number:04d}.json')} is missing though there is {path.name}; "
                 f"put it back, or remove {path.name} and what follows to run those trials again"
             )
-        content = _read_json(path)
-        if content != _signed(content):
-            raise InputError(
-                f"{path} was changed after it was written; put it back as it was, or remove it and "
-                "those with higher numbers to run them again"
-            )
-        del content["checksum"]
-        found.append(records.Trial(**content))
+        content = reading.read_json(path, FIX, nan=True)
+        again = "put it back, or remove it and those with higher numbers to run them again"
+        if content.pop("checksum", None) != reading.checksum(content):
+            raise InputError(f"{path} was changed after it was written; {again}")
+        if content.pop("search", None) != identity or content.get("number") != number:
+            raise InputError(f"{path} is another trial, or one of another search; {again}")
+        with reading.damaged(path, again):
+            found.append(reading.checked(content, records.Trial, "trial"))
     return found
-
-
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(
-            f"{path} is damaged (not JSON: {error}); put it back from a copy. The other files are "
-            "left as they are"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: expected an object, received {content!r:.40}")
-    return content
-
-
-def _signed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content with the checksum that belongs to it."""
-    own = {name: value for name, value in content.items() if name != "checksum"}
-    text = json.dumps(own, sort_keys=True)
-    return {**own, "checksum": hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]}
 
 
 def _lock(folder: pathlib.Path) -> int:
     """Hold the folder against a second process; the system lets go when this one ends."""
-    held = os.open(folder / "search.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    path = folder / "search.lock"
+    try:
+        held = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); {files.remedy(error)}"
+        ) from error
     try:
         import fcntl
 
@@ -265,5 +308,5 @@ def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
         InputError: If the folder is not a search, or a file in it is damaged.
     """
     folder = pathlib.Path(configs.check_value("folder", folder, pathlib.Path))
-    read_description(folder)
-    return records.tabulate([trial for trial in read_trials(folder) if not trial.is_running])
+    known = read_trials(folder)
+    return records.tabulate([trial for trial in known if not trial.is_running])

@@ -14,7 +14,7 @@ import keras_tuner
 from keras_recipes import configs, recipe as contract
 from keras_recipes.errors import InputError
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import run as runs
+from keras_recipes.runs import run as runs, saved
 from tuning.oracles import spaces
 from tuning.trials import inputs
 
@@ -46,6 +46,7 @@ def find(
         InputError: If there is no such file, or no point of the space gives its settings.
     """
     settings = configs.read_settings(path, recipe.Config, "--start-from")
+    _check_unchanged(path)
     wanted = {name: value for name, value in settings.items() if name not in OF_THE_SEARCH}
     found = []
     for point in itertools.islice(_points(space, wanted), spaces.MAX_COUNT):
@@ -60,6 +61,17 @@ def find(
             raise InputError(f"{said}, which is no setting of {contract.name_of(recipe)}")
         _log.warning("%s, and is no hyperparameter: the search has %s", said, nearest[name])
     return point
+
+
+def _check_unchanged(path: pathlib.Path) -> None:
+    """Refuse the folder of a run, or of a search's best one, that was changed after the run."""
+    folder = next((one for one in (path, path / "best") if (one / "metrics.json").exists()), None)
+    if folder is None:
+        return  # settings alone: nothing is known of what they were
+    try:
+        saved.check_files(folder, saved.read_metrics(folder))
+    except InputError as error:
+        raise InputError(f"--start-from {error}") from error
 
 
 def _points(space: keras_tuner.HyperParameters, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
