@@ -488,12 +488,12 @@ def _parse_several(cell: str, decimal: str) -> tuple[float, float, float, str, b
         return _NO_NUMBER
     sign, before, first, unit, second, unit2, third, unit3 = found.groups()
     group = {".": ",", ",": "."}[decimal]
-    numbers = [
+    value, value2, value3 = (
         (-1.0 if sign else 1.0) * float((number or "0").replace(group, "").replace(",", "."))
         for number in (first, second, third)
-    ]
+    )
     texts = [unit, unit2 or "", *([unit3 or ""] if third else [])]
-    return (*numbers, _BETWEEN.join([before or "", *texts]), False, "")
+    return value, value2, value3, _BETWEEN.join([before or "", *texts]), False, ""
 
 
 def decimal_mark(text: "pd.Series", default: str = ".") -> str:
