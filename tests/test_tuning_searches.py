@@ -785,7 +785,7 @@ def test_each_trial_has_a_line(fake, monkeypatch, capsys):
     assert "4.0 s left · units=" in shown[3]
     assert "\x1b" not in said, "plain text where there is no terminal"
     assert "ended: all trials run; 12 trials, 0 failed" in said
-    assert "beats the recipe's defaults by" in said
+    assert "beats the recipe's defaults on the validation rows: better by" in said
 
 
 def test_a_gain_within_the_noise_of_the_validation_rows_is_tied(fake, monkeypatch, capsys):
