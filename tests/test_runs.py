@@ -219,7 +219,7 @@ def test_ctrl_c_ends_the_baselines_and_what_there_is_is_written(monkeypatch, cap
     before = signal.getsignal(number)
     metrics = start(breast_cancer)
     assert metrics["baselines"] == {}
-    assert "the baselines are left out; writing what there is" in capfd.readouterr().err
+    assert "the other baselines are left out; writing what there is" in capfd.readouterr().err
     assert signal.getsignal(number) is before
     summary.print_run(breast_cancer.PROBLEM, metrics)
     assert "network" in capfd.readouterr().out

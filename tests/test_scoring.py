@@ -269,7 +269,7 @@ def test_baselines_without_time_are_cut_short_and_a_line_says_so(monkeypatch, ca
     problem = tabular.problem(config, data)
     monkeypatch.setattr(baselines, "QUICK", 0)
     with caplog.at_level(logging.WARNING):
-        found = baselines.predict(problem, data, seconds=0)
+        found = dict(baselines.predict(problem, data, seconds=0))
     assert list(found) == ["mean", "linear_regression_on_quantiles"]
     assert "learned from 32 of 320 rows" in caplog.text
     assert "gradient boosting is left out" in caplog.text
@@ -280,6 +280,6 @@ def test_baselines_without_time_are_cut_short_and_a_line_says_so(monkeypatch, ca
 def test_scores_stay_the_same_with_time_to_spare():
     config, data = loaded(table(0, 300))
     problem = tabular.problem(config, data)
-    timed = baselines.predict(problem, data, seconds=600)
-    for name, outputs in baselines.predict(problem, data).items():
+    timed = dict(baselines.predict(problem, data, seconds=600))
+    for name, outputs in baselines.predict(problem, data):
         np.testing.assert_array_equal(outputs, timed[name])

@@ -12,7 +12,7 @@ import math
 import time
 import typing
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -71,11 +71,15 @@ def score(problem: Problem, splits: Splits) -> dict[str, dict[str, float]]:
     Returns:
         For each baseline its test scores, as `scoring.measure` returns them.
     """
-    found = predict(problem, splits)
-    return {name: scoring.measure(problem, splits.test.y, found[name]) for name in found}
+    return {
+        name: scoring.measure(problem, splits.test.y, outputs)
+        for name, outputs in predict(problem, splits)
+    }
 
 
-def predict(problem: Problem, splits: Splits, seconds: float = math.inf) -> dict[str, np.ndarray]:
+def predict(
+    problem: Problem, splits: Splits, seconds: float = math.inf
+) -> Iterator[tuple[str, np.ndarray]]:
     """Fit the baselines on training and validation rows and predict the test split.
 
     They need no validation split, so they also get its rows: the harder comparison. What the time
@@ -87,31 +91,30 @@ def predict(problem: Problem, splits: Splits, seconds: float = math.inf) -> dict
         splits: Train, validation and test.
         seconds: That they may take, about.
 
-    Returns:
-        For each baseline its outputs for the test rows, in the form of the network's.
+    Yields:
+        Each baseline's name with its outputs for the test rows, in the form of the network's.
     """
     from sklearn import compose, ensemble, impute, linear_model, pipeline  # noqa: F401 - not timed
 
     clock = _Clock(seconds)
     train = splits.merge_validation().train
     if problem.is_regression:
-        fitted = {"mean": _mean(_targets(train.y), len(splits.test))}
+        yield "mean", _mean(_targets(train.y), len(splits.test))
     elif problem.rule.kind == "multilabel":
-        fitted = {"label_share": _mean(problem.labels(train.y), len(splits.test))}
+        yield "label_share", _mean(problem.labels(train.y), len(splits.test))
     else:
         classes, counts = np.unique(problem.classes(train.y), return_counts=True)
         fractions = np.tile(counts / counts.sum(), (len(splits.test), 1))
-        fitted = {"majority_class": _as_outputs(problem, fractions, classes)}
+        yield "majority_class", _as_outputs(problem, fractions, classes)
     is_own = isinstance(splits.source, own_table.Source)
     linear = functools.partial(_linear, problem, x_test=splits.test.x, by_quantiles=is_own)
     name = "linear_regression" if problem.is_regression else "logistic_regression"
     name += "_on_quantiles" * is_own
-    fitted[name] = _in_time(name, linear, _even_share(train), clock)
+    yield name, _in_time(name, linear, _even_share(train), clock)
     if is_own or (isinstance(train.x, pd.DataFrame) and len(train) >= MAX_ROWS):
         outputs = _boosted(problem, train, splits.test.x, clock)
         if outputs is not None:
-            fitted["early_stopped_gradient_boosting"] = outputs
-    return fitted
+            yield "early_stopped_gradient_boosting", outputs
 
 
 def _targets(y: np.ndarray) -> np.ndarray:

@@ -283,10 +283,12 @@ def write(
 
 
 def _fit_baselines(problem: Problem, splits: Splits, seconds: float) -> dict[str, np.ndarray]:
-    """Return each baseline's outputs for the test rows; of none where Ctrl-C ends them."""
-    with interrupts.ended_early("the baselines are left out; writing what there is"):
-        return baselines.predict(problem, splits, seconds)
-    return {}
+    """Return each baseline's outputs for the test rows; of those that are done at Ctrl-C."""
+    fitted: dict[str, np.ndarray] = {}
+    with interrupts.ended_early("the other baselines are left out; writing what there is"):
+        for name, outputs in baselines.predict(problem, splits, seconds):
+            fitted[name] = outputs
+    return fitted
 
 
 def _judge_columns(

@@ -1,5 +1,9 @@
 """Lessons: one file, one idea, run to see it. `python -m recipes.lessons` lists them in order."""
 
+import typing
+
+Language = typing.Literal["en", "ko"]
+
 # In learning order, with the seconds that each takes on 2 cores, about.
 SECONDS = {
     "perceptron": 3,

@@ -1,5 +1,7 @@
 """`python -m recipes.lessons` lists the lessons; `python -m recipes.lessons all` runs them all.
 
+`--lang ko` prints and writes Korean, in both.
+
 The second writes a folder with every picture and table, and an index.html that shows them.
 """
 
@@ -26,11 +28,20 @@ if typing.TYPE_CHECKING:  # TensorFlow loads with it
     from recipes.lessons import _lesson as lesson
 
 FOLDER = pathlib.Path(__file__).resolve().parent
+KOREAN = "한국어: "  # the line of a lesson's docstring with its title in Korean
 STYLE = (
     "body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"
     "img{max-width:100%}table{border-collapse:collapse;font-size:.85rem;display:block;"
     "overflow-x:auto}td,th{border:1px solid #ccc;padding:.2rem .5rem;text-align:right}"
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class ListOptions:
+    """Language of the list."""
+
+    lang: lessons.Language = "en"
+    """Language of the list: English, or Korean."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,20 +52,32 @@ class Options:
     """Decides everything random."""
     out: pathlib.Path | None = None
     """Folder to write to; by default the next free one in runs/."""
+    lang: lessons.Language = "en"
+    """Language of the index and of the sentences: English, or Korean."""
 
 
-def title(name: str) -> str:
+WORDS = {
+    "en": ("Lessons", "python -m recipes.lessons.NAME runs one", "lesson", "idea", "seconds"),
+    "ko": ("수업", "python -m recipes.lessons.NAME 으로 실행합니다", "수업", "내용", "초"),
+}
+
+
+def title(name: str, lang: lessons.Language = "en") -> str:
     """Read a lesson's title off its file, without running it."""
     tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
-    return (ast.get_docstring(tree) or name).partition("\n")[0]
+    lines = (ast.get_docstring(tree) or name).splitlines()
+    korean = next((line for line in lines if line.startswith(KOREAN)), lines[0])
+    return korean.removeprefix(KOREAN) if lang == "ko" else lines[0]
 
 
-def print_list() -> None:
+def print_list(lang: lessons.Language = "en") -> None:
     """Print the lessons in the order in which to learn them."""
-    table = Table("", "lesson", "idea", title="Lessons: python -m recipes.lessons.NAME runs one")
-    table.add_column("seconds", justify="right")
+    heading, how, lesson, idea, unit = WORDS[lang]
+    table = Table("", lesson, title=f"{heading}: {how}")
+    table.add_column(idea, overflow="fold")
+    table.add_column(unit, justify="right")
     for number, (name, seconds) in enumerate(lessons.SECONDS.items(), start=1):
-        table.add_row(str(number), name, title(name), str(seconds))
+        table.add_row(str(number), name, title(name, lang), str(seconds))
     terminal.print_table(table)
     print(f"\n{catalog.describe_programs('recipes.lessons')}")
 
@@ -82,18 +105,19 @@ def run_all(options: Options) -> pathlib.Path:
             with files.faults_named(folder):
                 (partial / name).mkdir()
                 lesson.write(shown, partial / name)
-            sections.append(section(name, module.__doc__ or name, shown))
+            sections.append(section(name, module.__doc__ or name, shown, options.lang))
             print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
         with files.faults_named(folder):
-            files.write_text(partial / "index.html", page(sections))
+            files.write_text(partial / "index.html", page(sections, options.lang))
     return folder
 
 
-def section(name: str, doc: str, shown: lesson.Shown) -> str:
+def section(name: str, doc: str, shown: lesson.Shown, lang: lessons.Language = "en") -> str:
     """Write one lesson as HTML."""
     heading, _, text = doc.strip().partition("\n")
+    heading = heading if lang == "en" else title(name, lang)
     numbers = shown.table.to_html(index=False, float_format=lambda number: f"{number:.4g}")
-    sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in shown.sentences)
+    sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in shown.sentences(lang))
     return (
         f"<section id='{name}'><h2>{html.escape(heading)}</h2><p>{html.escape(text.strip())}</p>"
         f"<img src='{name}/picture.png' alt='{html.escape(heading)}'>{numbers}"
@@ -101,15 +125,16 @@ def section(name: str, doc: str, shown: lesson.Shown) -> str:
     )
 
 
-def page(sections: list[str]) -> str:
+def page(sections: list[str], lang: lessons.Language = "en") -> str:
     """Write the whole page."""
     links = "".join(
-        f"<li><a href='#{name}'>{html.escape(title(name))}</a></li>" for name in lessons.ORDER
+        f"<li><a href='#{name}'>{html.escape(title(name, lang))}</a></li>" for name in lessons.ORDER
     )
+    heading, *_ = WORDS[lang]
     return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<!doctype html><html lang='{lang}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
-        f"<title>Lessons</title><style>{STYLE}</style></head><body><h1>Lessons</h1>"
+        f"<title>{heading}</title><style>{STYLE}</style></head><body><h1>{heading}</h1>"
         f"<ol>{links}</ol>{''.join(sections)}</body></html>\n"
     )
 
@@ -118,8 +143,10 @@ def main() -> None:
     """List the lessons, or run them all."""
     with command_line.errors_as_lines():
         arguments = sys.argv[1:]
-        if not arguments:
-            print_list()
+        if not arguments or arguments[0] == "--lang":
+            prog = "python -m recipes.lessons"
+            (listed,) = command_line.parse(prog, __doc__, arguments, lessons=ListOptions)
+            print_list(listed.lang)
         elif arguments[0] in ("-h", "--help"):
             print((__doc__ or "python -m recipes.lessons all").strip())
         elif arguments[0] == "--version":

@@ -44,6 +44,7 @@ class Shown:
         first: What the numbers mean, in three sentences; Korean terms in brackets.
         second: The second of them.
         third: The third.
+        korean: The three sentences in Korean.
     """
 
     table: pd.DataFrame
@@ -51,11 +52,11 @@ class Shown:
     first: str
     second: str
     third: str
+    korean: tuple[str, str, str]
 
-    @property
-    def sentences(self) -> tuple[str, str, str]:
-        """All three."""
-        return self.first, self.second, self.third
+    def sentences(self, lang: lessons.Language) -> tuple[str, str, str]:
+        """Return all three, in a language."""
+        return self.korean if lang == "ko" else (self.first, self.second, self.third)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Options:
     """Decides everything random."""
     out: pathlib.Path | None = None
     """Folder to write to; by default the next free one in runs/."""
+    lang: lessons.Language = "en"
+    """Language of the three sentences: English, or Korean."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
@@ -91,7 +94,14 @@ def main(study: Callable[[int], Shown]) -> None:
             shown = study(options.seed)
             with files.faults_named(folder):
                 write(shown, partial)
-        print((lesson.__doc__ or name).strip(), "", describe(shown), "", *shown.sentences, sep="\n")
+        print(
+            (lesson.__doc__ or name).strip(),
+            "",
+            describe(shown),
+            "",
+            *shown.sentences(options.lang),
+            sep="\n",
+        )
         print(f"\nPicture and table are in {folder}")
 
 

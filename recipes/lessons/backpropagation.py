@@ -1,5 +1,6 @@
 """Backpropagation: the five steps of training by hand, and its gradients checked twice.
 
+한국어: 역전파: 학습의 다섯 단계를 손으로 계산하고 기울기를 두 번 검산합니다.
 Idea: 1. start from random w and b; 2. forward pass; 3. loss; 4. backward pass: by the chain rule,
 from the loss back to each weight; 5. update, w -= learning rate x gradient; and again from 2.
 Watch: the gradients equal TensorFlow's and those of finite differences; the loss falls to near 0.
@@ -84,6 +85,13 @@ def study(seed: int = 0) -> lesson.Shown:
         "Finite differences (수치 미분) need two forward passes (순전파) for each single weight.",
         f"Gradient descent (경사 하강법) brings the loss (손실) from {losses[0]:.3f} to "
         f"{losses[-1]:.3f} in {STEPS} steps; {right:.0%} of the points are then right.",
+        korean=(
+            "연쇄 법칙으로 역전파 한 번에 모든 기울기를 얻습니다. TensorFlow와 수치 미분의 값과 "
+            f"{table.iloc[:, 3:].max(axis=None):.0e} 이내로 같습니다.",
+            "수치 미분은 가중치 하나마다 순전파가 두 번 필요합니다.",
+            f"경사 하강법은 {STEPS} 스텝 만에 손실을 {losses[0]:.3f}에서 {losses[-1]:.3f}로 줄이고, 점의 "
+            f"{right:.0%}를 맞힙니다.",
+        ),
     )
 
 

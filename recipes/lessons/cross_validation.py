@@ -1,5 +1,6 @@
 """Cross-validation: how far to trust one split, and how tuning on the test set flatters.
 
+한국어: 교차 검증: 분할 하나를 얼마나 믿을 수 있는지, 테스트 세트로 튜닝하면 왜 부풀려지는지.
 Idea: a score on 114 test rows depends on which rows they are. k-fold cross-validation tests every
 row once and averages. In each fold a checkpoint keeps the epoch that validates best. And whoever
 tries many models and reports the best test score reports luck along with skill.
@@ -82,6 +83,14 @@ def study(seed: int = 0) -> lesson.Shown:
         f"{saved.mean():.3f} ± {saved.std():.3f} below that of the last epoch.",
         f"Choosing among {NUM_MODELS} equal models by {TEST_ROWS} test rows (테스트 세트) flatters "
         f"by {flattery.mean():.1f} points on average: that is selection bias (선택 편향).",
+        korean=(
+            f"분할 하나의 정확도는 어떤 행을 뽑느냐만으로 {folds.min():.3f}에서 {folds.max():.3f} 사이이고 ± "
+            f"{folds.std():.4f}입니다. {NUM_FOLDS}-겹 교차 검증의 평균은 ± {table['± std'][1]:.4f}만큼 달라집니다.",
+            f"가장 좋은 에포크의 체크포인트는 테스트 손실이 마지막 에포크보다 {saved.mean():.3f} ± "
+            f"{saved.std():.3f} 낮습니다.",
+            f"똑같은 모델 {NUM_MODELS}개를 테스트 행 {TEST_ROWS}개로 고르면 평균 {flattery.mean():.1f}점이 "
+            "부풀려집니다. 선택 편향입니다.",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Linear regression: gradient descent by hand on real data, against the exact solution.
 
+한국어: 선형 회귀: 실제 데이터에 경사 하강법을 손으로 구현하고 정확한 해와 비교합니다.
 Idea: the mean squared error of a linear model is a bowl. Gradient descent runs down to its bottom,
 which linear algebra also gives in one step. The bowl's steepest curvature λmax allows learning
 rates below 2/λmax and no more; the ratio of its curvatures says how many steps are needed.
@@ -87,6 +88,14 @@ def study(seed: int = 0) -> lesson.Shown:
         f"{off[1]:.0e} of its value with one input, by {off[3]:.1f} times its value with ten.",
         f"A learning rate (학습률) beyond 2/λmax diverges (발산): found by trying at "
         f"{ratio.min():.3f} to {ratio.max():.3f} times the predicted rate.",
+        korean=(
+            f"입력을 정규화하면 경사 하강법이 정확한 가중치에 도달하는 데 입력 하나로 {table.steps[0]} 스텝, "
+            f"열 개로 {table.steps[2]} 스텝이 걸립니다.",
+            f"정규화하지 않으면 {table.steps[1]} 스텝 뒤에도 도달하지 못합니다. 가중치의 오차는 입력 하나에서 "
+            f"그 값의 {off[1]:.0e}배, 열 개에서 {off[3]:.1f}배입니다.",
+            f"학습률이 2/λmax보다 크면 발산합니다. 시험해 보니 경계는 그 값의 {ratio.min():.3f}~"
+            f"{ratio.max():.3f}배입니다.",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Logistic regression: by hand, as a network of one layer, and by scikit-learn: one answer.
 
+한국어: 로지스틱 회귀: 손으로, 층이 하나인 신경망으로, scikit-learn으로. 답은 같습니다.
 Idea: a weighted sum through a sigmoid gives a probability; binary cross-entropy measures it; its
 gradient is x (y - t). That is a network with one layer and one unit, and its loss is a bowl with
 one bottom, so every way of descending ends in the same place.
@@ -73,6 +74,12 @@ def study(seed: int = 0) -> lesson.Shown:
         f"{np.ptp(list(ways.values()), axis=0).max():.0e} at most.",
         f"The decision boundary (결정 경계), probability 0.5 (확률), is a straight line; "
         f"{right:.1%} of the training rows are on their side of it.",
+        korean=(
+            "로지스틱 회귀는 층 하나에 시그모이드와 이진 교차 엔트로피를 쓴 신경망입니다.",
+            "손으로, Keras로, scikit-learn으로 구한 계수의 차이는 최대 "
+            f"{np.ptp(list(ways.values()), axis=0).max():.0e}입니다.",
+            f"결정 경계는 확률이 0.5인 곳이며 직선입니다. 훈련 데이터의 {right:.1%}가 자기 쪽에 있습니다.",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Losses: what each of five punishes, why there is a minus and a log, and the gradient y - t.
 
+한국어: 손실 함수: 다섯 가지가 각각 무엇을 벌하는지, 왜 마이너스와 로그가 있는지, 그리고 기울기 y - t.
 Idea: squared errors measure distance; cross-entropy measures surprise, -log of the probability
 that was given to what happened. A log of a probability is negative, so the minus makes it a loss;
 it grows without bound as a confident mistake nears certainty, where a squared error stops at 1.
@@ -76,6 +77,13 @@ def study(seed: int = 0) -> lesson.Shown:
         "hurts most.",
         "Behind a sigmoid (시그모이드) its gradient (기울기) is y - t, which stays near 1 for a "
         "confident mistake; that of the squared error (제곱 오차) fades to 0 there.",
+        korean=(
+            "확률의 로그는 음수입니다. 마이너스를 붙여 손실로 만듭니다.",
+            f"교차 엔트로피는 정답에 확률 99 %를 주었으면 {cost[0.99]:.2f}, 50 %면 {cost[0.5]:.2f}, 1 %면 "
+            f"{cost[0.01]:.2f}입니다. 확신한 오답의 벌이 가장 큽니다.",
+            "시그모이드를 지난 기울기는 y - t이며 확신한 오답에서 1에 가깝게 남습니다. 제곱 오차의 기울기는 "
+            "거기서 0으로 사라집니다.",
+        ),
     )
 
 

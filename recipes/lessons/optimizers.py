@@ -1,5 +1,6 @@
 """Optimizers: the five of the notes, on a line and on Fashion-MNIST, over six decades of rates.
 
+한국어: 옵티마이저: 강의 노트의 다섯 가지를 직선과 Fashion-MNIST에서, 넓은 범위의 학습률로.
 Idea: all five step against the gradient. Momentum keeps part of the last direction; Adagrad and
 RMSprop divide by the size of past gradients, for ever or fading; Adam does both.
 Watch: the map of final losses. Each optimizer has its own range of good learning rates: too small
@@ -60,18 +61,15 @@ def train_network(images: tuple, name: configs.Optimizer, rate: float, seed: int
     """Train a small network on (x, y) for two epochs; return the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    x, y = images
-    return training.fused.fit(model, x, y, 32, 2, 0).history["loss"][-1]
+    return training.fused.fit(model, *images, 32, 2, 0).history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:
     """Map the final loss of every optimizer and learning rate, on both problems."""
     images = lesson.load_images(seed, NUM_IMAGES).train
     runs = list(itertools.product(NAMES, RATES, range(NUM_SEEDS * seed, NUM_SEEDS * (seed + 1))))
-    losses = [
-        (descend_line(*run)[-1], train_network((images.x, images.y), *run))
-        for run in lesson.progress(runs, "training")
-    ]
+    steps = lesson.progress(runs, "training")
+    losses = [(descend_line(*run)[-1], train_network((images.x, images.y), *run)) for run in steps]
     final = np.reshape(np.transpose(losses), (2, len(NAMES), len(RATES), NUM_SEEDS))
     table = pd.DataFrame({"optimizer": NAMES})
     for kind, losses in zip(("line", "network"), final, strict=True):
@@ -90,6 +88,14 @@ def study(seed: int = 0) -> lesson.Shown:
         f"{sgd[3]:.2f} with {RATES[3]}; {RATES[4]:g} overshoots (오버슈팅) and diverges (발산).",
         f"On the network RMSprop and Adam (아담) want smaller rates than SGD, {rates[3]:g} and "
         f"{rates[4]:g} against {rates[0]:g}: they divide by the size of the gradient (기울기).",
+        korean=(
+            f"신경망에 가장 좋은 옵티마이저는 학습률 {rate:g}의 {name}이며, 손실이 {loss:.3f} ± {spread:.3f}로 "
+            "끝납니다.",
+            f"직선에서 확률적 경사 하강법은 너무 작은 학습률 {RATES[1]}에서 {sgd[1]:.2f}, {RATES[3]}에서 "
+            f"{sgd[3]:.2f}로 끝나고, {RATES[4]:g}에서는 오버슈팅이 일어나 발산합니다.",
+            f"신경망에서 RMSprop과 아담은 SGD의 {rates[0]:g}보다 작은 학습률 {rates[3]:g}, {rates[4]:g}가 "
+            "알맞습니다. 기울기의 크기로 나누기 때문입니다.",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Overfitting: a large network on 1,000 images, and what three remedies are worth.
 
+한국어: 과대적합: 이미지 1,000장에 큰 신경망, 그리고 세 가지 처방의 효과.
 Idea: a network with more weights than it has data learns its images by heart: the training loss
 goes to 0 while the validation loss turns and rises. Weight decay keeps weights small, dropout
 keeps units from leaning on each other, early stopping goes back to the epoch before the turn.
@@ -80,6 +81,14 @@ def study(seed: int = 0) -> lesson.Shown:
         "by going back to the epoch (에포크) of the lowest validation loss (검증 손실).",
         f"Accuracy (정확도) goes from {nothing.accuracy:.3f} to {everything.accuracy:.3f} with all "
         "three: they cure wrong confidence (확신) rather than wrong answers.",
+        korean=(
+            f"처방이 없으면 테스트 손실이 {nothing.loss:.2f}로 끝납니다. 과대적합입니다. 가중치 감쇠, 드롭아웃, "
+            f"조기 종료를 함께 쓰면 {everything.loss:.2f}입니다.",
+            f"평균적으로 손실을 각각 {effects[0]}, {effects[1]}, {effects[2]}만큼 바꿉니다. 조기 종료는 검증 "
+            "손실이 가장 낮은 에포크로 돌아갑니다.",
+            f"정확도는 셋을 함께 쓸 때 {nothing.accuracy:.3f}에서 {everything.accuracy:.3f}로 바뀝니다. 처방은 "
+            "틀린 답보다 틀린 확신을 고칩니다.",
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Search: grid, random and Bayesian search on one map, with the same number of trials.
 
+한국어: 탐색: 같은 시행 횟수로 한 지도 위에서 비교한 그리드, 랜덤, 베이지안 탐색.
 Idea: two hyperparameters, but only one matters much, as is usual. A grid of 16 points tries 4
 values of the one that matters; 16 random points try 16. Bayesian search looks where a model of the
 map expects most.
@@ -76,6 +77,14 @@ def study(seed: int = 0) -> lesson.Shown:
         "matters: of the one that does it sees four values only.",
         "The surrogate model (대리 모델) pays once it has seen the ridge; before that, "
         "Bayesian search is random search.",
+        korean=(
+            f"시행 {NUM_TRIALS}번으로 그리드 탐색은 평균 {best.grid.mean():.3f}, 랜덤 탐색은 "
+            f"{best.random.mean():.3f}, 베이지안 최적화는 {best.Bayesian.mean():.3f}을 찾습니다. 최고점은 "
+            "0.95입니다.",
+            "그리드는 거의 중요하지 않은 하이퍼파라미터에 시행을 씁니다. 중요한 하이퍼파라미터는 값 네 개만 "
+            "봅니다.",
+            "대리 모델은 능선을 한 번 본 뒤에야 도움이 됩니다. 그 전의 베이지안 탐색은 랜덤 탐색과 같습니다.",
+        ),
     )
 
 

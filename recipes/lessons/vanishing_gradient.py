@@ -1,5 +1,6 @@
 """Vanishing gradient: which initialisation keeps a signal alive through fifty layers.
 
+한국어: 기울기 소실: 어떤 가중치 초기화가 쉰 층을 지나도 신호를 지키는지.
 Idea: each layer multiplies the signal on its way up and the gradient on its way down. A sigmoid
 multiplies the gradient by at most 0.25; weights too small or too large do the rest. Xavier's
 variance 2/(in + out) was made for sigmoid and tanh, He's 2/in for ReLU, which loses one half.
@@ -72,6 +73,14 @@ def study(seed: int = 0) -> lesson.Shown:
         f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f} of the first.",
         "ReLU with Xavier's smaller weights halves the variance at every layer (층), since "
         "ReLU loses the negative half.",
+        korean=(
+            "시그모이드와 사비에르 초기화에서는 50층을 지난 기울기가 "
+            f"{table['gradient, 50 layers'][0]:.0e}입니다. 기울기 소실입니다.",
+            "분산을 [0.5, 2] 안에 지키는 것은 "
+            f"{', '.join(kept.activation + ' + ' + kept.weights)}뿐이며, 50층에서 첫 층의 "
+            f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f}배입니다.",
+            "렐루는 음수 쪽 절반을 버리므로, 더 작은 사비에르 가중치에서는 층마다 분산이 반으로 줄어듭니다.",
+        ),
     )
 
 

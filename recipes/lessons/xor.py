@@ -1,5 +1,6 @@
 """XOR: two layers do what one cannot, by given weights and by learning.
 
+한국어: XOR: 한 층으로 안 되는 일을 두 층이 합니다. 주어진 가중치로, 그리고 학습으로.
 Idea: XOR is NAND and OR, joined by AND. Three perceptrons in two layers compute it exactly. With
 smooth activations the same network finds such weights by itself, from most random starts.
 Watch: how many of 100 starts succeed, for 2 and for more hidden units, sigmoid and ReLU.
@@ -79,6 +80,14 @@ def study(seed: int = 0) -> lesson.Shown:
         "ReLU (렐루); the others end in a local minimum (지역 최솟값) or a dead unit (죽은 유닛).",
         f"With 8 hidden units it is {n['sigmoid', 8]} and {n['ReLU', 8]}: more units than needed "
         "make a good start (초깃값) likely.",
+        korean=(
+            "퍼셉트론 두 층이면 XOR을 정확히 계산합니다. NAND와 OR의 출력이 AND의 입력이 됩니다.",
+            f"오차 역전파로 학습하면 은닉 유닛 2개로 시작점 {NUM_SEEDS}개 가운데 시그모이드는 "
+            f"{n['sigmoid', 2]}개, 렐루는 {n['ReLU', 2]}개가 풉니다. 나머지는 지역 최솟값이나 죽은 유닛에서 "
+            "멈춥니다.",
+            f"은닉 유닛이 8개면 각각 {n['sigmoid', 8]}개와 {n['ReLU', 8]}개입니다. 유닛이 넉넉하면 좋은 "
+            "초깃값을 만나기 쉽습니다.",
+        ),
     )
 
 
