@@ -176,6 +176,7 @@ def main() -> None:
             "reports": measure_reports(),
             "cost": {name: measure_cost(name, wanted.rounds) for name in catalog.recipe_names()},
         }
+        print(publish.markdown(publish.report_rows(figures["reports"].values())))
         if wanted.record:
             records.write(figures)
             publish.publish()

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from keras_recipes import catalog, problems
 from keras_recipes.console import files
@@ -277,7 +277,15 @@ def _worker_kills(page: Page) -> Iterator[tuple[str, ...]]:
 
 def _checks(page: Page) -> Iterator[tuple[str, ...]]:
     """Yield when a mistake is reported, by Keras and by the check."""
-    reports = _needed("checks")["reports"].values()
+    yield from report_rows(_needed("checks")["reports"].values())
+
+
+def report_rows(reports: Collection[dict]) -> Iterator[tuple[str, ...]]:
+    """Yield how many mistakes were reported at each time, by Keras and by the check.
+
+    Args:
+        reports: For each mistake the time at which "stock" Keras and "ours" report it.
+    """
     times = ("before", "during", "after", "never")
     yield f"{len(reports)} mistakes", "before training", "during", "after", "never"
     for who, key in (("Keras", "stock"), ("the check", "ours")):
@@ -326,14 +334,21 @@ class Page:
         if name not in BLOCKS:
             raise InputError(f"{self.path}: unknown mark {name!r}; one of {', '.join(BLOCKS)}")
         header, *rows = BLOCKS[name](self)
-        lines = [header, ("---",) * len(header), *rows]
+        lines = [header, *rows]
         if self.is_korean:
-            lines = [[KOREAN.get(cell, cell) for cell in line] for line in lines]
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+            lines = [tuple(KOREAN.get(cell, cell) for cell in line) for line in lines]
+        return markdown(lines)
 
     def filled(self, text: str) -> str:
         """Return a page's text with every marked table as the records have it."""
         return MARKED.sub(lambda found: found[1] + self.block(found[2]) + found[3], text)
+
+
+def markdown(lines: Iterable[tuple[str, ...]]) -> str:
+    """Return a table in Markdown; the first line is its header."""
+    header, *rows = lines
+    every = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in every)
 
 
 def pages() -> list[Page]:

@@ -327,12 +327,20 @@ def _converted(name: str, value: typing.Any, kind: typing.Any) -> typing.Any:
     wanted, described = taken[kind]
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{name}: received {describe(value)}, expected {described}")
-    return reading.expanded(str(value)) if kind is pathlib.Path else kind(value)
+    if kind is not pathlib.Path:
+        return kind(value)
+    try:
+        return pathlib.Path(str(value)).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{name}: received {reading.shown(value)}, and there is no such user's home; write the "
+            "path out"
+        ) from error
 
 
 def _path_or_table(name: str, value: typing.Any) -> typing.Any:
     if isinstance(value, str | os.PathLike):
-        return reading.expanded(value)
+        return _converted(name, value, pathlib.Path)
     import pandas as pd  # not before: it takes long to load, and who has a DataFrame has it already
 
     if isinstance(value, pd.DataFrame):

@@ -4,7 +4,7 @@ import numpy as np
 
 # Fewer equal rows are the repetitions that any data may hold; more times what chance explains.
 MIN_COPIES, TIMES = 3, 3
-# Rows of which each comes so many times do so by nature, unless all come equally often.
+# Rows of which each comes so many times do so by nature, unless all come equally often or most once.
 MANY_TIMES = 3
 # In so many columns no two rows are alike by nature.
 MAX_COLUMNS = 64
@@ -31,7 +31,8 @@ def find_copies(cells: np.ndarray) -> np.ndarray:
     again = np.ones(len(cells), dtype=bool)
     again[first] = False
     many_times = len(cells) > MANY_TIMES * len(first) and counts.min() < counts.max()
-    if again.sum() <= MIN_COPIES or many_times:
+    by_nature = many_times and (counts == 1).mean() < 0.5
+    if again.sum() <= MIN_COPIES or len(first) < FEW or by_nature:
         return np.zeros_like(again)
     by_one_column = _alike_in_one_column(mixed[first])
     are_copies = (

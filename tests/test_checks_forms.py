@@ -21,6 +21,7 @@ from keras_recipes.checks import api, page
 from keras_recipes.checks.inspect import reading
 from keras_recipes.checks.rules import splits
 from keras_recipes.commands import check, main as program
+from keras_recipes.data.splits import Split
 from keras_recipes.errors import InputError
 
 X, CLASSES = mistakes.rows()
@@ -236,7 +237,7 @@ def test_loss_that_no_rule_knows_is_noted():
 
 
 def parts(x, y):
-    train, rest = (types.SimpleNamespace(x=x[r], y=y[r]) for r in (slice(150), slice(150, None)))
+    train, rest = (Split(x[r], y[r]) for r in (slice(150), slice(150, None)))
     return types.SimpleNamespace(train=train, validation=rest)
 
 

@@ -494,7 +494,7 @@ NOT_LOGGED = "error settings/monitor-not-logged (T1): "
         ("--target y", 2, "--target: expected --data as well"),
         (f"{OK} y", 2, "--target: received y y, expected each name once"),
         ("--data . --target y", 2, "a folder; give the path of one file"),
-        ("--data old.csv --target y", 2, "note: old.csv: read as cp1252, which was guessed"),
+        ("--data old.csv --target y", 2, "WARNING: old.csv: read as cp1252, which was guessed"),
         ("--data bare.csv --target y", 2, "the first row holds numbers, not names"),
     ],
 )

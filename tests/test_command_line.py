@@ -376,8 +376,8 @@ def test_found_settings_stand_below_the_flags_and_old_names_are_understood(tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read as JSON"),
-        ("[1]", "expected an object, received [1]"),
+        ("{", "is damaged"),
+        ("[1]", "expected an object, received a list"),
         ('{"wings": 2}', "wings is no setting of this recipe; give the settings of a run"),
         ('{"epochs": "many"}', "--epochs: received 'many', expected a whole number"),
         ('{"epochs": true}', "--epochs: received none, expected one argument"),

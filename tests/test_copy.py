@@ -111,7 +111,7 @@ def run_from_elsewhere(python, program, folder):
     return subprocess.run(
         [python, program, "--epochs", "1", "--quiet"],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # as `pip install -e .` has it
         capture_output=True,
         text=True,
     )

@@ -194,7 +194,7 @@ def test_a_copied_project_and_a_search_keep_the_column(tmp_path):
     visits().to_csv(path, index=False)
     config = configured(path, "sick", group="patient")
     source = copy.project("tabular", "mine", config)["recipes/mine.py"].decode()
-    assert "    group: object = 'patient'\n" in source
+    assert "    group: str | None = 'patient'\n" in source
     options = Options(recipe="tabular", csv=path, target="sick", group="patient")
     assert options.fixed(0)["group"] == "patient"
 

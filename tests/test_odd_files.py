@@ -174,7 +174,11 @@ def test_odd_values_of_flags_are_one_line(words, said):
     one_line(lambda: command_line.parse("p", "", words, **kinds), said=said)
 
 
-@pytest.mark.parametrize("value", [10**5000, -(10**5000), float("nan"), "9" * 9999])
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, -(10**5000), float("nan"), "9" * 9999],
+    ids=["large", "negative", "nan", "text"],
+)
 def test_odd_values_from_python_are_one_line(value):
     one_line(lambda: iris.Config(epochs=value), said="epochs: received .*, expected")
 

@@ -8,7 +8,9 @@ import json
 import os
 import pathlib
 import resource
+import shlex
 import signal
+import sys
 import types
 
 import keras
@@ -94,7 +96,7 @@ def test_run_folder_is_complete(finished, recipe, drawn):
     assert history["epoch"].tolist() == [1, 2]
     assert {"loss", "val_loss", "learning_rate"} <= set(history.columns)
     assert metrics["version"] == keras_recipes.__version__
-    assert "pytest" in metrics["command"]  # what this process was started by
+    assert metrics["command"] == shlex.join(sys.orig_argv)
     date = datetime.datetime.fromisoformat(metrics["date"])
     age = datetime.datetime.now(datetime.UTC) - date  # fails for a date without a time zone
     assert datetime.timedelta(0) <= age < datetime.timedelta(hours=1)

@@ -263,7 +263,7 @@ def test_predictions_are_written_as_the_inputs_were(
     from keras_recipes.runs import predict
 
     table = pd.DataFrame({"input": [1], "prediction": ["서울"], "p(서울)": [0.25]})
-    monkeypatch.setattr(predict, "predict", lambda run, source: table)
+    monkeypatch.setattr(predict, "predict", lambda run, source, threshold: table)
     lines = f"도시{delimiter}x\n서울{delimiter}{'1,5' if delimiter == ';' else '1.5'}\n"
     pathlib.Path("new.csv").write_bytes(lines.encode(encoding))
     monkeypatch.setattr(sys, "argv", ["recipes", "predict", "run", "new.csv", "-o", "out.csv"])

@@ -120,6 +120,7 @@ _WRITINGS = (
         "從想實姓名城市數值區積價格臺北高雄灣男女日期溫度氣否銷售額齡職業收入縣口歷薪資金號類型量",
         0xC6,
     ),
+    _Writing("cp1252", ("LATIN",), "äöüßéèêëàâçîïôûùñáíóúãåæøÄÖÜÉÅØ" + _SIGNS),
     _Writing("cp1251", ("CYRILLIC",), "оеаинтсрвлкмдпуяызьіїє"),
     _Writing("koi8-r", ("CYRILLIC",), "оеаинтсрвлкмдпуяызь"),
     _Writing("cp866", ("CYRILLIC",), "оеаинтсрвлкмдпуяызь"),
@@ -127,7 +128,6 @@ _WRITINGS = (
     _Writing("cp1255", ("HEBREW",), "יוהלרבתמאשנעםד"),
     _Writing("cp1256", ("ARABIC",), "اليمونرتبةعدسفهكقأحج"),
     _Writing("cp874", ("THAI",), "านรอกเงมยลวดทสตะปบคหแจพชขใ่้ีิัื"),
-    _Writing("cp1252", ("LATIN",), "äöüßéèêëàâçîïôûùñáíóúãåæøÄÖÜÉÅØ" + _SIGNS),
     _Writing("cp1254", ("LATIN",), "ışğüöçİŞĞÜÖÇ" + _SIGNS),
     _Writing("cp1250", ("LATIN",), "ąćęłńóśźżŁŚŻČŠŽáčďéěíňřšťúůýžöüőűăşţ" + _SIGNS),
     _Writing("cp1257", ("LATIN",), "āčēģīķļņšūžėįųąęŠŽ" + _SIGNS),
@@ -252,7 +252,7 @@ def _refuse_other_formats(path: pathlib.Path, content: bytes) -> None:
 
 
 def _refusal(path: pathlib.Path, what: str, reader: str) -> str:
-    """Say what a file is, and how to make a table of it."""
+    """Return a message: what a file is, and how to make a table of it."""
     first = "[0]" if reader == "read_html" else ""  # of the tables on the page
     by = f", such as by pandas: {reader}(FILE){first}.to_csv('table.csv', index=False)"
     by = by if reader else ""

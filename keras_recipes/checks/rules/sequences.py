@@ -147,7 +147,8 @@ def _windows(facts: Facts, with_tables: bool = False) -> Iterator[tuple[str, np.
 
 def _floats(values: np.ndarray) -> np.ndarray:
     """Return numbers as float32, to which Keras brings inputs and targets alike."""
-    return values.astype("float32") if values.dtype.kind == "f" else values
+    with np.errstate(over="ignore"):  # D1 tells of numbers that are too large
+        return values.astype("float32") if values.dtype.kind == "f" else values
 
 
 def _step_with_target(leaf: np.ndarray, head: Head) -> int | None:
