@@ -231,9 +231,10 @@ def read_settings(path: pathlib.Path, kind: type[Config], given_by: str) -> dict
     """
     candidates = (path / "config.json", path / "best" / "config.json")
     file = next((one for one in candidates if one.exists()), None) if path.is_dir() else path
-    if file is None or not os.path.lexists(file):
-        missing = "" if path.is_dir() else "no such file; "
-        raise InputError(f"{given_by} {path}: {missing}expected {EXPECTED_SETTINGS}")
+    is_missing = path.parent.is_dir() and not os.path.lexists(path)
+    if file is None or is_missing:
+        missing = "no such file; " * is_missing
+        raise InputError(f"{given_by} {reading.shown(path)}: {missing}expected {EXPECTED_SETTINGS}")
     try:
         settings = reading.read_json(file, f"expected {EXPECTED_SETTINGS}")
     except InputError as error:

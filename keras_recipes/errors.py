@@ -35,7 +35,11 @@ def first_line(error: BaseException) -> str:
 def describe(value: object) -> str:
     """Describe what was received: plain values as they are, of others the type."""
     if value is None or isinstance(value, str | numbers.Number):
-        return repr(value)
+        try:
+            text = repr(value)
+        except ValueError:  # a whole number of more digits than Python writes
+            return "a number of very many digits"
+        return text if len(text) <= 300 else f"{text[:200]}… ({len(text):,} characters)"
     if isinstance(value, list | tuple | dict | set):
         return " ".join(reprlib.repr(value).split())
     return f"a value of type {type(value).__name__}"

@@ -4,7 +4,7 @@ import numpy as np
 
 # Fewer equal rows are the repetitions that any data may hold; more times what chance explains.
 MIN_COPIES, TIMES = 3, 3
-# Rows of which each comes so many times do so by nature, unless all come equally often or most once.
+# Rows that come so many times do so by nature, unless all come equally often or most come once.
 MANY_TIMES = 3
 # In so many columns no two rows are alike by nature.
 MAX_COLUMNS = 64

@@ -390,7 +390,7 @@ def test_settings_that_cannot_be_are_one_line(tmp_path, content, message):
     path = tmp_path / "config.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(InputError, match=f"^--config {re.escape(str(path))}: ") as caught:
+    with pytest.raises(InputError, match=f"^--config {re.escape(str(path))}") as caught:
         command_line.found_settings(path, fmnist.Config, "--config")
     assert message in str(caught.value)
 

@@ -32,7 +32,7 @@ _SAID: set[str] = set()
 
 
 def fit(figure: Figure) -> None:
-    """Let texts that the font of a plot cannot draw be drawn by fonts that can.
+    """Set other fonts for texts that the font of a plot cannot draw.
 
     Args:
         figure: As it will be written.
@@ -105,7 +105,7 @@ def _package_for(letters: frozenset[str]) -> str:
 
 
 def _say_boxes(package: str, letters: str) -> None:
-    """Say what no font has, once for each package that would help."""
+    """Log what no font has, once for each package that would help."""
     if package in _SAID:
         return
     _SAID.add(package)

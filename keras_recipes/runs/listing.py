@@ -8,7 +8,7 @@ import pathlib
 
 import pandas as pd
 
-from keras_recipes import configs
+from keras_recipes import configs, reading
 from keras_recipes.errors import InputError
 from keras_recipes.problems import direction
 from keras_recipes.runs import saved
@@ -32,7 +32,7 @@ def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
     Raises:
         InputError: If there is no such folder.
     """
-    folder, rows = pathlib.Path(configs.check_value("folder", folder, pathlib.Path)), []
+    folder, rows = reading.expanded(configs.check_value("folder", folder, pathlib.Path)), []
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder in {pathlib.Path.cwd()}; the first run makes runs/, or give "

@@ -97,7 +97,7 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     Raises:
         InputError: If the folder is not a run, or its files do not belong together.
     """
-    folder = pathlib.Path(configs.check_value("run", folder, pathlib.Path))
+    folder = reading.expanded(configs.check_value("run", folder, pathlib.Path))
     metrics = saved.read_metrics(folder)
     saved.check_files(folder, metrics)
     taken, problem = saved.read_schema(folder)

@@ -61,7 +61,7 @@ def train_network(images: tuple, name: configs.Optimizer, rate: float, seed: int
     """Train a small network on (x, y) for two epochs; return the training loss of the second."""
     optimizer = optimizers.make(configs.Config(optimizer=name, learning_rate=rate))
     model = lesson.network(fmnist.PROBLEM, fashion_mnist.IMAGE_SHAPE, (32,), optimizer, seed)
-    return training.fused.fit(model, *images, batch_size=32, epochs=2, verbose=0).history["loss"][-1]
+    return training.fused.fit(model, images[0], images[1], 32, 2, 0).history["loss"][-1]
 
 
 def study(seed: int = 0) -> lesson.Shown:

@@ -307,6 +307,6 @@ def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
     Raises:
         InputError: If the folder is not a search, or a file in it is damaged.
     """
-    folder = pathlib.Path(configs.check_value("folder", folder, pathlib.Path))
+    folder = reading.expanded(configs.check_value("folder", folder, pathlib.Path))
     known = read_trials(folder)
     return records.tabulate([trial for trial in known if not trial.is_running])
