@@ -26,6 +26,7 @@ def train(
     out: Path | None = None,
     engine: typing.Literal["fused", "keras"] = "fused",
     baselines: bool = True,
+    max_baseline_seconds: float | None = None,
     strict: bool = False,
     verbose: bool = True,
     **fields: typing.Any,
@@ -39,6 +40,7 @@ def train(
         out: New folder for the run; by default the next free one in runs/.
         engine: "fused" trains whole epochs as one program, "keras" by `keras.Model.fit`.
         baselines: Whether the baselines are fitted and stand beside the test scores.
+        max_baseline_seconds: That they may take; by default a fifth of the training's, at least 5.
         strict: Whether warnings of the check before training count as errors.
         verbose: Whether progress is printed.
         **fields: Fields of the recipe's Config that replace those of `config`. `csv` of a recipe
@@ -58,6 +60,7 @@ def train(
             out=typing.cast("pathlib.Path | None", out),  # which makes a path of text
             engine=engine,
             baselines=baselines,
+            max_baseline_seconds=max_baseline_seconds,
             strict=strict,
             quiet=not verbose,
         )

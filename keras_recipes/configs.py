@@ -130,6 +130,8 @@ class RunOptions:
     """Distribution strategy: mirrored divides each batch among all GPUs, by `keras.Model.fit`."""
     baselines: bool = True
     """Fit the baselines, and show them beside the test scores."""
+    max_baseline_seconds: NotNegative | None = None
+    """Maximum time for the baselines; by default a fifth of the training's, and at least 5 s."""
     strict: bool = False
     """Treat warnings of the check before training as errors."""
     quiet: bool = False

@@ -273,8 +273,9 @@ def test_baselines_without_time_are_cut_short_and_a_line_says_so(monkeypatch, ca
     assert list(found) == ["mean", "linear_regression_on_quantiles"]
     assert "learned from 32 of 320 rows" in caplog.text
     assert "gradient boosting is left out" in caplog.text
-    assert baselines.seconds_for(1) == 5
-    assert baselines.seconds_for(100) == 20
+    assert baselines.seconds_for(1, None) == 5
+    assert baselines.seconds_for(100, None) == 20
+    assert baselines.seconds_for(100, 600.0) == 600
 
 
 def test_scores_stay_the_same_with_time_to_spare():

@@ -80,13 +80,14 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         else:
             from_then_on.enter_context(interrupts.held_back(kept))
         if not options.quiet:
-            most = baselines.seconds_for(trained.seconds)
+            most = baselines.seconds_for(trained.seconds, options.max_baseline_seconds)
             fitting = f"fitting the baselines (about {most:.0f} s at most); Ctrl-C ends them: "
             terminal.print_if_read(f"{fitting * options.baselines}writing {folder}")
         with files.faults_named(folder):
             metrics = write(
                 *(partial, name, problem, config, splits, trained, options.engine),
                 with_baselines=options.baselines,
+                max_baseline_seconds=options.max_baseline_seconds,
                 strategy=options.strategy,
             )
     return Run(
@@ -214,6 +215,7 @@ def write(
     trained: training.Trained,
     engine: str = "fused",
     with_baselines: bool = True,
+    max_baseline_seconds: float | None = None,
     others: dict[str, np.ndarray] | None = None,
     **more: object,
 ) -> dict:
@@ -228,6 +230,7 @@ def write(
         trained: What `training.fit` returned.
         engine: That it was trained by.
         with_baselines: Whether the baselines are fitted.
+        max_baseline_seconds: That they may take; None for a fifth of the training's.
         others: Outputs for the test rows of models to stand beside the baselines, by their names.
         **more: Further entries of metrics.json.
 
@@ -243,7 +246,8 @@ def write(
     outputs = training.predict(trained.model, splits.test.x)
     beside = dict(others or {})
     if with_baselines:
-        beside |= _fit_baselines(problem, splits, baselines.seconds_for(trained.seconds))
+        seconds = baselines.seconds_for(trained.seconds, max_baseline_seconds)
+        beside |= _fit_baselines(problem, splits, seconds)
     y, held_out = splits.test.y, splits.validation
     validation = trained.validation_outputs
     metrics = {
