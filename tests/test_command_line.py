@@ -293,6 +293,9 @@ def test_recipe_that_cannot_be_read_leaves_the_list_whole(monkeypatch, tmp_path,
         ("recipes", "predict", "--help"),
         ("recipes.fmnist", "--help"),
         ("recipes.fmnist", "--epochs", "-3"),
+        ("recipes.tabular", "--help"),
+        ("recipes.lessons.xor", "--help"),
+        ("tuning", "--help"),
     ],
 )
 def test_answers_without_loading_tensorflow(arguments):

@@ -117,6 +117,7 @@ def run_from_elsewhere(python, program, folder):
     )
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("name", ["iris", "tabular"])
 def test_file_of_a_recipe_is_a_program_in_any_folder(tmp_path, name):
     done = run_from_elsewhere(sys.executable, ROOT / f"recipes/{name}.py", tmp_path / "elsewhere")

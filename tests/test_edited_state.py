@@ -298,6 +298,7 @@ def no_plots(monkeypatch):
     monkeypatch.setattr(plots, "draw", lambda path, *_: path.touch())
 
 
+@pytest.mark.second_tier
 def test_an_edited_file_is_named_or_changes_nothing(made, caplog, tmp_path, no_plots):
     check_edits(made("quick"), SEARCHED, OF_A_SEARCH, 0, 10, caplog, tmp_path)
 

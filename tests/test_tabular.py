@@ -93,6 +93,7 @@ def test_the_problem_and_the_names_of_the_classes_come_from_the_target(finished,
         assert set(said["prediction"]) <= set(flats(kind)[KINDS[kind]])
 
 
+@pytest.mark.second_tier
 def test_the_run_says_which_columns_count(finished):
     metrics = json.loads((finished("regression") / "metrics.json").read_text())
     lost = metrics["importance"]

@@ -214,6 +214,7 @@ def test_what_is_left_out_of_a_tailored_space_keeps_its_default():
     assert tuner.oracle.end_reason == "space used up: all of its 2 points were run"
 
 
+@pytest.mark.second_tier
 def test_tailoring_the_space_tunes_a_few_fixes_a_few_and_leaves_the_rest():
     def names(tuner):
         return [hyperparameter.name for hyperparameter in tuner.oracle.get_space().space]
@@ -267,6 +268,7 @@ def test_tensorboard_gets_a_folder_for_each_execution_of_each_trial():
     assert wanted <= found
 
 
+@pytest.mark.second_tier
 def test_an_objective_that_is_not_logged_is_refused_before_the_first_trial():
     for objective, message in (
         (None, "received none, expected one of val_loss, val_accuracy"),

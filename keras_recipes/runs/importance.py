@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from sklearn import inspection
 
-from keras_recipes import training
 from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, sign
 from keras_recipes.runs import scoring
@@ -36,6 +35,8 @@ class _Trained:
 
     def predict(self, places: np.ndarray) -> np.ndarray:
         """Return outputs for rows whose columns are those of the rows at the given places."""
+        from keras_recipes import training  # TensorFlow loads with it
+
         rows = self._x.copy()
         for names, place in zip(self._names, places.T, strict=True):
             for name in names:  # by assign(**...) none could be called self
