@@ -68,7 +68,7 @@ TABLES = {
     "no names": (text().replace("x,z,y", ",,y"), None),
     "all names empty": (text().replace("x,z,y", ",,"), "the first row holds numbers"),
     "one column": ("y\n" + "\n".join(Y), "one column only"),
-    "one row": ("x,z,y\n1,red,yes\n", "is 'yes' in every row"),
+    "one row": ("x,z,y\n1,red,yes\n", "1 row, expected at least 20"),
     "header only": ("x,z,y\n", "a header and no rows"),
     "empty": (b"", "the file is empty"),
     "blank": (b" \n\t\n\r\n", "the file is empty"),

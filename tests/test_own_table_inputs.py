@@ -84,7 +84,7 @@ REFUSED = {
     "target of names": (text(y=NAMES), {}, "60 different words in 60 rows, such as 'name 0'"),
     "target of dates": (text(y=DAYS), {}, "60 different words"),
     "class of 2 rows": (text(y=["no"] * 58 + ["yes"] * 2), {}, "'yes' in 2 of 60 rows"),
-    "few rows": ("x,y\n" + "1,yes\n2,no\n" * 5, {}, "10 rows with a value of 'y'"),
+    "few rows": ("x,y\n" + "1,yes\n2,no\n" * 5, {}, "10 rows, expected at least 20"),
     "three for binary": (text(y="abc"), {"problem": "binary"}, "has 3 values, expected 2"),
     "numbers for classes": (text(y=X), {"problem": "binary"}, "values, expected 2"),
     "words for numbers": (text(), {"problem": "regression"}, "words such as 'no'"),
@@ -447,3 +447,26 @@ def test_a_right_table_says_nothing(caplog):
     caplog.set_level(logging.DEBUG, "datasets")
     load(text(z=DAYS))
     assert not caplog.records
+
+
+def test_a_row_of_units_is_no_row_to_predict(tmp_path, caplog):
+    lines = text(speed=[f"{row * 37 % 101 / 7:.3f}" for row in range(ROWS)]).splitlines()
+    path = tmp_path / "units.csv"
+    path.write_text("\n".join([lines[0], "km/h,,m", *lines[1:]]))
+    source = own_table.read(path, "y").source
+    caplog.clear()
+    new = own_table.read_rows(path, dataclasses.asdict(source))
+    assert len(new.x) == ROWS
+    assert "a row holds no data and is left out" in caplog.text
+
+
+def test_an_encoding_that_was_asked_for_and_is_not_the_files_is_refused(tmp_path):
+    path = tmp_path / "korean.csv"
+    path.write_bytes(text(도시=KOREAN).encode("cp949"))
+    with pytest.raises(InputError, match="is no utf-8; leave --encoding out, or give another"):
+        own_table.read(path, "y", encoding="utf-8")
+
+
+def test_a_target_without_a_table_is_refused():
+    with pytest.raises(InputError, match="--target y: no table is given"):
+        own_table.read(None, "y")

@@ -158,7 +158,7 @@ def _asked(frame: "pd.DataFrame", named: dict[Kind, Iterable[str]]) -> dict[str,
     for kind, names in named.items():
         for name in _apart(names, frame.columns):
             if name not in frame.columns:
-                raise InputError(f"no column {name!r} to learn from; {listed(frame.columns, name)}")
+                raise InputError(f"no column {name!r}; {listed(frame.columns, name)}")
             if asked.setdefault(name, kind) != kind:
                 raise InputError(
                     f"column {name!r} is named as {asked[name]} and as {kind}; name it once."

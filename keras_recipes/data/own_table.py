@@ -175,6 +175,8 @@ def read(
     Raises:
         InputError: The file, the target or a column cannot serve.
     """
+    if path is None and target is not None:
+        raise InputError(f"--target {target}: no table is given; give its file too, --csv FILE.")
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
     categorical, numeric, drop = (
@@ -224,6 +226,9 @@ def _make(
 ) -> Table:
     """Decide what a table's columns mean; messages begin with the file's name."""
     try:
+        if len(frame) < _MIN_ROWS:
+            rows = f"{len(frame)} row{'s' * (len(frame) != 1)}"
+            raise InputError(f"{rows}, expected at least {_MIN_ROWS}; bring more rows.")
         _check_target(frame, target, wishes)
         frame = _without_strays(origin.name, frame, decimal)
         of_target = columns.missing_in(target, wishes.missing, frame.columns)
@@ -487,12 +492,14 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
 
     used = [columns.Column.from_json(column) for column in schema["columns"]]
     has_comma = any(column.notation.decimal == "," for column in used)
+    decimal = "," if has_comma else "."
     frame, _ = csv_reader.read(
         path,
         header=schema["header"],
-        decimal="," if has_comma else ".",
+        decimal=decimal,
         expected_encoding=schema.get("encoding"),
     )
+    frame = _without_strays(pathlib.Path(path).name, frame, decimal)
     names = schema["names"]
     if not schema["header"]:
         if frame.shape[1] == len(names) - 1:  # without the target

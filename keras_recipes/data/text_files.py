@@ -179,7 +179,7 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
         how = ", as the file of the training" if found == expected else f", {guessed} --encoding"
         notes.append(f"read as {found}{'' if found.startswith('utf') else how}")
     if text is None or not unicodedata.is_normalized("NFC", text):
-        text = text or _decoded(path, content, found, notes)
+        text = text or _decoded(path, content, found, notes, is_asked=encoding is not None)
         content = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).encode()
     if b"\0" in content:
         raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
@@ -286,7 +286,9 @@ def _not_utf8(content: bytes, start: int, expected: str | None) -> str:
     return _guess(sample)
 
 
-def _decoded(path: pathlib.Path, content: bytes, encoding: str, notes: list[str]) -> str:
+def _decoded(
+    path: pathlib.Path, content: bytes, encoding: str, notes: list[str], is_asked: bool
+) -> str:
     """Decode a text; broken characters are named."""
     try:
         return content.decode(encoding)
@@ -296,10 +298,9 @@ def _decoded(path: pathlib.Path, content: bytes, encoding: str, notes: list[str]
             "utf-8, cp949 or cp1252."
         ) from None
     except UnicodeDecodeError as error:
-        if encoding.startswith(("utf-16", "utf-32")):
-            raise InputError(
-                f"{path}: byte {error.start:,} is no {encoding}; save the file as UTF-8."
-            ) from None
+        if is_asked or encoding.startswith(("utf-16", "utf-32")):
+            fix = "leave --encoding out, or give another" if is_asked else "save the file as UTF-8"
+            raise InputError(f"{path}: byte {error.start:,} is no {encoding}; {fix}.") from None
         text = content.decode(encoding, errors="replace")
         notes.append(
             f"{text.count(_BROKEN):,} characters are no {encoding}, the first at byte "
