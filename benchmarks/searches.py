@@ -2,8 +2,8 @@
 
 `proposals`: both Bayesian searches minimise known functions and a measured search space. `seconds`:
 the time of a proposal after 100 trials of 6 hyperparameters, with one thread. `trials`: both run
-the same random trials of breast_cancer, each in its own process, and their memory is measured. Results
-that are not measured again stay in the record.
+the same random trials of breast_cancer, each in its own process, and their memory is measured.
+Results that are not measured again stay in the record.
 
 Run: python -m benchmarks.searches --record
 """

@@ -1,11 +1,11 @@
 """Measure the time to the accuracy of TensorFlow's tutorial: Keras and `fused.fit`.
 
 TensorFlow's basic classification tutorial trains 784-128-10 for 10 epochs in batches of 32 by Adam
-at 0.001, and reaches about 0.883 on the test set. Ours trains the same network (101,770
-parameters) with a cosine schedule. Its epochs, batch size and learning rate were chosen on validation rows:
-for that accuracy, for the shortest time to it, and for 0.890 or more. Each training is a new
-process; its seconds include imports, loading, compilation and one test, by `evaluate` as in the
-tutorial, or as in a run here. They run in turn, and the ratio is computed for each seed.
+at 0.001, and reaches about 0.883 on the test set. Ours trains the same network (101,770 parameters)
+with a cosine schedule. Its epochs, batch size and learning rate were chosen on validation rows: for
+that accuracy, for the shortest time to it, and for 0.890 or more. Each training is a new process;
+its seconds include imports, loading, compilation and one test, by `evaluate` as in the tutorial, or
+as in a run here. They run in turn, and the ratio is computed for each seed.
 
 Run: python -m benchmarks.tutorial --seeds 5 --record
 """

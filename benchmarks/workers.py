@@ -1,10 +1,10 @@
 """Measure searches on several workers: speed, recovery from kills, and limits.
 
-`speed`: the same search with one worker and with two, from start to end, in turn. `kills`:
-searches on two workers, with random kills of workers and of the search, compared with an uninterrupted
-search. No trial is killed twice, because such a trial counts as the cause. `scale`: simulated trials
-on many workers (threads of one process), to measure trials per second, the memory of the search and
-the time of proposals.
+`speed`: the same search with one worker and with two, from start to end, in turn. `kills`: searches
+on two workers, with random kills of workers and of the search, compared with an uninterrupted
+search. No trial is killed twice, because such a trial counts as the cause. `scale`: simulated
+trials on many workers (threads of one process), to measure trials per second, the memory of the
+search and the time of proposals.
 
 Run: python -m benchmarks.workers --record
 """

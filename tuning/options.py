@@ -164,8 +164,8 @@ class Options(SharedOptions):
         self._check_places()
         if (self.recipe is None) == (self.resume is None):
             raise InputError(
-                "expected either a recipe or --resume FOLDER: python -m tuning RECIPE --tuner random"
-                "; `python -m recipes` lists the recipes"
+                "expected either a recipe or --resume FOLDER: python -m tuning RECIPE --tuner "
+                "random; `python -m recipes` lists the recipes"
             )
         if self.resume is not None and self.out is not None:
             raise InputError("--out: a resumed search stays in its folder; remove --out")

@@ -59,7 +59,8 @@ On Windows, activate the environment by `.venv\\Scripts\\activate`.
 | the search space | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
 
 The library is a wheel in `{vendor}`; the requirements there list the tested versions. To update it,
-run `python -m recipes copy --update FOLDER` in a newer repository. Nothing else changes.
+run `python -m recipes copy --update FOLDER` in a newer repository.
+Only the files in `{vendor}` change.
 """
 REQUIREMENTS = f"-r {VENDOR}/requirements.txt\n"
 GITIGNORE = "__pycache__/\n.venv/\nruns/\nsearches/\nmodels/\n"
@@ -105,7 +106,7 @@ class Copy(configs.TableOptions):
     minimal: bool = False
     """Copy only one file: the plain Keras program for this problem type."""
     update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
-    """Update the library in a copied project to this version; nothing else changes."""
+    """Update the library in a copied project to this version; only vendor/ changes."""
     csv: Annotated[pathlib.Path | None, command_line.takes("FILE", flags=("--data",))] = None
     """Your table, for the recipe tabular. It is copied next to the recipe, as its default table.
     The flags below describe its columns."""

@@ -4,7 +4,7 @@
 Idea: a network with more weights than data can memorise the images: the training loss goes to 0,
 while the validation loss falls and then rises. Weight decay keeps the weights small, dropout keeps
 units from depending on each other, early stopping returns to the epoch before the rise.
-Watch: the effect of each remedy on test accuracy and test loss, mean ± std of 10 seeds.
+Watch: the effect of each remedy on test accuracy and test loss: mean and 95 % interval, 10 seeds.
 Change: NUM_ROWS (with ten times as many, the effect is smaller), DROPOUT, WEIGHT_DECAY.
 """
 
