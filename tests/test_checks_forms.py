@@ -539,7 +539,7 @@ def test_command_gives_each_output_its_column(script, monkeypatch, capsys, targe
     flags = ("--data", script.parent / "two.csv", "--features", "x1", "x2", "--target", *targets)
     assert run(monkeypatch, script, *flags) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("note: two.csv: the first column holds row numbers and is left out")
+    assert printed.startswith("note: two.csv: the first column holds row numbers and is dropped")
     assert printed.endswith("0 errors, 0 warnings\n")
 
 

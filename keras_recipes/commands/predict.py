@@ -21,8 +21,8 @@ class Predict:
     input: Annotated[pathlib.Path, command_line.takes("INPUT", positional=True)]
     """A .csv table, a .npy array, a .png image or a folder of .png images."""
     out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
-    """New CSV file for the predictions; by default, they are printed. Delimiter, decimal mark and
-    encoding follow INPUT, so that Excel can open both files."""
+    """New CSV file for the predictions; by default, they are printed. If INPUT has semicolons
+    and decimal commas, the file has them too, so that Excel can open both."""
     threshold: Annotated[configs.Threshold | None, command_line.takes("T", "that of the run")] = (
         None
     )

@@ -15,6 +15,7 @@ from keras_recipes.problems import Problem
 from keras_recipes.runs import importance, scoring
 
 MAX_COLUMNS = 60
+SHOWN = {"number": "numeric", "category": "categorical", "left out": "dropped"}
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 
@@ -31,7 +32,7 @@ def print_columns(source: own_table.Source) -> None:
         source: Of the table.
     """
     kinds = collections.Counter(column.kind for column in source.columns)
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    counted = ", ".join(f"{count} {SHOWN.get(kind, kind)}" for kind, count in kinds.items())
     table = Table(title=f"{markup.escape(source.name)}: {counted}")
     for name in ("column", "type", "reason", "values", "missing"):
         is_number = name in ("values", "missing")
@@ -39,7 +40,8 @@ def print_columns(source: own_table.Source) -> None:
     # Every column that is left out is named; of the others, of as many as can be read.
     shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MAX_COLUMNS]
     for column in (column for column in source.columns if column in shown):
-        texts = (markup.escape(text) for text in (column.name, column.kind, column.reason))
+        kind = SHOWN.get(column.kind, column.kind)
+        texts = (markup.escape(text) for text in (column.name, kind, column.reason))
         table.add_row(*texts, f"{column.num_values:,}", f"{column.num_missing:,}")
     terminal.print_table(table)
     if len(shown) < len(source.columns):
