@@ -135,8 +135,8 @@ def _decide(labels: "pd.Series", numbers: columns.Numbers, num_values: int) -> t
     misfits = labels[labels.notna() & numbers.values.isna()]
     share = f", {numbers.fits:.0%} of them numbers" if numbers.fits > 0.5 else ""
     raise InputError(
-        f"the target {name!r} has {num_values:,} different text values in {num_rows:,} rows{share}, "
-        f"such as {cells.short(misfits.iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
+        f"the target {name!r} has {num_values:,} different text values in {num_rows:,} rows{share},"
+        f" such as {cells.short(misfits.iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
         "categories that repeat; choose another column."
     )
 
