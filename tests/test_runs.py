@@ -441,7 +441,7 @@ def test_a_run_says_which_models_the_network_is_not_better_than():
     verdicts = {"majority_class": "better", "linear": "tied", "boosting": "worse", "old": "tied"}
     against = {name: {"verdict": verdict} for name, verdict in verdicts.items()}
     said = summary.describe_against(against, 114)
-    tied = "it is tied with the linear and the old, within the noise of 114 test rows."
+    tied = "it is tied with the linear and the old (within the noise of 114 test rows)."
     assert said == f"The network is worse than the boosting; {tied}"
     assert summary.describe_against({"linear": {"verdict": "better"}}, 114) == ""
 

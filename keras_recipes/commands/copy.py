@@ -317,7 +317,7 @@ def update(project_folder: pathlib.Path) -> str:
     for name in others:
         (vendor / name).unlink()
     if not others:
-        return f"{vendor}: already has this version, {wheel}"
+        return f"{vendor}: {wheel} is already this version"
     return (
         f"{vendor}: {', '.join(others)} replaced by {wheel}. Next: pip install -r requirements.txt"
     )
