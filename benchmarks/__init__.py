@@ -1,4 +1,4 @@
-"""Speed and scores against peers: each module is a command that prints a table."""
+"""Benchmarks of speed and scores: each module is a command that prints a table."""
 
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: list the commands that measure."""
+"""`python -m benchmarks`: list the benchmarks."""
 
 import ast
 import pathlib
@@ -11,7 +11,7 @@ from keras_recipes.console import command_line, terminal
 
 def main() -> None:
     """Print each command with the first line of its docstring."""
-    table = Table("python -m", "measures", box=None, pad_edge=False)
+    table = Table("python -m", "benchmark", box=None, pad_edge=False)
     for path in sorted(pathlib.Path(__file__).parent.glob("[!_]*.py")):
         source = path.read_text(encoding="utf-8")
         if "__main__" in source:

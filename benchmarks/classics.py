@@ -1,7 +1,7 @@
-"""What a user might pick instead of a network: scikit-learn's usual classifiers, at their defaults.
+"""Alternatives to a network: scikit-learn's common classifiers with their defaults.
 
-Each stands behind a scaler, as its user would have it, and learns from training and validation
-rows, since it needs no validation part. Regressions have their linear model among the baselines.
+Each follows a scaler. It is fitted on training and validation rows, because it needs no
+validation split. For regression, the linear model is one of the baselines.
 """
 
 from __future__ import annotations

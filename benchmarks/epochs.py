@@ -1,8 +1,8 @@
-"""Time an epoch of training on Fashion-MNIST: stock Keras, `fused.fit`, and other libraries.
+"""Measure the time of an epoch on Fashion-MNIST: Keras, `fused.fit`, and other libraries.
 
-Stock and ours train in turn, within one process, each always the same model, so that both meet
-the same noise; the ratio is taken round by round. The first round compiles and is not counted.
-The losses after equally many epochs show that both do the same work.
+Both train in turn in one process, each the same model every time, so that both have the same
+noise. The ratio is computed for each round. The first round compiles and is not counted. The losses
+after the same number of epochs show that both do the same work.
 
 Run: python -m benchmarks.epochs --rounds 5 --record
 """

@@ -1,4 +1,4 @@
-"""A fresh process, timed from its start to its end."""
+"""Measure the time of a new process from start to end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Kill searches with SIGKILL at random moments, resume them, and compare with undisturbed ones.
+"""Kill searches with SIGKILL at random times, resume them, and compare with uninterrupted ones.
 
-Each search runs in a process of its own, which is killed and started again until it has been killed
-often enough; a search that ends first is followed by another. At its end a search has to have the
-same trials.csv as its undisturbed twin, timings and memory aside.
+Each search runs in its own process, which is killed and restarted the given number of times. If a
+search ends before that, another one starts. In the end, a search must have the same trials.csv as
+an uninterrupted search, except for times and memory.
 
 Run: python -m benchmarks.interruptions --recipes breast_cancer diabetes fmnist --kills 20 --record
 """

@@ -1,8 +1,8 @@
-"""A table of many rows: the recipe's command against training on the bare matrix.
+"""A table with many rows: the time of the command, compared with training alone.
 
-Part of `python -m benchmarks.tables --rows 1000000`. The command reads a synthetic table of 30
-columns, trains one epoch, predicts, and fits the baselines. Beside it, one epoch of the same
-network on the matrix that the encoder makes, nothing else counted.
+Used by `python -m benchmarks.tables --rows 1000000`. The command reads a synthetic table of 30
+columns, trains one epoch, predicts, and fits the baselines. It is compared with one
+epoch of the same network on the encoded matrix, without anything else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The 38 classic mistakes, each rebuilt in a few lines after the threads that report it.
+"""The 38 classic mistakes, each reproduced in a few lines from the threads that report it.
 
 `EXAMPLES` maps the id of the rule to a function that builds a model and says what to train it on.
 `python -m benchmarks.checks` trains them with stock Keras and checks them; the tests check them.

@@ -1,8 +1,8 @@
-"""What a user might pick instead of Keras: the dense network in three other libraries.
+"""Alternatives to Keras: the same dense network in three other libraries.
 
-Each function gives an endless iterator: a step trains an epoch and gives the mean training loss.
-Each gives None where its library is not installed. All train 784 inputs, 128 ReLU units and 10
-classes by Adam at its usual settings, on the same rows in batches of the same size.
+Each function returns an endless iterator: a step trains an epoch and returns the mean training
+loss. It returns None if the library is not installed. All train 784 inputs, 128 ReLU units and 10
+classes with Adam and its default settings, on the same rows in batches of the same size.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Write the results on record into README, the pages of docs and the recipes' docstrings.
+"""Write the recorded results into README, docs and the docstrings of the recipes.
 
-A page says by marks where a table goes, `<!-- results -->` to `<!-- /results -->`; what stands
-between them is written anew.
+Marks in a page show the place of a table, `<!-- results -->` to `<!-- /results -->`. The text
+between them is replaced.
 
 Run: python -m benchmarks.publish
 """

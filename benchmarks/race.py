@@ -1,9 +1,8 @@
-"""Time the way to an accuracy on Fashion-MNIST's test part, each run a fresh process.
+"""Measure the time to reach an accuracy on Fashion-MNIST's test set, in new processes.
 
-A contestant is a recipe with settings of its own, chosen for the shortest way on validation rows
-(`--part validation`), then run with them on all 60,000 rows and tested once. The seconds hold
-everything from the start of the process: imports, loading, compilation, training, one look at the
-test part.
+Each recipe has its own settings, chosen for the shortest time on validation rows (`--part
+validation`). It is then trained with them on all 60,000 rows and tested once. The seconds include
+everything from the start of the process: imports, loading, compilation, training and the test.
 
 Run: python -m benchmarks.race --seeds 5 --record
 """

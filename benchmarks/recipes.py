@@ -1,10 +1,10 @@
-"""Measure recipes over several seeds; write their result records and README's table.
+"""Measure recipes over several seeds, and write their records and the table of README.
 
-A set with a published test part is trained once for each seed and tested on that part. A small
-table is cross-validated: 5 folds for each seed, every row tested once, and the score of a seed is
-the mean over its folds. The baselines, and for small tables other usual classifiers, learn and are
-tested on the same rows; the network's differences to them are taken fold by fold. Every choice is
-made on validation rows; test rows only give the score.
+A data set with a published test set is trained once for each seed and tested on that set. For a
+small table, 5-fold cross-validation runs for each seed; the score of a seed is the mean of its
+folds. The baselines, and for small tables other common classifiers, are fitted and tested on the
+same rows, and are compared with the network fold by fold. All choices use validation rows; the test
+rows are only for the score.
 
 Run: python -m benchmarks.recipes fmnist digits --seeds 5
 """

@@ -1,4 +1,4 @@
-"""What every benchmark's record has beside its figures: the command, the machine, the date."""
+"""Entries of every benchmark record: the command, the machine, the date."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Compare searches with Keras Tuner's own: how good and how fast proposals are, trials per hour.
+"""Compare searches with Keras Tuner: quality and speed of proposals, and trials per hour.
 
-`proposals` lets both Bayesian searches minimise known functions and a measured space, `seconds`
-times a proposal after 100 trials of 6 hyperparameters, with one thread each. `trials` runs the same
-random points of breast_cancer, each search in a process of its own, and watches what they hold in
-memory. A part that is not measured keeps its place in the record.
+`proposals`: both Bayesian searches minimise known functions and a measured search space. `seconds`:
+the time of a proposal after 100 trials of 6 hyperparameters, with one thread. `trials`: both run
+the same random trials of breast_cancer, each in its own process, and their memory is measured.
+Results that are not measured again stay in the record.
 
 Run: python -m benchmarks.searches --record
 """

@@ -1,9 +1,9 @@
-"""Hold the table recipe against its baselines on a table of yours, on the same splits.
+"""Compare the recipe tabular with its baselines on your table, on the same splits.
 
 The baselines (majority or mean, a linear model, scikit-learn's gradient boosting, stopped early)
-learn from training and validation rows; the network picks its epoch by the latter and is then
-trained anew on both. Without --folds each seed splits the rows anew, a fifth of them for testing.
-With --rows, it is a synthetic table of many rows, whose time and memory are measured.
+are fitted on training and validation rows. The network chooses its epoch by the validation rows and
+is then refitted on both. Without --folds, each seed makes a new split with a fifth of the rows for
+testing. With --rows, time and memory are measured on a synthetic table with many rows.
 
 Run: python -m benchmarks.tables --csv housing.csv --target median_house_value --record
      python -m benchmarks.tables --rows 1000000 --record

@@ -1,11 +1,10 @@
-"""Searches on several workers: how much faster, what kills cost, and where the design ends.
+"""Measure searches on several workers: speed, recovery from kills, and limits.
 
-`speed` runs the same search by one worker and by two, each command from start to end, in turns.
-`kills` runs searches on two workers of which processes are killed at random moments, workers and
-drivers, and compares their tables with that of one that was left alone. No trial is hit a second
-time before it has ended, since a trial that loses two workers counts as the cause. `scale` gives
-pretended trials to many workers, threads of one process: trials a second, the driver's memory and
-its proposals.
+`speed`: the same search with one worker and with two, from start to end, in turn. `kills`: searches
+on two workers, with random kills of workers and of the search, compared with an uninterrupted
+search. No trial is killed twice, because such a trial counts as the cause. `scale`: simulated
+trials on many workers (threads of one process), to measure trials per second, the memory of the
+search and the time of proposals.
 
 Run: python -m benchmarks.workers --record
 """

@@ -47,7 +47,7 @@ PUBLISHED = sources.Published(
     advice=(
         "`apt-get install dataset-fashion-mnist` (Debian, Ubuntu); or save the four .gz files of "
         "https://github.com/zalandoresearch/fashion-mnist and pass --data-dir FOLDER; or "
-        "--data builtin for handwritten digits in the place of clothes"
+        "--data builtin for handwritten digits instead of clothes"
     ),
 )
 
@@ -72,6 +72,6 @@ def load(
         InputError: the arguments make no sense, data_dir holds no whole set, or
             "real" found none.
     """
-    name = "handwritten digits in the place of clothes, built-in data for Fashion-MNIST"
+    name = "handwritten digits instead of clothes, built-in data for Fashion-MNIST"
     built_in = functools.partial(enlarged_digits.load, name)
     return sources.load(PUBLISHED, data, data_dir, seed, built_in)

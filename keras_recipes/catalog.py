@@ -34,7 +34,7 @@ PROGRAMS = (
     ("recipes --help", "", "predict, export, check, copy, …"),
     ("recipes.lessons", "recipes/lessons", "list the lessons"),
     ("tuning RECIPE", "", "search hyperparameters"),
-    ("benchmarks", "benchmarks", "list the commands that measure"),
+    ("benchmarks", "benchmarks", "list the benchmarks"),
 )
 PARTS = ("Config", "load_data", "build_model", "search_space")
 

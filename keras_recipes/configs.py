@@ -81,25 +81,25 @@ class Config:
     epochs: Count = 100
     """Maximum number of epochs: passes over the training rows."""
     batch_size: Count = 32
-    """Rows per gradient update (batch size)."""
+    """Batch size: number of rows per gradient update."""
     optimizer: Optimizer = "adam"
-    """Optimizer of the training."""
+    """Optimizer."""
     learning_rate: Positive = 0.001
-    """Learning rate of the optimizer, at the start of its schedule."""
+    """Initial learning rate."""
     schedule: Schedule = "constant"
-    """Learning rate schedule over the epochs: constant, or cosine decay to 0."""
+    """Learning rate schedule: constant, or cosine decay to 0."""
     patience: Count = 10
     """Early-stopping patience in epochs."""
     refit: bool = False
-    """Train a new model for the best number of epochs on training and validation rows together."""
+    """Train a final model on training and validation rows, for the best number of epochs."""
     seed: Seed = 0
-    """Random seed of the split, the initial weights and the order of the rows."""
+    """Random seed (split, initial weights, order of the rows)."""
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     def for_rows(self, num_rows: int) -> "Config":
-        """Return these settings as they hold for so many training rows: here the same."""
+        """Return the settings for this number of training rows: here, the same settings."""
         return self
 
 
@@ -108,34 +108,34 @@ class DownloadedConfig(Config):
     """Settings of a recipe whose data are downloaded, not installed with a package."""
 
     data: Literal["auto", "real", "builtin"] = "auto"
-    """The real data, the built-in data, or auto: real if available, else built-in."""
+    """Data to use: real, builtin (a substitute), or auto (real if available)."""
     data_dir: pathlib.Path | None = None
-    """Folder that holds the data files."""
+    """Folder with the data files."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """Output folder, progress, training engine and strictness of a run."""
+    """Settings of the run: output, training engine, baselines and check."""
 
     config: pathlib.Path | None = None
-    """Begin with found settings, which other flags change: a config.json, or the folder of a run or
-    of a search (its best point)."""
+    """Start from saved settings: a config.json, a run folder, or a search folder (its best trial).
+    Other flags override them."""
     out: pathlib.Path | None = None
-    """Folder to write the run into; by default the next free one in runs/."""
+    """Output folder of the run; by default, a new folder in runs/."""
     tensorboard: bool = False
     """Also write TensorBoard logs into the run folder."""
     engine: Literal["fused", "keras"] = "fused"
-    """Training engine: whole epochs as one program (fused), or `keras.Model.fit`."""
+    """Training engine: fused (each epoch is one program), or keras (`keras.Model.fit`)."""
     strategy: Literal["none", "mirrored"] = "none"
-    """Distribution strategy: mirrored divides each batch among all GPUs, by `keras.Model.fit`."""
+    """Distribution strategy: mirrored splits each batch across all GPUs, with `keras.Model.fit`."""
     baselines: bool = True
-    """Fit the baselines, and show them beside the test scores."""
+    """Fit the baselines and show their test scores."""
     max_baseline_seconds: NotNegative | None = None
-    """Maximum time for the baselines; by default a fifth of the training's, and at least 5 s."""
+    """Time limit for the baselines; by default, a fifth of the training time, and at least 5 s."""
     strict: bool = False
-    """Treat warnings of the check before training as errors."""
+    """Treat warnings of the check as errors."""
     quiet: bool = False
-    """Print the result only, no progress."""
+    """Print only the result."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -143,31 +143,31 @@ class RunOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TableOptions:
-    """Settings of a table of your own: its file, target and columns."""
+    """Settings of your own table: its file, target and columns."""
 
     csv: TableFile = None
-    """The table: a delimited text file, the target among its columns."""
+    """Your table: a delimited text file that includes the target column."""
     target: str | None = None
     """Column to predict."""
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    """Problem type; auto decides by the target."""
+    """Problem type; auto chooses it from the target column."""
     header: bool = True
-    """The first row of the file names the columns; else they are column_1, column_2, …"""
+    """The first row holds the column names; otherwise the names are column_1, column_2, …"""
     categorical: tuple[str, ...] = ()
     """Columns to treat as categorical."""
     numeric: tuple[str, ...] = ()
     """Columns to treat as numeric."""
     drop: tuple[str, ...] = ()
-    """Columns to leave out."""
+    """Columns to drop."""
     time: str | None = None
-    """Column of dates or numbers to split by in time: the last rows become the test split."""
+    """Column of dates or numbers for a split by time: the latest rows become the test set."""
     encoding: str | None = None
-    """Encoding of the file, such as cp949; found out where not said."""
+    """Encoding of the file, such as cp949; detected by default."""
     group: str | None = None
-    """Column that names what several rows belong to, such as a patient: rows of one value stay in
-    one split, and the column is not learned from."""
+    """Group column, such as a patient ID: rows with the same value stay in the same split. The
+    column is not a feature."""
     missing: tuple[str, ...] = ()
-    """Cells that stand for no value: -200 in all columns, or bmi=0 in one."""
+    """Values to treat as missing: -200 in all columns, or bmi=0 in one column."""
 
     @property
     def choices(self) -> dict[str, typing.Any]:
@@ -187,25 +187,25 @@ class TableOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TableConfig(TableOptions, Config):
-    """Settings of a recipe for a table of the user's."""
+    """Settings of a recipe for the user's own table."""
 
     POSITIONAL = "csv"
 
     max_steps: Count = 10_000
-    """Maximum number of training steps, about: a table of many rows gets fewer epochs, and no
-    refit."""
+    """Approximate maximum number of training steps. It limits the epochs of a large table; with
+    fewer epochs than the patience, there is no refit."""
     class_weights: bool = False
-    """Weight the rows by class, so that all classes count the same in the loss; the predicted
+    """Use class weights, so that all classes have equal weight in the loss. The predicted
     probabilities of rare classes are then too high."""
     threshold: Threshold = 0.5
-    """Decision threshold: the second of two classes is predicted from this probability on."""
+    """Decision threshold for two classes: the minimum probability to predict the second class."""
 
     def max_epochs_for(self, rows: int) -> int:
-        """Return the epochs that max_steps allow for so many training rows."""
+        """Return the maximum number of epochs for this number of training rows."""
         return -(-self.max_steps // -(-rows // self.batch_size))
 
     def for_rows(self, num_rows: int) -> "TableConfig":
-        """Return these settings with as many epochs as max_steps allow for so many training rows.
+        """Return the settings with the number of epochs limited by max_steps.
 
         Fewer epochs than the patience need no refit.
         """

@@ -1,4 +1,4 @@
-"""`python -m recipes`: list, run, check, predict, export, copy."""
+"""`python -m recipes`: list, run, check, predict, export, copy, example."""
 
 from keras_recipes.commands import main
 

@@ -1,4 +1,4 @@
-"""Breast cancer: tell malignant from benign by measurements of cell nuclei.
+"""Breast cancer: classify tumours as malignant or benign from measurements of cell nuclei.
 
 Problem: binary classification, sigmoid and binary cross-entropy.
 Data: 569 tumours x 30 numbers, from scikit-learn (Wisconsin Diagnostic, CC BY 4.0).
@@ -31,7 +31,7 @@ PROBLEM = problems.binary(breast_cancer.CLASS_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.Config):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 200
     optimizer: configs.Optimizer = "adamw"
@@ -39,11 +39,11 @@ class Config(configs.Config):
     patience: configs.Count = 20
     refit: bool = True
     hidden_units: configs.Units = (64,)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     dropout: configs.Fraction = 0.5
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 1.0
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay (AdamW)."""
 
 
 def load_data(config: Config) -> splits.Splits:

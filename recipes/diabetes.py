@@ -1,4 +1,4 @@
-"""Diabetes: predict how far the disease has moved on after one year.
+"""Diabetes: predict the progression of the disease after one year.
 
 Problem: regression, linear output and mean squared error.
 Data: 442 patients x 10 numbers, from scikit-learn (Efron et al. 2004).
@@ -30,7 +30,7 @@ PROBLEM = problems.regression(diabetes.UNIT)
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.Config):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 300
     optimizer: configs.Optimizer = "adamw"
@@ -38,11 +38,11 @@ class Config(configs.Config):
     patience: configs.Count = 30
     refit: bool = True
     hidden_units: configs.Units = (128,)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     dropout: configs.Fraction = 0.5
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 1.0
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay (AdamW)."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -1,4 +1,4 @@
-"""Digit traits: tell whether a handwritten digit is even, prime and has a loop, each by itself.
+"""Digit traits: predict three labels of a handwritten digit: even, prime, has a loop.
 
 Problem: multilabel, a sigmoid for each label and binary cross-entropy.
 Data: 1,797 grey images of 8x8 pixels, from scikit-learn (UCI, CC BY 4.0), 3 labels each.
@@ -30,7 +30,7 @@ PROBLEM = problems.multilabel(digit_traits.CLASS_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.Config):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 60
     learning_rate: configs.Positive = 0.003
@@ -38,9 +38,9 @@ class Config(configs.Config):
     patience: configs.Count = 15
     refit: bool = True
     hidden_units: configs.Units = (256, 256)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     dropout: configs.Fraction = 0.4
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: name the garment in a small grey image, by a fully connected network.
+"""Fashion-MNIST: classify images of clothing with a fully connected network.
 
 Problem: multiclass with integer labels, logits and sparse categorical cross-entropy.
 Data: 70,000 grey images of 28x28 pixels, 10,000 of them for testing (Zalando Research, MIT).
@@ -31,7 +31,7 @@ PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="a
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.DownloadedConfig):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 50
     batch_size: configs.Count = 256
@@ -40,13 +40,13 @@ class Config(configs.DownloadedConfig):
     schedule: configs.Schedule = "cosine"
     patience: configs.Count = 25
     hidden_units: configs.Units = (512, 256)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     input_dropout: configs.Fraction = 0.1
-    """Share of the pixels that is zeroed in training."""
+    """Dropout rate of the input: fraction of the pixels to drop."""
     dropout: configs.Fraction = 0.3
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 0.05
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay (AdamW)."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -1,4 +1,4 @@
-"""Iris: tell three species apart by the size of their leaves.
+"""Iris: classify flowers into three species from the size of sepals and petals.
 
 Problem: multiclass with integer labels, softmax and sparse categorical cross-entropy.
 Data: 150 flowers x 4 lengths in cm, from scikit-learn (Fisher 1936, CC BY 4.0).
@@ -30,7 +30,7 @@ PROBLEM = problems.multiclass(iris.CLASS_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.Config):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 300
     optimizer: configs.Optimizer = "adamw"
@@ -38,11 +38,11 @@ class Config(configs.Config):
     patience: configs.Count = 50
     refit: bool = True
     hidden_units: configs.Units = (8,)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     dropout: configs.Fraction = 0.0
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 0.1
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay (AdamW)."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -1,4 +1,4 @@
-"""Wine: tell three grape cultivars apart by a chemical analysis.
+"""Wine: classify wines into three grape cultivars from a chemical analysis.
 
 Problem: multiclass with integer labels, softmax and sparse categorical cross-entropy.
 Data: 178 wines x 13 numbers, from scikit-learn (UCI, CC BY 4.0).
@@ -30,7 +30,7 @@ PROBLEM = problems.multiclass(wine.CLASS_NAMES)
 
 @dataclasses.dataclass(frozen=True)
 class Config(configs.Config):
-    """Settings of this recipe; each is a flag of the same name."""
+    """Settings of this recipe; each field is a flag."""
 
     epochs: configs.Count = 100
     optimizer: configs.Optimizer = "adamw"
@@ -38,11 +38,11 @@ class Config(configs.Config):
     patience: configs.Count = 30
     refit: bool = True
     hidden_units: configs.Units = (64,)
-    """Units of each hidden layer."""
+    """Number of units in each hidden layer."""
     dropout: configs.Fraction = 0.5
-    """Share of each hidden layer's outputs that is zeroed in training."""
+    """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 0.3
-    """Share of the weights, times the learning rate, that each step takes away."""
+    """Weight decay (AdamW)."""
 
 
 def load_data(config: Config) -> splits.Splits:

@@ -481,7 +481,9 @@ def test_script_that_trains_at_its_top_is_judged_and_not_trained(script, monkeyp
     script.write_text(AT_THE_TOP)
     assert run(monkeypatch, script) == 2
     printed = capsys.readouterr().out
-    assert printed.startswith("note: my_script.py was run up to its first fit, which was not begun")
+    assert printed.startswith(
+        "note: my_script.py ran until its first call of fit, which did not start"
+    )
     assert [
         line.partition(": ")[0] for line in printed.splitlines() if line.startswith("error")
     ] == [
@@ -537,7 +539,7 @@ def test_command_gives_each_output_its_column(script, monkeypatch, capsys, targe
     flags = ("--data", script.parent / "two.csv", "--features", "x1", "x2", "--target", *targets)
     assert run(monkeypatch, script, *flags) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("note: two.csv: the first column holds row numbers and is left out")
+    assert printed.startswith("note: two.csv: the first column holds row numbers and is dropped")
     assert printed.endswith("0 errors, 0 warnings\n")
 
 

@@ -429,7 +429,7 @@ def script(tmp_path, monkeypatch, capsys):
 def test_fit_that_a_function_or_the_program_begins_is_judged(script, end, function):
     code, said = script("", end, function)
     assert code == 2
-    assert "my.py was run up to its first fit, which was not begun" in said
+    assert "my.py ran until its first call of fit, which did not start" in said
     errors = [line.partition(": ")[0] for line in said.splitlines() if line.startswith("error")]
     assert errors == ["error settings/monitor-not-logged (T1)"]
     assert "warning classes/constant-target (D11): " in said

@@ -139,7 +139,7 @@ def test_update_exchanges_the_library_and_nothing_else(monkeypatch, tmp_path, ca
         capsys.readouterr().out
     )
     copy(monkeypatch, "--update", tmp_path / "mine")
-    assert f"holds {old.name} already" in capsys.readouterr().out
+    assert f"{old.name} is already this version" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "mine/vendor").glob("*.whl")] == [old.name]
     assert {path: path.read_bytes() for path in before} == before
 

@@ -888,7 +888,7 @@ def test_built_in_images_by_seed(module):
 
 def test_built_in_images_are_scikit_learns_digits_enlarged():
     loaded = fashion_mnist.load("builtin")
-    assert "handwritten digits in the place of clothes" in loaded.source.name
+    assert "handwritten digits instead of clothes" in loaded.source.name
     large, small = loaded.test, digits.load(seed=0).test
     np.testing.assert_array_equal(large.y, small.y)
     assert (large.x.dtype, large.x.max()) == (np.uint8, 255)

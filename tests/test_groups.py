@@ -175,7 +175,7 @@ def test_groups_are_recorded_and_new_rows_need_none(tmp_path, capsys):
     visits().drop(columns=["patient", "sick"]).to_csv(new, index=False)
     assert len(own_table.read_rows(new, dataclasses.asdict(table.source)).x) == ROWS
     summary.print_columns(table.source)
-    assert "60 groups of rows by patient, each in one split" in capsys.readouterr().out
+    assert "60 groups of rows by patient; each group is in one split" in capsys.readouterr().out
 
 
 @pytest.mark.second_tier

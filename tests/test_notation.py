@@ -296,7 +296,7 @@ def test_cells_of_a_numeric_target_that_are_no_numbers_are_named_or_refused(capl
     table = load(text(z=[*numbers, "w", "v"]), "z")
     assert table.source.num_without_target == 2
     assert "the target 'z': 2 of 60 cells are no numbers, such as 'w'" in caplog.text
-    with pytest.raises(InputError, match="words such as 'n0' in 6 of 60 rows, expected numbers"):
+    with pytest.raises(InputError, match="text such as 'n0' in 6 of 60 rows, expected numbers"):
         load(text(z=[*numbers[:54], *(f"n{row}" for row in range(6))]), "z", problem="regression")
 
 

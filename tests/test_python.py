@@ -197,7 +197,10 @@ def made(tmp_path_factory):
             lambda made: tuning.search(iris, max_time=3, trial_timeout="4m"),
             "trial_timeout: only a trial in a process of its own can be ended; add isolate=20",
         ),
-        (lambda made: tuning.search(), "give either a recipe or resume=FOLDER: python -m tuning "),
+        (
+            lambda made: tuning.search(),
+            "expected either a recipe or resume=FOLDER: python -m tuning ",
+        ),
         (lambda made: tuning.compare(iris, foo=3), "foo: tuning.compare has no such setting"),
         (lambda made: tuning.compare(iris, seeds="3"), "seeds: received '3', expected a whole"),
         (lambda made: tuning.compare(iris, tuners="a"), "tuners: received 'a', expected names"),

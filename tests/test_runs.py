@@ -221,7 +221,7 @@ def test_ctrl_c_ends_the_baselines_and_what_there_is_is_written(monkeypatch, cap
     before = signal.getsignal(number)
     metrics = start(breast_cancer)
     assert metrics["baselines"] == {}
-    assert "the other baselines are left out; writing what there is" in capfd.readouterr().err
+    assert "skipping the other baselines; writing the results" in capfd.readouterr().err
     assert signal.getsignal(number) is before
     summary.print_run(breast_cancer.PROBLEM, metrics)
     assert "network" in capfd.readouterr().out
@@ -434,14 +434,14 @@ def test_a_refit_is_said_in_the_result(capsys):
     for refit in (True, False):
         summary.print_run(iris.PROBLEM, start(iris, f"run-{refit}", refit=refit))
         said = " ".join(capsys.readouterr().out.split())
-        assert ("trained anew on training and validation rows" in said) == refit
+        assert ("refitted on training and validation rows" in said) == refit
 
 
 def test_a_run_says_which_models_the_network_is_not_better_than():
     verdicts = {"majority_class": "better", "linear": "tied", "boosting": "worse", "old": "tied"}
     against = {name: {"verdict": verdict} for name, verdict in verdicts.items()}
     said = summary.describe_against(against, 114)
-    tied = "it is tied with the linear and the old, within the noise of 114 test rows."
+    tied = "it is tied with the linear and the old (within the noise of 114 test rows)."
     assert said == f"The network is worse than the boosting; {tied}"
     assert summary.describe_against({"linear": {"verdict": "better"}}, 114) == ""
 
@@ -499,7 +499,7 @@ def test_built_in_data_are_said_loudly(capsys, monkeypatch):
     recipe = spoiled(fmnist, {"load_data": lambda config: few(fmnist.load_data(config))})
     metrics = start(recipe, epochs=1, data="builtin", hidden_units=(8,))
     assert (
-        "NOTE: these are not the real data but handwritten digits in the place of clothes"
+        "NOTE: these are not the real data, but handwritten digits instead of clothes"
         in capsys.readouterr().out
     )
     assert metrics["data"]["kind"] == "built-in"

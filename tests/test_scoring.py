@@ -271,7 +271,7 @@ def test_baselines_without_time_are_cut_short_and_a_line_says_so(monkeypatch, ca
     with caplog.at_level(logging.WARNING):
         found = dict(baselines.predict(problem, data, seconds=0))
     assert list(found) == ["mean", "linear_regression_on_quantiles"]
-    assert "learned from 32 of 320 rows" in caplog.text
+    assert "was fitted on 32 of 320 rows" in caplog.text
     assert "gradient boosting is left out" in caplog.text
     assert baselines.seconds_for(1, None) == 5
     assert baselines.seconds_for(100, None) == 20

@@ -204,7 +204,9 @@ def test_words_never_seen_are_said_and_count_as_none(finished, caplog):
         predict(finished, "multiclass", frame.assign(district=word)) for word in ("moon", "mars")
     )
     pd.testing.assert_frame_equal(first, second)
-    assert "'district': 8 of 8 rows hold categories that were not there in training" in caplog.text
+    assert (
+        "'district': 8 of 8 rows have categories that were not in the training data" in caplog.text
+    )
 
 
 def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplog):

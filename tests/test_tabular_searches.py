@@ -88,7 +88,7 @@ def test_a_search_by_folds_takes_a_table_split_by_time(table, in_time, capsys, m
     told = {**in_time, "folds": 3, "trials": 1, "out": pathlib.Path("search"), "quiet": False}
     found = search(table, recipe="tabular", **told)
     assert found.trials["status"].tolist() == ["ok"]
-    assert "each validates on rows after those it learns from" in capsys.readouterr().out
+    assert "validation rows are later than training rows" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

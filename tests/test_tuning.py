@@ -570,7 +570,7 @@ def test_only_the_models_of_the_best_trials_are_kept(folder):
         ({"recipe": "iris", "max_time": "soon"}, "--max-time: received 'soon'"),
         ({"recipe": "iris", "objective": "val_f2"}, "received val_f2, expected one of val_loss, "),
         ({"recipe": "iris", "data": "real"}, "--data: iris has no such setting"),
-        ({}, "give either a recipe or --resume"),
+        ({}, "expected either a recipe or --resume"),
         ({"resume": pathlib.Path("x"), "out": pathlib.Path("y")}, "--out: a resumed search stays"),
     ],
 )

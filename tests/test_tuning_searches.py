@@ -374,8 +374,8 @@ def test_changes_are_refused_by_name_and_nothing_is_lost(fake):
         ({"seed": 3}, "seed: the search in s has 0, received 3"),
         ({"objective": "val_auc"}, "objective: the search in s has val_loss, received val_auc"),
         ({"engine": "keras"}, "engine: the search in s has fused, received keras"),
-        ({"start_from": "s"}, "start_from: a resumed search has begun"),
-        ({"trials": 2}, "trials: received 2, but 3 trials have ended already; give as many at"),
+        ({"start_from": "s"}, "start_from: a resumed search has started"),
+        ({"trials": 2}, "trials: received 2, but 3 trials have ended already; use at least"),
     ):
         with pytest.raises(InputError, match=message):
             tuning.search(resume="s", **told)
@@ -442,7 +442,9 @@ def test_a_space_whose_defaults_are_not_those_of_the_config_is_warned_of(fake, c
     path = write_recipe("mine.py", ("64], default=16", "64], default=32"))
     tuning.search(path, **SHORT, out="s")
     (warned,) = [record.message for record in caplog.records if "search_space" in record.message]
-    assert warned.startswith("mine: search_space begins with units 32, not 16 as in Config():")
+    assert warned.startswith(
+        "mine: the default of search_space is units 32, not 16 as in Config(), so"
+    )
     caplog.clear()
     tuning.search(write_recipe("same.py"), **SHORT, out="t")
     assert "search_space" not in caplog.text
@@ -491,7 +493,7 @@ def test_ctrl_c_keeps_the_trials_and_says_how_to_go_on(fake, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (KeyboardInterrupt(), 130, "ended: interrupted while the best point was trained anew"),
+        (KeyboardInterrupt(), 130, "ended: interrupted during the refit of the best trial"),
         (NotFiniteError("the loss became NaN"), 1, "all trials are in s, but trial"),
         (OSError(28, "No space left"), 1, "(No space left); all 3 trials that ended before are"),
     ],
@@ -864,7 +866,7 @@ def test_a_grid_says_its_size_and_ends_with_its_coverage(fake, monkeypatch, caps
     assert "the grid has 144 points\n" in said
     assert "space used up: all of its 144 points were run; grid: 144 of 144 points run" in said
     _, said, _ = command(monkeypatch, capsys, *told, "--trials", 5)
-    assert "of which the first 5 are run" in said
+    assert "but only the first 5 are run" in said
     assert "grid: 5 of 144 points run, 0 failed" in said
 
 
@@ -882,7 +884,7 @@ def test_an_edge_is_warned_of_unless_nothing_lies_beyond():
     )
     lines = report.find_edges(spec_of(), best)
     assert [line.split()[2] for line in lines] == ["units,", "batch_size,"]
-    assert "64, is the largest of the space (8 to 64)" in lines[0]
+    assert "64, is the largest of the search space (8 to 64)" in lines[0]
 
 
 def test_importance_finds_what_matters():
@@ -903,7 +905,7 @@ def test_importance_finds_what_matters():
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        ((), "give either a recipe or --resume"),
+        ((), "expected either a recipe or --resume"),
         (("breast_cancr",), "unknown recipe breast_cancr: did you mean breast_cancer"),
         (("iris", "--tuner", "magic"), "received 'magic', expected one of grid, random, "),
         (("iris", "--trials", "0"), "trials: received 0, expected at least 1"),

@@ -3,7 +3,7 @@
 Usage:
   python -m tuning RECIPE [--tuner random] [--trials 30] …   search; --help lists the flags
   python -m tuning --resume FOLDER                           continue a search
-  python -m tuning compare RECIPE [--tuners …] [--seeds 5]   the same budget for several tuners
+  python -m tuning compare RECIPE [--tuners …] [--seeds 5]   compare tuners with the same budget
 """
 
 from __future__ import annotations

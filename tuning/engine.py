@@ -39,12 +39,12 @@ class Search:
         trials: One row for each trial, as in trials.csv.
         objective: What was searched for, such as val_auc.
         best_config: The Config of the best trial.
-        best_score: Its score on the validation part: optimistic, since it is the best of many.
+        best_score: Its score on the validation split: optimistic, because it is the best of many.
         best_trial: Its number.
         ended_by: The reason for the end.
         folder: Of the search.
-        metrics: Of the model that was trained anew with the best Config, its test scores among
-            them; None after Ctrl-C.
+        metrics: Of the model that was refitted with the best Config, with its test scores; None
+            after Ctrl-C.
     """
 
     trials: pd.DataFrame
@@ -112,7 +112,7 @@ def _begin(options: Options) -> tuple[SearchSpec, Store]:
         except ValueError as error:
             raise InputError(f"--folds: {error}") from error
         if data.in_time and not options.quiet:
-            print("folds in the order of time: each validates on rows after those it learns from")
+            print("folds are in the order of time: validation rows are later than training rows")
     fingerprint = spec.fingerprint()
     check = checks.PreFlight(contract.ignored_checks(spec.module))
     training.prepare(spec.module, spec.defaults, data, check=check)
@@ -125,8 +125,8 @@ def _warn_of_other_defaults(spec: SearchSpec) -> None:
     own, space = dataclasses.asdict(spec.module.Config()), dataclasses.asdict(drawn)
     if others := [f"{n} {value}, not {own[n]}" for n, value in space.items() if value != own[n]]:
         _log.warning(
-            "%s: search_space begins with %s as in Config(): trial 0 is not what the recipe trains "
-            "by default; give hp the same default=",
+            "%s: the default of search_space is %s as in Config(), so trial 0 does not use the "
+            "defaults of the recipe; use the same default= in hp",
             *(spec.name, ", ".join(others)),
         )
 
@@ -142,7 +142,7 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
             if options.trials and options.trials < len(store.trials):
                 raise InputError(
                     f"--trials: received {options.trials}, but {len(store.trials)} trials have "
-                    "ended already; give as many at least, or leave it away"
+                    "ended already; use at least this number, or remove the flag"
                 )
             spec = dataclasses.replace(spec, trials=options.trials or spec.trials)
             spec.check()
@@ -151,7 +151,7 @@ def _resume(folder: pathlib.Path, options: Options) -> tuple[SearchSpec, Store]:
         if differences := fingerprints.find_differences(before, spec.fingerprint()):
             raise InputError(
                 f"{folder} cannot be resumed, since its trials would not be comparable: "
-                f"{'; '.join(differences)}. Undo the change, or begin a new search"
+                f"{'; '.join(differences)}. Undo the change, or start a new search"
             )
         store.change(spec=dataclasses.asdict(spec))
     except BaseException:
@@ -171,7 +171,7 @@ def _check_options(spec: SearchSpec, options: Options) -> None:
         if name != "trials" and value is not None and value != before:
             raise InputError(
                 f"{flag(name)}: the search in {options.resume} has {before}, "
-                f"received {value}; leave it away, or begin a new search"
+                f"received {value}; remove it, or start a new search"
             )
 
 
@@ -278,7 +278,9 @@ def _stop_if_first_fails(trial: records.Trial, store: Store, is_verbose: bool) -
         if is_verbose:
             print(trial.traceback, file=sys.stderr)
         kept = "nothing was kept" if store.is_new else f"{store.folder} is as it was"
-        advice = "; give it longer, or fewer --epochs" if trial.status == "timeout" else ""
+        advice = (
+            "; use a longer --trial-timeout, or fewer --epochs" if trial.status == "timeout" else ""
+        )
         raise RunError(
             f"trial 0, the recipe's defaults, failed ({trial.status}): {trial.error}; "
             f"{kept}{advice}"
@@ -316,16 +318,16 @@ def _refit(
 ) -> tuple[str, dict[str, Any] | None]:
     """Refit the best point; return the reason for the search's end, and the new model's metrics."""
     try:
-        progress.say(f"training trial {best.number} anew, on training and validation rows")
+        progress.say(f"refitting trial {best.number} on training and validation rows")
         with store.faults():
             metrics = refit.refit(spec, best, store.trials[0], store.folder)
         progress.show_refit(metrics, best)
         return reason, metrics
     except KeyboardInterrupt:
-        progress.end("interrupted while the best point was trained anew")
+        progress.end("interrupted during the refit of the best trial")
         return loop.INTERRUPTED, None
     except NotFiniteError as error:
         raise RunError(
-            f"all trials are in {store.folder}, but trial {best.number} could not be trained anew "
+            f"all trials are in {store.folder}, but trial {best.number} could not be refitted "
             f"on training and validation rows: {error}"
         ) from error

@@ -66,21 +66,21 @@ def kept_table(csv: Any, out: str | os.PathLike[str] | None) -> pathlib.Path | N
 
 @dataclasses.dataclass(frozen=True)
 class SharedOptions(configs.TableOptions):
-    """Options that a search and a comparison of searches share."""
+    """Options of both a search and a comparison."""
 
     # None stands for "not said": a new search takes its default, a resumed one what it has.
     epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
-    """Epochs of a training at most."""
+    """Maximum number of epochs per trial."""
     objective: Annotated[str | None, takes("NAME", "the recipe's monitored score")] = None
-    """What to search for, such as val_auc."""
+    """Objective: the score to optimise, such as val_auc."""
     engine: Annotated[Literal["fused", "keras"] | None, takes(default="fused")] = None
-    """Train whole epochs as one program, or batch by batch by Keras's own fit."""
+    """Training engine: fused (each epoch is one program), or keras (`keras.Model.fit`)."""
     data: Annotated[Literal["auto", "real", "builtin"] | None, takes(default="auto")] = None
-    """Which data, for a recipe whose data are downloaded."""
+    """Data to use: real, builtin (a substitute), or auto (real if available)."""
     data_dir: Annotated[pathlib.Path | None, takes("FOLDER", "Keras's cache")] = None
-    """Folder that holds the data files, for a recipe whose data are downloaded."""
-    out: Annotated[pathlib.Path | None, takes("FOLDER", "the next free one in searches/")] = None
-    """Folder to write into."""
+    """Folder with the data files, for a recipe that downloads its data."""
+    out: Annotated[pathlib.Path | None, takes("FOLDER", "a new folder in searches/")] = None
+    """Output folder."""
 
     def fixed(self, seed: int | None) -> dict[str, Any]:
         """Return the fields of a Config that are the same in every trial, as JSON has them.
@@ -101,61 +101,61 @@ class SharedOptions(configs.TableOptions):
 class Options(SharedOptions):
     """Search a recipe's hyperparameters.
 
-    A resumed search keeps what it was begun with; only trials, keep, where and how long trials run,
-    and what is shown or logged can be told anew.
+    A resumed search keeps its settings. Only trials, keep, the place and time limits of the trials,
+    and the output can change.
     """
 
     recipe: Annotated[str | None, takes("RECIPE", positional=True)] = None
     """Name of a recipe, or the path of a recipe's .py file."""
     tuner: Annotated[TunerName | None, takes(default="random")] = None
-    """Order in which points are tried."""
-    trials: Annotated[configs.Count | None, takes("N", "30; every point of a grid")] = None
-    """Trials at most. A point that Hyperband promotes to more epochs is a new trial."""
-    folds: Annotated[Annotated[int, configs.Range(2)] | None, takes("K", "the validation part")] = (
-        None
-    )
-    """Score each point by K-fold cross-validation over all rows that are not for testing."""
+    """Tuner: the search algorithm."""
+    trials: Annotated[configs.Count | None, takes("N", "30; for grid, all points")] = None
+    """Maximum number of trials. In Hyperband, each promotion to more epochs is a new trial."""
+    folds: Annotated[
+        Annotated[int, configs.Range(2)] | None, takes("K", "one validation split")
+    ] = None
+    """Score each trial by K-fold cross-validation on all rows outside the test set."""
     repeats: Annotated[configs.Count | None, takes("N", "1")] = None
-    """Trainings of each point, with different seeds."""
+    """Number of trainings per trial, each with a different seed."""
     seed: Annotated[configs.Seed | None, takes("N", "0")] = None
-    """Decides split, proposals and trainings."""
-    start_from: Annotated[pathlib.Path | None, takes("RUN", "the defaults alone")] = None
-    """Try a known point next after the defaults: a run folder, a search, or a config.json."""
+    """Random seed (split, tuner, training)."""
+    start_from: Annotated[pathlib.Path | None, takes("RUN", "only the defaults")] = None
+    """Warm start: after the defaults, try the settings of a run, search or config.json."""
     max_parameters: Annotated[configs.Count | None, takes("N", "no limit")] = None
-    """A model of more parameters is not trained: its trial ends as too big."""
+    """Maximum number of model parameters; a trial with a larger model is not trained."""
     max_time: Annotated[str | None, takes("TIME", "no limit")] = None
-    """Start no trial after this time, such as 90s, 30m or 2h; the search can be resumed."""
+    """Time limit, such as 90s, 30m or 2h. No trial starts after it; the search can be resumed."""
     max_memory: Annotated[configs.Count | None, takes("MB", "no limit")] = None
-    """Exchange a process of trials (--workers, --isolate) that holds more for a fresh one; without
-    these, end the search, which can be resumed."""
-    isolate: Annotated[configs.Count | None, takes("N", "all in this process")] = None
-    """Train in a process of its own (of each worker), a fresh one every N trials."""
-    workers: Annotated[configs.Count | None, takes("N", "1, this process")] = None
-    """Trials at a time, each in a process of its own; the cores are divided among them."""
+    """Memory limit of a process. With --workers or --isolate, a process above it is replaced;
+    otherwise the search ends, and can be resumed."""
+    isolate: Annotated[configs.Count | None, takes("N", "off")] = None
+    """Train in a separate process, and start a new one every N trials."""
+    workers: Annotated[configs.Count | None, takes("N", "1, in this process")] = None
+    """Number of trials that run at the same time. Each has its own process and a few CPU cores."""
     trial_timeout: Annotated[str | None, takes("TIME", "no limit")] = None
-    """End a trial that takes longer; with --workers, --scheduler or --isolate."""
+    """Time limit of each trial; needs --workers, --scheduler or --isolate."""
     scheduler: Annotated[str | None, takes("HOST:PORT", "none")] = None
-    """Run the trials on the workers of a Dask scheduler, on other machines as well."""
+    """Address of a Dask scheduler, whose workers run the trials, also on other machines."""
     tls_ca: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
-    """Certificate of the authority that signed the scheduler's, for an encrypted connection."""
+    """Certificate of the certificate authority (CA), for an encrypted connection."""
     tls_cert: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
-    """Certificate of this side."""
+    """Certificate of this client."""
     tls_key: Annotated[pathlib.Path | None, takes("FILE", "none")] = None
-    """Key of this side's certificate."""
+    """Private key of this client."""
     keep: Annotated[int, configs.Range(0)] = 1
-    """Number of best trials whose models are kept."""
+    """Number of best trials whose models are saved."""
     resume: Annotated[pathlib.Path | None, takes("FOLDER", "a new search")] = None
-    """Folder of a search to continue; in the place of RECIPE."""
+    """Folder of a search to continue, instead of RECIPE."""
     tensorboard: bool = False
-    """Write TensorBoard's HParams logs into the folder as well."""
+    """Also write TensorBoard HParams logs into the search folder."""
     verbose: Annotated[bool, takes(flags=("-v", "--verbose"))] = False
-    """Print a line for each epoch as well."""
+    """Also print a line for each epoch."""
     quiet: bool = False
-    """Print the result only, no line for each trial."""
+    """Print only the result."""
     json: bool = False
-    """Print the result as one line of JSON to stdout, all else to stderr."""
+    """Print the result as one line of JSON to stdout, and everything else to stderr."""
     yes: bool = False
-    """Run a grid of more than 500 points."""
+    """Allow a grid of more than 500 points."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
@@ -164,13 +164,13 @@ class Options(SharedOptions):
         self._check_places()
         if (self.recipe is None) == (self.resume is None):
             raise InputError(
-                "give either a recipe or --resume FOLDER: python -m tuning RECIPE --tuner random; "
-                "`python -m recipes` lists the recipes"
+                "expected either a recipe or --resume FOLDER: python -m tuning RECIPE --tuner "
+                "random; `python -m recipes` lists the recipes"
             )
         if self.resume is not None and self.out is not None:
-            raise InputError("--out: a resumed search stays in its folder; leave --out away")
+            raise InputError("--out: a resumed search stays in its folder; remove --out")
         if self.resume is not None and self.start_from is not None:
-            raise InputError("--start-from: a resumed search has begun; leave it away")
+            raise InputError("--start-from: a resumed search has started; remove the flag")
         if self.quiet and self.verbose:
             raise InputError("--quiet and --verbose: give one of the two")
 
@@ -182,7 +182,7 @@ class Options(SharedOptions):
             told = "--workers" if self.scheduler is None else "--scheduler"
             raise InputError(f"{told}: needs Dask, which is not installed: pip install distributed")
         if self.is_shared and self.verbose:
-            raise InputError("--verbose: shows the epochs of one trial at a time; leave it away")
+            raise InputError("--verbose: shows the epochs of one trial at a time; remove the flag")
         if self.trial_timeout and not (self.is_shared or self.isolate):
             raise InputError(
                 "--trial-timeout: only a trial in a process of its own can be ended; add "
@@ -249,18 +249,18 @@ def seconds(duration: str | None, flag: str = "--max-time") -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison(SharedOptions):
-    """Give several tuners the same budget of epochs, and random search twice as much."""
+    """Compare tuners with the same budget of epochs, and random search with twice the budget."""
 
     recipe: Annotated[str, takes("RECIPE", positional=True)] = dataclasses.field(kw_only=True)
     """Name of a recipe, or the path of a recipe's .py file."""
     tuners: Annotated[str, takes("NAMES")] = "grid,random,bayesian,hyperband"
-    """Which to compare, with commas between them."""
+    """Tuners to compare, separated by commas."""
     trials: Annotated[configs.Count, takes("N")] = 20
-    """The budget: so many trainings of all epochs. Trials that stop early leave room for more."""
+    """Budget: number of full-length trials. Trials that stop early leave budget for more trials."""
     seeds: Annotated[configs.Count, takes("N")] = 5
-    """Seeds 0, 1, … to repeat everything with."""
+    """Number of seeds (0, 1, …): the comparison is repeated with each."""
     quiet: bool = False
-    """Print the result only, no line for each search."""
+    """Print only the result."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)

@@ -1,4 +1,4 @@
-"""The command `check`: hold a model, from anybody's script or a recipe, against every rule."""
+"""The command `check`: check a recipe, or a model from any script, with every rule."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:  # TensorFlow loads with it
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """Name every classic mistake of a model and its data before training, each with its fix."""
+    """Find classic mistakes in a model and its data before training, and show how to fix them."""
 
     model: Annotated[str, command_line.takes("MODEL", positional=True)]
-    """FILE.py:FUNCTION that returns a compiled model, build_model where none is named (the file is
-    run up to its first fit); or FILE.py alone, to check what that fit is given; or a recipe."""
+    """A recipe; or FILE.py, to check its first call of fit (the file runs until that call); or
+    FILE.py:FUNCTION, a function that returns a compiled model (default: build_model)."""
     data: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
     """Training rows: a .csv table, or an .npz file with the arrays x and y."""
     target: Annotated[tuple[str, ...], command_line.takes("COLUMN", "none")] = ()
-    """Column or columns of the table to predict."""
+    """Target column or columns of the table."""
     features: Annotated[tuple[str, ...], command_line.takes("COLUMN", "all others")] = ()
-    """Columns to learn from, in the order that the model takes."""
+    """Feature columns, in the order of the model's inputs."""
     validation: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
-    """Validation rows, in the same form."""
+    """Validation rows, in the same format."""
     test: Annotated[pathlib.Path | None, command_line.takes("FILE")] = None
-    """Test rows, in the same form."""
+    """Test rows, in the same format."""
     validation_split: configs.Fraction = 0.0
-    """Fraction of the training rows that fit uses for validation."""
+    """Fraction of the training rows to use as validation rows, as in fit."""
     epochs: configs.Count | None = None
-    """Number of epochs of the training."""
+    """Number of epochs."""
     batch_size: configs.Count | None = None
-    """Rows per gradient update (batch size)."""
+    """Batch size: number of rows per gradient update."""
     ignore: Annotated[tuple[str, ...], command_line.takes("RULE", "none")] = ()
-    """Rules to leave out, by id or name, such as D3 or scaling/inputs-not-scaled."""
+    """Rules to ignore, by id or name, such as D3 or scaling/inputs-not-scaled."""
     strict: bool = False
-    """Count warnings as errors."""
+    """Treat warnings as errors."""
 
 
 _OF_FIT = ("epochs", "batch_size", "validation_split")
@@ -131,7 +131,7 @@ def _check_script(arguments: Check) -> Findings:
             if file:
                 given[name] = _read(file, model, arguments)
     elif "x" in given:
-        print(f"note: {path.name} was run up to its first fit, which was not begun")
+        print(f"note: {path.name} ran until its first call of fit, which did not start")
     return checks.check(
         **({"x": None} | given | settings),
         ignore=arguments.ignore,
@@ -159,7 +159,7 @@ def _read(path: pathlib.Path, model: keras.Model, arguments: Check) -> tuple:
 
     table, dialect = csv_reader.read(path)
     if table.columns[0] == "unnamed_1" and (table["unnamed_1"] == table.index).all():
-        print(f"note: {path.name}: the first column holds row numbers and is left out")
+        print(f"note: {path.name}: the first column holds row numbers and is dropped")
         table = table.drop(columns="unnamed_1")
     target, features = (  # as the reader returns names
         [unicodedata.normalize("NFC", name) for name in names]

@@ -1,4 +1,4 @@
-"""The command `copy`: make a recipe a project of your own."""
+"""The command `copy`: copy a recipe as your own project."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ README = """\
 Problem: {problem}
 Data: {data}
 
-Begun from the recipe `{recipe}` of the Keras recipes, version {version}, whose result there was:
+Copied from the recipe `{recipe}` of Keras recipes {version}. Result of that recipe:
 {result}.
 
 ```bash
@@ -45,7 +45,7 @@ python -m recipes predict runs/{name}-1 {new}
 python -m recipes export runs/{name}-1 models/{name}/1
 # look for mistakes before training
 python -m recipes check {name}
-# test the contract that every recipe keeps
+# test the recipe contract
 python -m pytest
 ```
 
@@ -54,17 +54,18 @@ On Windows, activate the environment by `.venv\\Scripts\\activate`.
 | to change | edit |
 |---|---|
 | the data | {reads} |
-| what the outputs mean | {means}: output layer, loss and metrics follow |
+| the problem type | {means}; it decides output layer, loss and metrics |
 | the network and its settings | `build_model` and `Config` in `recipes/{name}.py` |
-| what a search may try | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
+| the search space | `search_space` in `recipes/{name}.py`, with the defaults of `Config` |
 
-The library is the wheel in `{vendor}`, with the versions it was tested with. In the collection,
-`python -m recipes copy --update FOLDER` puts a newer one there and touches nothing else.
+The library is a wheel in `{vendor}`; the requirements there list the tested versions. To update it,
+run `python -m recipes copy --update FOLDER` in a newer repository.
+Only the files in `{vendor}` change.
 """
 REQUIREMENTS = f"-r {VENDOR}/requirements.txt\n"
 GITIGNORE = "__pycache__/\n.venv/\nruns/\nsearches/\nmodels/\n"
 TEST = '''\
-"""The contract that every recipe keeps; a message says what to change where one breaks it."""
+"""Test the recipe contract. The message of a failed test says what to change."""
 
 from keras_recipes import testing
 from recipes import {name}
@@ -93,22 +94,22 @@ jobs:
 
 @dataclasses.dataclass(frozen=True)
 class Copy(configs.TableOptions):
-    """Make a recipe a project of your own, which needs this repository no longer."""
+    """Copy a recipe as your own project, which does not need this repository."""
 
     _: dataclasses.KW_ONLY
     recipe: Annotated[str, command_line.takes("RECIPE", positional=True)] = ""
     """Name of a recipe; `python -m recipes` lists them."""
     folder: Annotated[pathlib.Path | None, command_line.takes("FOLDER", positional=True)] = None
-    """New or empty folder for the project; with --minimal, a new .py file."""
+    """New or empty folder of the project; with --minimal, a new .py file."""
     name: Annotated[str | None, command_line.takes("NAME")] = None
-    """Name of the recipe in the project; by default the name of the folder."""
+    """Name of the recipe in the project; by default, the name of the folder."""
     minimal: bool = False
-    """Write one file of plain Keras instead: the hand-written program for this kind of problem."""
+    """Copy only one file: the plain Keras program for this problem type."""
     update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
-    """Replace the library in a copied project by this version, and change nothing else."""
+    """Update the library in a copied project to this version; only vendor/ changes."""
     csv: Annotated[pathlib.Path | None, command_line.takes("FILE", flags=("--data",))] = None
-    """Your table, for tabular: it is copied beside the recipe, and Config reads it by default. The
-    flags below describe its columns."""
+    """Your table, for the recipe tabular. It is copied next to the recipe, as its default table.
+    The flags below describe its columns."""
 
 
 def copy(arguments: Copy) -> None:
@@ -286,9 +287,7 @@ def copy_plain(recipe: str, path: pathlib.Path) -> str:
     files.check_new_file("FOLDER", path)
     with files.faults_named(path, "FOLDER"):
         files.write_bytes(path, kinds[problem].read_bytes())
-    return (
-        f"wrote {path}, which needs Keras, scikit-learn and nothing of ours. Next:\n  python {path}"
-    )
+    return f"wrote {path}, which needs only Keras and scikit-learn. Next:\n  python {path}"
 
 
 def update(project_folder: pathlib.Path) -> str:
@@ -318,7 +317,7 @@ def update(project_folder: pathlib.Path) -> str:
     for name in others:
         (vendor / name).unlink()
     if not others:
-        return f"{vendor}: holds {wheel} already, which is this version"
+        return f"{vendor}: {wheel} is already this version"
     return (
         f"{vendor}: {', '.join(others)} replaced by {wheel}. Next: pip install -r requirements.txt"
     )

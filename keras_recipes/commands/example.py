@@ -1,4 +1,4 @@
-"""The command `example`: write a small table to try the commands for your own data on."""
+"""The command `example`: write a small example table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NUM_NEW_ROWS = 5
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """Write a synthetic table of flats to rent: rents.csv to learn from, and new.csv to predict."""
+    """Write a synthetic table of flats and rents: rents.csv for training, new.csv to predict."""
 
     folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)] = pathlib.Path()
-    """Folder to write the two files into; by default the current one."""
+    """Existing folder for the two files; by default, the current folder."""
 
 
 def example(arguments: Example) -> None:

@@ -12,16 +12,16 @@ from keras_recipes.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """Write a saved run's model as a SavedModel, which plain TensorFlow loads and serves."""
+    """Export the model of a run as a SavedModel for TensorFlow and TensorFlow Serving."""
 
     run_dir: Annotated[pathlib.Path, command_line.takes("RUN_DIR", positional=True)]
-    """Folder that a recipe wrote."""
+    """Folder of a run."""
     folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)]
-    """New folder; TensorFlow Serving wants it named by a number, such as models/price/1."""
+    """New folder; TensorFlow Serving needs a version number as its name: models/price/1."""
 
 
 def export(arguments: Export) -> None:
-    """Export and say what the signature takes and gives."""
+    """Export, and print the inputs and outputs of the signature."""
     if arguments.folder.exists():
         raise InputError(f"{arguments.folder}: there already; give the name of a new folder")
     startup.load_tensorflow()
@@ -31,8 +31,8 @@ def export(arguments: Export) -> None:
     for side, names in described.items():
         print(f"{side}: {', '.join(map(_with_column, names, names.values()))}")
     if any("ISO 8601" in str(form) for form in described["inputs"].values()):
-        print("dates are taken as 2020-01-31 or 2020-01-31T12:00, other forms refused")
-    print(f"SavedModel in {arguments.folder}, described in {saved_models.DESCRIPTION}")
+        print("dates must be written as 2020-01-31 or 2020-01-31T12:00")
+    print(f"SavedModel in {arguments.folder}; inputs and outputs in {saved_models.DESCRIPTION}")
 
 
 def _with_column(name: str, described: object) -> str:

@@ -1,17 +1,17 @@
-"""`python -m recipes`: list, run, check, predict, export, and make a recipe your own project.
+"""`python -m recipes`: list, run, check, export and copy recipes, and predict with a run.
 
 Usage:
-  python -m recipes                                list every recipe
+  python -m recipes                                list the recipes
   python -m recipes.NAME                           train a recipe; --help lists its settings
-  python -m recipes run FILE.py                    train a recipe in a file from anywhere
-  python -m recipes predict RUN_DIR INPUT [-o OUT] predict a .csv, .npy, .png or folder of .png
-  python -m recipes export RUN_DIR FOLDER          write a run's model for TensorFlow Serving
+  python -m recipes run FILE.py                    train the recipe in this file
+  python -m recipes predict RUN_DIR INPUT [-o OUT] predict from a .csv, .npy, .png or folder of .png
+  python -m recipes export RUN_DIR FOLDER          export the model of a run for TensorFlow Serving
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
-                                                   name classic mistakes before training
+                                                   find classic mistakes before training
   python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
-                                                   make a recipe a project of your own, or one file
-  python -m recipes copy --update PROJECT          put this version of the library into a copy
-  python -m recipes example [FOLDER]               write a small table to try these commands on
+                                                   copy a recipe as your own project, or as one file
+  python -m recipes copy --update PROJECT          update the library of a copied project
+  python -m recipes example [FOLDER]               write a small example table
 """
 
 from __future__ import annotations
@@ -67,5 +67,5 @@ def _describe_unknown(command: str) -> str:
     meant = f"did you mean python -m {programs[near[0]]}? Expected" if near else "expected"
     return (
         f"unknown command {command!r}, {meant} one of {', '.join(names)}; `python -m recipes` "
-        "alone lists the recipes, and `python -m recipes.NAME` runs one"
+        "lists the recipes, and `python -m recipes.NAME` runs one"
     )

@@ -14,17 +14,19 @@ from keras_recipes.data import csv_reader
 
 @dataclasses.dataclass(frozen=True)
 class Predict:
-    """Predict new inputs with a saved run: class names and probabilities, or values."""
+    """Predict new inputs with the model of a run: class names and probabilities, or numbers."""
 
     run_dir: Annotated[pathlib.Path, command_line.takes("RUN_DIR", positional=True)]
-    """Folder that a recipe wrote."""
+    """Folder of a run."""
     input: Annotated[pathlib.Path, command_line.takes("INPUT", positional=True)]
     """A .csv table, a .npy array, a .png image or a folder of .png images."""
     out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
-    """CSV file to write, a new one; printed where not given. It is written as Excel wrote INPUT:
-    with semicolons and decimal commas, or for letters beyond ASCII with a byte order mark."""
-    threshold: Annotated[configs.Threshold | None, command_line.takes("T", "the run's own")] = None
-    """Of two classes, predict the second from this probability on."""
+    """New CSV file for the predictions; by default, they are printed. If INPUT has semicolons
+    and decimal commas, the file has them too, so that Excel can open both."""
+    threshold: Annotated[configs.Threshold | None, command_line.takes("T", "that of the run")] = (
+        None
+    )
+    """Decision threshold for two classes: the minimum probability to predict the second class."""
 
 
 def predict(arguments: Predict) -> None:

@@ -31,7 +31,7 @@ def run_named(arguments: list[str]) -> None:
         InputError: If there is no such recipe, or a flag is wrong.
     """
     if arguments[:1] in (["-h"], ["--help"]):
-        print("usage: python -m recipes run FILE.py [OPTIONS]\n\nTrain the recipe in a file.")
+        print("usage: python -m recipes run FILE.py [OPTIONS]\n\nTrain the recipe in this file.")
         print("`python -m recipes run FILE.py --help` lists the recipe's settings.")
         return
     if not arguments or arguments[0].startswith("-"):

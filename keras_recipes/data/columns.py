@@ -429,8 +429,8 @@ def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
             return "left out", f"free text, which is not supported, {example}: {count}"
         return "left out", f"an identifier or a name {example}: {count}"
     if len(distinct) > _MAX_CATEGORIES:
-        return "category", f"words {example}; the rarer of {len(distinct):,} are pooled"
-    what = "codes with leading zeros" if is_coded else "words"
+        return "category", f"categories {example}; the rarer of {len(distinct):,} are merged"
+    what = "codes with leading zeros" if is_coded else "categories"
     return "category", f"{len(distinct):,} {what} {example}"
 
 

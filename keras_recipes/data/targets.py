@@ -129,15 +129,15 @@ def _decide(labels: "pd.Series", numbers: columns.Numbers, num_values: int) -> t
         return "regression", f"{name} holds numbers"
     spellings = labels.nunique()
     if spellings == 2:
-        return "binary", f"{name} has two words"
+        return "binary", f"{name} has two categories"
     if spellings <= MAX_CLASSES and spellings <= num_rows / 2:
-        return "multiclass", f"{name} has {spellings} words"
+        return "multiclass", f"{name} has {spellings} categories"
     misfits = labels[labels.notna() & numbers.values.isna()]
     share = f", {numbers.fits:.0%} of them numbers" if numbers.fits > 0.5 else ""
     raise InputError(
-        f"the target {name!r} has {num_values:,} different words in {num_rows:,} rows{share}, such "
-        f"as {cells.short(misfits.iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
-        "words that come again; choose another column."
+        f"the target {name!r} has {num_values:,} different text values in {num_rows:,} rows{share},"
+        f" such as {cells.short(misfits.iloc[0])}; expected numbers, or at most {MAX_CLASSES} "
+        "categories that repeat; choose another column."
     )
 
 
@@ -153,7 +153,7 @@ def _regression(labels: "pd.Series", numbers: columns.Numbers, reason: str) -> T
             "choose --problem multiclass" if is_few else "correct them, or choose another column"
         )
         raise InputError(
-            f"the target {name!r} holds words such as {cells.short(misfits.iloc[0])} in "
+            f"the target {name!r} holds text such as {cells.short(misfits.iloc[0])} in "
             f"{len(misfits):,} of {num_rows:,} rows, expected numbers; {advice}."
         )
     if numbers.values.nunique() < 2:

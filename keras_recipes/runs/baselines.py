@@ -157,7 +157,9 @@ def _in_time(
         outputs = linear(few, iterations=iterations)
     if len(few) < len(train):
         told = (name.replace("_", " "), f"{len(few):,} of {len(train):,}")
-        _log.warning("the %s learned from %s rows, so as not to take longer", *told)
+        _log.warning(
+            "the %s was fitted on %s rows, because of the time limit of the baselines", *told
+        )
     return outputs
 
 

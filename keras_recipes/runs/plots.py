@@ -51,7 +51,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
     history, best_epoch = trained.history, trained.best_epoch
     figure = Figure(figsize=(10, 4), layout="constrained")
     if trained.refitted and "val_loss" in history:
-        anew = "the saved model was trained anew, on training and validation rows together"
+        anew = "the saved model was refitted on training and validation rows"
         figure.suptitle(f"{anew}, to epoch {best_epoch}", fontsize=10)
     for axes, name in zip(figure.subplots(1, 2), ("loss", problem.headline), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)

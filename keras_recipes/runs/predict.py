@@ -60,8 +60,8 @@ def predict(
     if isinstance(x, pd.DataFrame):
         for name, unknown in tables.unknown_categories(run.model, x).items():
             _log.warning(
-                "column %r: %d of %d rows hold categories that were not there in training, such as "
-                "%r; they count as none of the known ones",
+                "column %r: %d of %d rows have categories that were not in the training data, such "
+                "as %r; they are treated as unknown",
                 *(name, len(unknown), len(x), unknown.iloc[0]),
             )
     # Of a user's table the unit is not known: the problem holds the target's name in its place.
@@ -78,7 +78,7 @@ def _with_threshold(problem: problems.Problem, threshold: float) -> problems.Pro
     if problem.rule.kind != "binary":
         raise InputError(
             "--threshold (in Python: threshold): is for two classes, and this run's problem is "
-            f"{problem.rule.kind}; leave it away"
+            f"{problem.rule.kind}; remove the flag"
         )
     configs.check_value("threshold", threshold, configs.Threshold)
     return dataclasses.replace(problem, threshold=float(threshold))

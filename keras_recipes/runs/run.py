@@ -71,9 +71,9 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             options = dataclasses.replace(options, engine="keras")
         trained = _train(recipe, config, splits, options, partial, check)
         _warn_of_what_came_out(problem, splits, trained, check)
-        kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again gives it up"
+        kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again cancels"
         if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
-            again = "leaves the baselines out" if options.baselines else "gives it up"
+            again = "skips the baselines" if options.baselines else "cancels"
             interrupts.say(
                 f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again {again}"
             )
@@ -81,7 +81,7 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             from_then_on.enter_context(interrupts.held_back(kept))
         if not options.quiet:
             most = baselines.seconds_for(trained.seconds, options.max_baseline_seconds)
-            fitting = f"fitting the baselines (about {most:.0f} s at most); Ctrl-C ends them: "
+            fitting = f"fitting the baselines (about {most:.0f} s at most; Ctrl-C skips them), "
             terminal.print_if_read(f"{fitting * options.baselines}writing {folder}")
         with files.faults_named(folder):
             metrics = write(
@@ -169,11 +169,13 @@ def _warn_of_what_came_out(
 def synthetic_warning(source: Source) -> str:
     """Return the warning that the data are not the real ones."""
     if isinstance(source, own_table.Source):
-        return f"NOTE: these are {source.name}; --csv FILE (in Python: csv) takes a table of yours."
+        return (
+            f"NOTE: these are {source.name}. For your own table, use --csv FILE (in Python: csv)."
+        )
     return (
-        f"NOTE: these are not the real data but {source.name}. The scores say nothing about the "
-        "real data, whose files are looked for in Keras's cache and in a recipe's --data-dir (in "
-        "Python: data_dir)."
+        f"NOTE: these are not the real data, but {source.name}. The scores say nothing about the "
+        "real data. Its files belong in Keras's cache, or in the folder of --data-dir (in Python: "
+        "data_dir)."
     )
 
 
@@ -289,7 +291,7 @@ def write(
 def _fit_baselines(problem: Problem, splits: Splits, seconds: float) -> dict[str, np.ndarray]:
     """Return each baseline's outputs for the test rows; of those that are done at Ctrl-C."""
     fitted: dict[str, np.ndarray] = {}
-    with interrupts.ended_early("the other baselines are left out; writing what there is"):
+    with interrupts.ended_early("skipping the other baselines; writing the results"):
         for name, outputs in baselines.predict(problem, splits, seconds):
             fitted[name] = outputs
     return fitted

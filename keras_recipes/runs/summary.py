@@ -1,4 +1,4 @@
-"""What a run says at its end: one short table and the folder."""
+"""Print the summary of a run: a short table, and the folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from keras_recipes.problems import Problem
 from keras_recipes.runs import importance, scoring
 
 MAX_COLUMNS = 60
+SHOWN = {"number": "numeric", "category": "categorical", "left out": "dropped"}
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 
@@ -31,25 +32,26 @@ def print_columns(source: own_table.Source) -> None:
         source: Of the table.
     """
     kinds = collections.Counter(column.kind for column in source.columns)
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    counted = ", ".join(f"{count} {SHOWN.get(kind, kind)}" for kind, count in kinds.items())
     table = Table(title=f"{markup.escape(source.name)}: {counted}")
-    for name in ("column", "taken as", "because", "values", "missing"):
+    for name in ("column", "type", "reason", "values", "missing"):
         is_number = name in ("values", "missing")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     # Every column that is left out is named; of the others, of as many as can be read.
     shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MAX_COLUMNS]
     for column in (column for column in source.columns if column in shown):
-        texts = (markup.escape(text) for text in (column.name, column.kind, column.reason))
+        kind = SHOWN.get(column.kind, column.kind)
+        texts = (markup.escape(text) for text in (column.name, kind, column.reason))
         table.add_row(*texts, f"{column.num_values:,}", f"{column.num_missing:,}")
     terminal.print_table(table)
     if len(shown) < len(source.columns):
         print(f"… and {len(source.columns) - len(shown):,} more, all in schema.json")
-    print("other choices: --categorical A B --numeric C --drop D --problem KIND --missing VALUE")
-    print(f"to predict: {source.target}, {source.problem}")
+    print("to change this: --categorical A B --numeric C --drop D --problem KIND --missing VALUE")
+    print(f"target: {source.target}, {source.problem}")
     if source.num_without_target:
-        print(f"{source.num_without_target:,} rows without a value of {source.target} are left out")
+        print(f"{source.num_without_target:,} rows without a value of {source.target} are dropped")
     if source.group is not None:
-        print(f"{source.num_groups:,} groups of rows by {source.group}, each in one split")
+        print(f"{source.num_groups:,} groups of rows by {source.group}; each group is in one split")
 
 
 def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> str:
@@ -60,8 +62,8 @@ def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> st
         for name, count in zip(problem.class_names, counts, strict=True)
     )
     rare = counts.max() > UNEQUAL * max(counts.min(), 1) and not class_weights
-    advice = "; --class-weights makes the rare ones count as much" if rare else ""
-    return f"training rows of each class: {', '.join(probabilities)}{advice}"
+    advice = "; --class-weights gives all classes equal weight" if rare else ""
+    return f"training rows per class: {', '.join(probabilities)}{advice}"
 
 
 def print_run(problem: Problem, metrics: dict) -> None:
@@ -122,7 +124,7 @@ def _describe_training(metrics: dict) -> str:
         f"{rows} rows{_describe_groups(metrics['data'])} · {metrics['parameters']:,} parameters · "
         f"best epoch {metrics['best_epoch']} "
         f"of {metrics['epochs_run']} ({metrics['stopped_by']})"
-        f"{', trained anew on training and validation rows' * anew}"
+        f"{', refitted on training and validation rows' * anew}"
         f" · {metrics['train_seconds']:.1f} s of training"
     )
 
@@ -140,16 +142,16 @@ def _describe_table(problem: Problem, metrics: dict) -> Iterator[str]:
     found = metrics.get("importance", {})
     clear = [name for name, lost in found.items() if importance.is_clear(lost)]
     if clear:
-        yield f"Columns that count most: {', '.join(clear[:5])} (importance.png)"
+        yield f"Most important columns: {', '.join(clear[:5])} (importance.png)"
     elif found:
-        yield "No column counts beyond the noise of the test rows (importance.png)"
+        yield "No column is important beyond the noise of the test rows (importance.png)"
     threshold = metrics.get("threshold", {})
     better = threshold.get("best_f1_on_validation", problem.threshold)
     if "importance" in metrics and abs(better - problem.threshold) >= 0.1:
         yes = problem.class_names[1]
         yield (
-            f"{yes} is predicted from a probability of {problem.threshold:g} on; --threshold "
-            f"{better:g} gave the best F1 on the validation rows (probabilities.png)"
+            f"The decision threshold for {yes} is {problem.threshold:g}; --threshold {better:g} "
+            "has the best F1 score on the validation rows (probabilities.png)"
         )
 
 
@@ -170,5 +172,5 @@ def describe_against(against: dict[str, dict], num_rows: int) -> str:
 
     worse, tied = named(scoring.WORSE), named(scoring.TIED)
     parts = [f"worse than the {worse}"] * bool(worse)
-    parts += [f"tied with the {tied}, within the noise of {num_rows:,} test rows"] * bool(tied)
+    parts += [f"tied with the {tied} (within the noise of {num_rows:,} test rows)"] * bool(tied)
     return f"The network is {'; it is '.join(parts)}." if parts else ""

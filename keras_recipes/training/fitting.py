@@ -170,7 +170,7 @@ def train(
 def refit(
     recipe: Recipe, config: Config, splits: Splits, trained: Trained, engine: str = "fused"
 ) -> Trained:
-    """Train anew on training and validation rows, for as many epochs as were best.
+    """Train again on training and validation rows, for the best number of epochs.
 
     Args:
         recipe: A recipe module.
@@ -196,7 +196,7 @@ def refit(
 def fit_all(
     recipe: Recipe, config: Config, everything: Splits, epochs: int, engine: str = "fused"
 ) -> Trained:
-    """Train a fresh model on training and validation rows, for a number of epochs that is known.
+    """Train a new model on training and validation rows, for a known number of epochs.
 
     Args:
         recipe: A recipe module, checked before.

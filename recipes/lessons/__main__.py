@@ -1,8 +1,7 @@
 """`python -m recipes.lessons` lists the lessons; `python -m recipes.lessons all` runs them all.
 
-`--lang ko` prints and writes Korean, in both.
-
-The second writes a folder with every picture and table, and an index.html that shows them.
+`all` writes a folder with all plots and tables, and an index.html that shows them. Both commands
+take `--lang ko` for Korean.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class ListOptions:
     """Language of the list."""
 
     lang: lessons.Language = "en"
-    """Language of the list: English, or Korean."""
+    """Language of the list: en (English) or ko (Korean)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +48,16 @@ class Options:
     """Settings of a run of all lessons."""
 
     seed: configs.Seed = 0
-    """Decides everything random."""
+    """Random seed."""
     out: pathlib.Path | None = None
-    """Folder to write to; by default the next free one in runs/."""
+    """Output folder; by default, a new folder in runs/."""
     lang: lessons.Language = "en"
-    """Language of the index and of the sentences: English, or Korean."""
+    """Language of the index and the sentences: en (English) or ko (Korean)."""
 
 
 WORDS = {
     "en": ("Lessons", "python -m recipes.lessons.NAME runs one", "lesson", "idea", "seconds"),
-    "ko": ("수업", "python -m recipes.lessons.NAME 으로 실행합니다", "수업", "내용", "초"),
+    "ko": ("수업", "python -m recipes.lessons.NAME으로 실행합니다", "수업", "내용", "초"),
 }
 
 
@@ -165,7 +164,7 @@ def _describe_unknown(command: str) -> str:
         return f"python -m recipes.lessons.{command}, with a dot, runs this lesson"
     near = difflib.get_close_matches(command, lessons.ORDER, n=1)
     return (
-        f"unknown command {command!r}; there is `all`, and "
+        f"unknown command {command!r}; expected `all`, or "
         f"`python -m recipes.lessons.{near[0] if near else 'NAME'}` runs one lesson"
     )
 

@@ -1,4 +1,4 @@
-"""What every lesson shares: its command line, its table, its small networks."""
+"""Shared code of the lessons: command line, table, small networks."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class Options:
     """Settings of a lesson."""
 
     seed: configs.Seed = 0
-    """Decides everything random."""
+    """Random seed."""
     out: pathlib.Path | None = None
-    """Folder to write to; by default the next free one in runs/."""
+    """Output folder; by default, a new folder in runs/."""
     lang: lessons.Language = "en"
-    """Language of the three sentences: English, or Korean."""
+    """Language of the three sentences: en (English) or ko (Korean)."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
@@ -102,7 +102,7 @@ def main(study: Callable[[int], Shown]) -> None:
             *shown.sentences(options.lang),
             sep="\n",
         )
-        print(f"\nPicture and table are in {folder}")
+        print(f"\nPlot and table are in {folder}")
 
 
 def progress(steps: Iterable[_Step], unit: str) -> Iterator[_Step]:

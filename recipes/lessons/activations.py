@@ -1,9 +1,9 @@
-"""Activations: six functions, their derivatives, and how to write them so that they never overflow.
+"""Activations: six functions, their derivatives, and formulas that do not overflow.
 
-한국어: 활성화 함수: 여섯 함수와 그 도함수, 그리고 오버플로가 나지 않게 쓰는 법.
-Idea: an activation bends what a layer computes; its derivative is what backpropagation multiplies
-by. exp(1000) is infinite in floating point, so each formula is written to avoid large exponents.
-Watch: sigmoid' is at most 0.25 (at 0), tanh' and ReLU' at most 1; all finite at -1000 and 1000.
+한국어: 활성화 함수: 여섯 가지 함수와 도함수, 그리고 오버플로가 나지 않는 계산식.
+Idea: an activation makes a layer nonlinear. Backpropagation multiplies the gradient by its
+derivative. exp(1000) is infinite in floating point, so each formula avoids large exponents.
+Watch: sigmoid' is at most 0.25 (at 0), tanh' and ReLU' at most 1; all are finite at -1000 and 1000.
 Change: the slope of leaky ReLU; write sigmoid as 1 / (1 + exp(-z)) and see the warning at -1000.
 """
 
@@ -78,18 +78,17 @@ def study(seed: int = 0) -> lesson.Shown:
         table,
         axes.figure,
         f"The derivative (도함수) of the sigmoid (시그모이드) is y(1 - y), at most "
-        f"{table['largest derivative'][1]:g}: each such layer shrinks the gradient (기울기) to a "
+        f"{table['largest derivative'][1]:g}: each such layer reduces the gradient (기울기) to a "
         "quarter or less.",
-        "ReLU (렐루) passes the gradient on as it is, or not at all; leaky ReLU (리키 렐루) "
-        f"lets a share of {LEAK} through below 0.",
-        "The step function (계단 함수) has a derivative of 0 and cannot be learned through; "
+        "The derivative of ReLU (렐루) is 1 or 0; that of leaky ReLU (리키 렐루) is 1, or "
+        f"{LEAK} below 0.",
+        "The derivative of the step function (계단 함수) is 0, so no gradient passes it; "
         "softmax (소프트맥스) turns any numbers into probabilities (확률) that sum to 1.",
         korean=(
             f"시그모이드의 도함수는 y(1 - y)로 최대 {table['largest derivative'][1]:g}입니다. 층을 하나 지날 "
             "때마다 기울기가 4분의 1 이하로 줄어듭니다.",
-            f"렐루는 기울기를 그대로 전하거나 전혀 전하지 않습니다. 리키 렐루는 0 아래에서 {LEAK}배를 "
-            "전합니다.",
-            "계단 함수는 도함수가 0이라 학습할 수 없습니다. 소프트맥스는 어떤 수든 합이 1인 확률로 바꿉니다.",
+            f"렐루의 도함수는 1 또는 0이고, 리키 렐루의 도함수는 1 또는 0보다 작은 입력에서 {LEAK}입니다.",
+            "계단 함수는 도함수가 0이어서 기울기를 전달하지 못합니다. 소프트맥스는 출력을 합이 1인 확률로 바꿉니다.",
         ),
     )
 

@@ -1,10 +1,10 @@
-"""Backpropagation: the five steps of training by hand, and its gradients checked twice.
+"""Backpropagation: the five steps of training in NumPy, with gradients checked in two ways.
 
-한국어: 역전파: 학습의 다섯 단계를 손으로 계산하고 기울기를 두 번 검산합니다.
+한국어: 오차 역전파: 학습의 다섯 단계를 직접 구현하고 기울기를 두 가지 방법으로 검산합니다.
 Idea: 1. start from random w and b; 2. forward pass; 3. loss; 4. backward pass: by the chain rule,
 from the loss back to each weight; 5. update, w -= learning rate x gradient; and again from 2.
 Watch: the gradients equal TensorFlow's and those of finite differences; the loss falls to near 0.
-Change: LEARNING_RATE, HIDDEN_UNITS; drop `* (1 - hidden**2)` and see the check fail.
+Change: LEARNING_RATE, HIDDEN_UNITS; remove `* (1 - hidden**2)`: the check fails.
 """
 
 import numpy as np
@@ -80,16 +80,17 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         table := pd.DataFrame(rows),
         draw(ours, nudged, losses),
-        "The chain rule (연쇄 법칙) gives every gradient (기울기) in one backward pass (역전파), "
-        f"within {table.iloc[:, 3:].max(axis=None):.0e} of TensorFlow's and of finite differences.",
-        "Finite differences (수치 미분) need two forward passes (순전파) for each single weight.",
-        f"Gradient descent (경사 하강법) brings the loss (손실) from {losses[0]:.3f} to "
-        f"{losses[-1]:.3f} in {STEPS} steps; {right:.0%} of the points are then right.",
+        "The chain rule (연쇄 법칙) computes all gradients (기울기) in one backward pass (역전파), "
+        f"equal to TensorFlow's and to finite differences within "
+        f"{table.iloc[:, 3:].max(axis=None):.0e}.",
+        "Finite differences (수치 미분) need two forward passes (순전파) for each weight.",
+        f"Gradient descent (경사 하강법) reduces the loss (손실) from {losses[0]:.3f} to "
+        f"{losses[-1]:.3f} in {STEPS} steps; {right:.0%} of the points are correct.",
         korean=(
             "연쇄 법칙으로 역전파 한 번에 모든 기울기를 얻습니다. TensorFlow와 수치 미분의 값과 "
             f"{table.iloc[:, 3:].max(axis=None):.0e} 이내로 같습니다.",
             "수치 미분은 가중치 하나마다 순전파가 두 번 필요합니다.",
-            f"경사 하강법은 {STEPS} 스텝 만에 손실을 {losses[0]:.3f}에서 {losses[-1]:.3f}로 줄이고, 점의 "
+            f"경사 하강법은 {STEPS}스텝 만에 손실을 {losses[0]:.3f}에서 {losses[-1]:.3f}로 줄이고, 점의 "
             f"{right:.0%}를 맞힙니다.",
         ),
     )

@@ -1,11 +1,11 @@
 """Batches: one sample, a mini-batch or all rows for each update of the weights.
 
 한국어: 배치: 한 행, 미니배치, 전체 행으로 가중치를 갱신할 때의 차이.
-Idea: the gradient of a few rows is a noisy guess of the gradient of all. Small batches take many
-restless steps for each pass over the data, large ones few steady steps.
-Watch: against steps, all rows at once wins; against epochs, one row does; against seconds it is
-a matter of the machine: how much less than 32 times as long 32 rows take.
-Change: BATCH_SIZES, or the learning rates that go with them.
+Idea: the gradient of a few rows is a noisy estimate of the gradient of all rows. Small batches take
+many noisy steps per epoch, large batches take a few accurate steps.
+Watch: all rows at once need the fewest steps; one row at a time needs the fewest epochs. The
+fewest seconds depend on the machine: 32 rows together take less time than 32 single rows.
+Change: BATCH_SIZES, or their learning rates.
 """
 
 import time
@@ -63,21 +63,20 @@ def study(seed: int = 0) -> lesson.Shown:
         draw(runs),
         f"A batch (배치) of {mean.epoch.idxmin()} reaches a loss (손실) of {TARGET} in the fewest "
         f"epochs (에포크), {mean.epoch.min():.1f} ± {spread.epoch[mean.epoch.idxmin()]:.1f}: it "
-        "updates most often, as in SGD (확률적 경사 하강법).",
+        "has the most updates, as in SGD (확률적 경사 하강법).",
         f"A full batch (전체 배치) of {mean.step.idxmin()} takes the fewest steps (스텝), "
         f"{mean.step.min():.0f} ± {spread.step[mean.step.idxmin()]:.0f}.",
-        f"In seconds they take {', '.join(f'{s:.2f}' for s in mean.seconds)} here: a row costs "
-        f"{mean['µs a row'][1]:.1f} µs alone and {mean['µs a row'][32]:.1f} µs in a mini-batch "
-        "(미니배치), but alone it teaches at once.",
+        f"They take {', '.join(f'{s:.2f}' for s in mean.seconds)} seconds here: one row takes "
+        f"{mean['µs a row'][1]:.1f} µs alone, and {mean['µs a row'][32]:.1f} µs in a mini-batch "
+        "(미니배치).",
         korean=(
             f"배치 크기 {mean.epoch.idxmin()}이 가장 적은 에포크 {mean.epoch.min():.1f} ± "
             f"{spread.epoch[mean.epoch.idxmin()]:.1f} 만에 손실 {TARGET}에 도달합니다. 확률적 경사 하강법처럼 "
             "가장 자주 갱신하기 때문입니다.",
-            f"전체 배치 {mean.step.idxmin()}은 스텝이 가장 적습니다. {mean.step.min():.0f} ± "
-            f"{spread.step[mean.step.idxmin()]:.0f} 스텝입니다.",
-            f"시간은 각각 {', '.join(f'{s:.2f}' for s in mean.seconds)}초입니다. 한 행의 비용은 혼자일 때 "
-            f"{mean['µs a row'][1]:.1f} µs, 미니배치에서 {mean['µs a row'][32]:.1f} µs이지만, 혼자일 때는 "
-            "바로 배웁니다.",
+            f"전체 배치 {mean.step.idxmin()}은 스텝 수가 {mean.step.min():.0f} ± "
+            f"{spread.step[mean.step.idxmin()]:.0f}로 가장 적습니다.",
+            f"시간은 각각 {', '.join(f'{s:.2f}' for s in mean.seconds)}초입니다. 한 행의 계산 시간은 하나씩 처리할 때 "
+            f"{mean['µs a row'][1]:.1f} µs, 미니배치에서 {mean['µs a row'][32]:.1f} µs입니다.",
         ),
     )
 

@@ -1,12 +1,12 @@
-"""Cross-validation: how far to trust one split, and how tuning on the test set flatters.
+"""Cross-validation: how reliable one split is, and why not to tune on the test set.
 
-한국어: 교차 검증: 분할 하나를 얼마나 믿을 수 있는지, 테스트 세트로 튜닝하면 왜 부풀려지는지.
+한국어: 교차 검증: 분할 하나를 얼마나 믿을 수 있는지, 테스트 세트로 튜닝하면 왜 안 되는지.
 Idea: a score on 114 test rows depends on which rows they are. k-fold cross-validation tests every
-row once and averages. In each fold a checkpoint keeps the epoch that validates best. And whoever
-tries many models and reports the best test score reports luck along with skill.
-Watch: the spread of one split's score against that of 5-fold; what the checkpoint saves; the
-optimism, in points of accuracy, of choosing a model by the rows that also give the score.
-Change: NUM_MODELS (more choice, more luck) or TEST_ROWS (more rows, less luck).
+row once and averages. In each fold, a checkpoint keeps the epoch with the best validation
+score. The best test score of many models is too optimistic: a part of it is luck.
+Watch: the standard deviation of the score of one split and of 5 folds; the effect of the
+checkpoint; the bias, in points of accuracy, of choosing a model by its test score.
+Change: NUM_MODELS (more models, more bias) or TEST_ROWS (more rows, less bias).
 """
 
 import dataclasses
@@ -76,20 +76,20 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         table,
         draw(folds, flattery),
-        f"The accuracy (정확도) of one split (분할) lies between {folds.min():.3f} and "
-        f"{folds.max():.3f} by the choice of rows alone, ± {folds.std():.4f}; the mean of "
+        f"The accuracy (정확도) of one split (분할) is from {folds.min():.3f} to "
+        f"{folds.max():.3f}, depending on its rows (± {folds.std():.4f}); the mean of "
         f"{NUM_FOLDS}-fold cross-validation (k-겹 교차 검증) varies by ± {table['± std'][1]:.4f}.",
-        f"A checkpoint (체크포인트) of the best epoch (에포크) brings the test loss (테스트 손실) "
-        f"{saved.mean():.3f} ± {saved.std():.3f} below that of the last epoch.",
-        f"Choosing among {NUM_MODELS} equal models by {TEST_ROWS} test rows (테스트 세트) flatters "
-        f"by {flattery.mean():.1f} points on average: that is selection bias (선택 편향).",
+        f"With a checkpoint (체크포인트) of the best epoch (에포크), the test loss (테스트 손실) is "
+        f"{saved.mean():.3f} ± {saved.std():.3f} lower than in the last epoch.",
+        f"Choosing among {NUM_MODELS} equal models by {TEST_ROWS} test rows (테스트 세트) makes the "
+        f"score {flattery.mean():.1f} points too high: selection bias (선택 편향).",
         korean=(
-            f"분할 하나의 정확도는 어떤 행을 뽑느냐만으로 {folds.min():.3f}에서 {folds.max():.3f} 사이이고 ± "
-            f"{folds.std():.4f}입니다. {NUM_FOLDS}-겹 교차 검증의 평균은 ± {table['± std'][1]:.4f}만큼 달라집니다.",
-            f"가장 좋은 에포크의 체크포인트는 테스트 손실이 마지막 에포크보다 {saved.mean():.3f} ± "
+            f"분할 하나의 정확도는 어떤 행을 뽑느냐만으로 {folds.min():.3f}에서 {folds.max():.3f} 사이에서 달라집니다(± "
+            f"{folds.std():.4f}). {NUM_FOLDS}-겹 교차 검증의 평균은 ± {table['± std'][1]:.4f}만큼 달라집니다.",
+            f"가장 좋은 에포크의 체크포인트를 쓰면 테스트 손실이 마지막 에포크보다 {saved.mean():.3f} ± "
             f"{saved.std():.3f} 낮습니다.",
-            f"똑같은 모델 {NUM_MODELS}개를 테스트 행 {TEST_ROWS}개로 고르면 평균 {flattery.mean():.1f}점이 "
-            "부풀려집니다. 선택 편향입니다.",
+            f"똑같은 모델 {NUM_MODELS}개를 테스트 행 {TEST_ROWS}개로 고르면 점수가 평균 "
+            f"{flattery.mean():.1f}점 부풀려집니다. 이것이 선택 편향입니다.",
         ),
     )
 

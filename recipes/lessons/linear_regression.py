@@ -1,12 +1,12 @@
-"""Linear regression: gradient descent by hand on real data, against the exact solution.
+"""Linear regression: gradient descent in NumPy on real data, compared with the exact solution.
 
-한국어: 선형 회귀: 실제 데이터에 경사 하강법을 손으로 구현하고 정확한 해와 비교합니다.
-Idea: the mean squared error of a linear model is a bowl. Gradient descent runs down to its bottom,
-which linear algebra also gives in one step. The bowl's steepest curvature λmax allows learning
-rates below 2/λmax and no more; the ratio of its curvatures says how many steps are needed.
-Normalised inputs make the bowl round.
-Watch: the same weights as the exact solution; divergence sets in at 2/λmax, as predicted.
-Change: normalise only by the mean; leave out one of the inputs s1 and s2, which nearly repeat.
+한국어: 선형 회귀: 실제 데이터에 경사 하강법을 직접 구현하고 정확한 해와 비교합니다.
+Idea: the mean squared error of a linear model is convex, with one minimum. Gradient descent moves
+to it; linear algebra computes it in one step. With the largest curvature λmax, the learning rate
+has to be below 2/λmax. The ratio of the curvatures decides the number of steps: normalised inputs
+make it small.
+Watch: the same weights as the exact solution; divergence begins at 2/λmax, as predicted.
+Change: normalise only by the mean; remove one of s1 and s2, which are highly correlated.
 """
 
 import itertools
@@ -84,16 +84,16 @@ def study(seed: int = 0) -> lesson.Shown:
         draw(curves),
         f"Gradient descent (경사 하강법) on normalised inputs (정규화) reaches the exact weights "
         f"(가중치) in {table.steps[0]} steps for one input and {table.steps[2]} for ten.",
-        f"On raw inputs it is not there after {table.steps[1]} steps (스텝): a weight is off by "
-        f"{off[1]:.0e} of its value with one input, by {off[3]:.1f} times its value with ten.",
-        f"A learning rate (학습률) beyond 2/λmax diverges (발산): found by trying at "
-        f"{ratio.min():.3f} to {ratio.max():.3f} times the predicted rate.",
+        f"On raw inputs, {table.steps[1]} steps (스텝) are not enough: the relative error of a weight "
+        f"is {off[1]:.0e} with one input, and {off[3]:.1f} with ten.",
+        f"A learning rate (학습률) above 2/λmax diverges (발산): the measured limit is "
+        f"{ratio.min():.3f} to {ratio.max():.3f} times the predicted one.",
         korean=(
-            f"입력을 정규화하면 경사 하강법이 정확한 가중치에 도달하는 데 입력 하나로 {table.steps[0]} 스텝, "
-            f"열 개로 {table.steps[2]} 스텝이 걸립니다.",
-            f"정규화하지 않으면 {table.steps[1]} 스텝 뒤에도 도달하지 못합니다. 가중치의 오차는 입력 하나에서 "
-            f"그 값의 {off[1]:.0e}배, 열 개에서 {off[3]:.1f}배입니다.",
-            f"학습률이 2/λmax보다 크면 발산합니다. 시험해 보니 경계는 그 값의 {ratio.min():.3f}~"
+            f"입력을 정규화하면 경사 하강법이 정확한 가중치에 도달하는 데 입력이 하나일 때 {table.steps[0]}스텝, "
+            f"열 개일 때 {table.steps[2]}스텝이 걸립니다.",
+            f"정규화하지 않으면 {table.steps[1]}스텝 뒤에도 도달하지 못합니다. 가중치의 상대 오차는 입력이 하나일 때 "
+            f"{off[1]:.0e}, 열 개일 때 {off[3]:.1f}입니다.",
+            f"학습률이 2/λmax보다 크면 발산합니다. 실험으로 찾은 경계는 이 값의 {ratio.min():.3f}~"
             f"{ratio.max():.3f}배입니다.",
         ),
     )

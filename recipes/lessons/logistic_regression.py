@@ -1,12 +1,12 @@
-"""Logistic regression: by hand, as a network of one layer, and by scikit-learn: one answer.
+"""Logistic regression: in NumPy, as a network of one layer, and in scikit-learn: the same result.
 
-한국어: 로지스틱 회귀: 손으로, 층이 하나인 신경망으로, scikit-learn으로. 답은 같습니다.
-Idea: a weighted sum through a sigmoid gives a probability; binary cross-entropy measures it; its
-gradient is x (y - t). That is a network with one layer and one unit, and its loss is a bowl with
-one bottom, so every way of descending ends in the same place.
-Watch: three ways, the same coefficients; the boundary is the line where the weighted sum is 0.
-Change: COLUMNS, any two of datasets/breast_cancer.py; take all 30, and the classes can be parted
-perfectly: the weights then grow without end, and only a penalty stops them.
+한국어: 로지스틱 회귀: 직접 구현, 층이 하나인 신경망, scikit-learn의 결과가 같습니다.
+Idea: the sigmoid of a weighted sum is a probability; binary cross-entropy is its loss, with the
+gradient x (y - t). This is a network with one layer and one unit. Its loss is convex, with one
+minimum, so every method finds the same weights.
+Watch: the same coefficients by three methods; the boundary is the line where the sum is 0.
+Change: COLUMNS, any two of datasets/breast_cancer.py; with all 30, the classes are linearly
+separable: the weights then grow without limit, and only regularisation stops them.
 """
 
 import keras
@@ -70,15 +70,15 @@ def study(seed: int = 0) -> lesson.Shown:
         draw(x, t, w, losses),
         "Logistic regression (로지스틱 회귀) is a network of one layer (층) with a sigmoid "
         "(시그모이드) and binary cross-entropy (이진 교차 엔트로피).",
-        f"By hand, by Keras and by scikit-learn the coefficients (계수) differ by "
-        f"{np.ptp(list(ways.values()), axis=0).max():.0e} at most.",
-        f"The decision boundary (결정 경계), probability 0.5 (확률), is a straight line; "
-        f"{right:.1%} of the training rows are on their side of it.",
+        f"The coefficients (계수) of NumPy, Keras and scikit-learn differ by at most "
+        f"{np.ptp(list(ways.values()), axis=0).max():.0e}.",
+        f"The decision boundary (결정 경계), where the probability (확률) is 0.5, is a straight "
+        f"line; {right:.1%} of the training rows are on the correct side.",
         korean=(
             "로지스틱 회귀는 층 하나에 시그모이드와 이진 교차 엔트로피를 쓴 신경망입니다.",
-            "손으로, Keras로, scikit-learn으로 구한 계수의 차이는 최대 "
+            "직접 구현, Keras, scikit-learn으로 구한 계수의 차이는 최대 "
             f"{np.ptp(list(ways.values()), axis=0).max():.0e}입니다.",
-            f"결정 경계는 확률이 0.5인 곳이며 직선입니다. 훈련 데이터의 {right:.1%}가 자기 쪽에 있습니다.",
+            f"결정 경계는 확률이 0.5인 곳이며 직선입니다. 훈련 데이터의 {right:.1%}가 올바른 쪽에 있습니다.",
         ),
     )
 

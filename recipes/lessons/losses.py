@@ -1,11 +1,11 @@
-"""Losses: what each of five punishes, why there is a minus and a log, and the gradient y - t.
+"""Losses: five loss functions, why cross-entropy has a minus and a log, and the gradient y - t.
 
-한국어: 손실 함수: 다섯 가지가 각각 무엇을 벌하는지, 왜 마이너스와 로그가 있는지, 그리고 기울기 y - t.
-Idea: squared errors measure distance; cross-entropy measures surprise, -log of the probability
-that was given to what happened. A log of a probability is negative, so the minus makes it a loss;
-it grows without bound as a confident mistake nears certainty, where a squared error stops at 1.
-Watch: at 1 % for the truth, cross-entropy is 4.6 and rising, the squared error 0.98.
-Change: CLIP; without it a certain mistake costs log(0), and every weight becomes NaN.
+한국어: 손실 함수: 다섯 가지 손실 함수, 교차 엔트로피에 마이너스와 로그가 있는 이유, 그리고 기울기 y - t.
+Idea: the squared error measures distance; cross-entropy is -log of the probability of the true
+class. The log of a probability is negative; the minus makes it a loss. It has no limit for a
+confident mistake, while the squared error is at most 1.
+Watch: with 1 % for the true class, cross-entropy is 4.6, and the squared error is 0.98.
+Change: CLIP; without it, probability 0 has the loss -log(0), and all weights become NaN.
 """
 
 import numpy as np
@@ -70,19 +70,19 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         against_keras(seed),
         draw(),
-        "The log (로그) of a probability (확률) is negative: the minus (마이너스) makes a loss "
-        "(손실) of it.",
-        f"Cross-entropy (교차 엔트로피) costs {cost[0.99]:.2f} where the truth was given 99 %, "
+        "The log (로그) of a probability (확률) is negative; the minus (마이너스) makes it a loss "
+        "(손실).",
+        f"Cross-entropy (교차 엔트로피) is {cost[0.99]:.2f} if the true class has 99 %, "
         f"{cost[0.5]:.2f} at 50 % and {cost[0.01]:.2f} at 1 %: a confident mistake (확신한 오답) "
-        "hurts most.",
-        "Behind a sigmoid (시그모이드) its gradient (기울기) is y - t, which stays near 1 for a "
-        "confident mistake; that of the squared error (제곱 오차) fades to 0 there.",
+        "has the largest loss.",
+        "With a sigmoid (시그모이드), its gradient (기울기) is y - t, near ±1 for a confident "
+        "mistake; the gradient of the squared error (제곱 오차) is near 0 there.",
         korean=(
             "확률의 로그는 음수입니다. 마이너스를 붙여 손실로 만듭니다.",
             f"교차 엔트로피는 정답에 확률 99 %를 주었으면 {cost[0.99]:.2f}, 50 %면 {cost[0.5]:.2f}, 1 %면 "
-            f"{cost[0.01]:.2f}입니다. 확신한 오답의 벌이 가장 큽니다.",
-            "시그모이드를 지난 기울기는 y - t이며 확신한 오답에서 1에 가깝게 남습니다. 제곱 오차의 기울기는 "
-            "거기서 0으로 사라집니다.",
+            f"{cost[0.01]:.2f}입니다. 확신한 오답의 손실이 가장 큽니다.",
+            "시그모이드와 함께 쓰면 기울기는 y - t이며, 확신한 오답에서 ±1에 가깝습니다. 제곱 오차의 기울기는 "
+            "이때 0에 가깝습니다.",
         ),
     )
 

@@ -1,11 +1,11 @@
-"""Optimizers: the five of the notes, on a line and on Fashion-MNIST, over six decades of rates.
+"""Optimizers: five optimizers on a line and on Fashion-MNIST, over a wide range of learning rates.
 
-한국어: 옵티마이저: 강의 노트의 다섯 가지를 직선과 Fashion-MNIST에서, 넓은 범위의 학습률로.
-Idea: all five step against the gradient. Momentum keeps part of the last direction; Adagrad and
-RMSprop divide by the size of past gradients, for ever or fading; Adam does both.
-Watch: the map of final losses. Each optimizer has its own range of good learning rates: too small
-is slow, too big overshoots, and with plain SGD diverges.
-Change: RATES, MOMENTUM; take the normalisation out of `descend_line` and watch the range shrink.
+한국어: 옵티마이저: 다섯 가지 옵티마이저를 직선과 Fashion-MNIST에서, 넓은 범위의 학습률로 비교합니다.
+Idea: all five step against the gradient. Momentum adds the previous direction. Adagrad divides by
+the size of all past gradients, RMSprop by that of recent ones. Adam has momentum and divides.
+Watch: the heatmap of final losses. Each optimizer has its own range of good learning rates: too
+small is slow, too large overshoots, and plain SGD diverges.
+Change: RATES, MOMENTUM; remove the normalisation in `descend_line`: the range becomes smaller.
 """
 
 import itertools
@@ -82,15 +82,15 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         table,
         draw(final.mean(axis=3)),
-        f"The best optimizer (옵티마이저) of the network is {name} with a learning rate (학습률) "
-        f"of {rate:g}: it ends at a loss (손실) of {loss:.3f} ± {spread:.3f}.",
-        f"On the line SGD (확률적 경사 하강법) ends at {sgd[1]:.2f} with {RATES[1]}, too small, at "
+        f"The best optimizer (옵티마이저) for the network is {name} with a learning rate (학습률) "
+        f"of {rate:g}: its final loss (손실) is {loss:.3f} ± {spread:.3f}.",
+        f"On the line, SGD (확률적 경사 하강법) ends at {sgd[1]:.2f} with {RATES[1]} (too small), at "
         f"{sgd[3]:.2f} with {RATES[3]}; {RATES[4]:g} overshoots (오버슈팅) and diverges (발산).",
-        f"On the network RMSprop and Adam (아담) want smaller rates than SGD, {rates[3]:g} and "
-        f"{rates[4]:g} against {rates[0]:g}: they divide by the size of the gradient (기울기).",
+        f"On the network, RMSprop and Adam (아담) need smaller rates ({rates[3]:g}, {rates[4]:g}) "
+        f"than SGD ({rates[0]:g}), because they divide by the size of the gradient (기울기).",
         korean=(
-            f"신경망에 가장 좋은 옵티마이저는 학습률 {rate:g}의 {name}이며, 손실이 {loss:.3f} ± {spread:.3f}로 "
-            "끝납니다.",
+            f"신경망에서 가장 좋은 옵티마이저는 학습률 {rate:g}의 {name}이며, 마지막 손실은 {loss:.3f} ± "
+            f"{spread:.3f}입니다.",
             f"직선에서 확률적 경사 하강법은 너무 작은 학습률 {RATES[1]}에서 {sgd[1]:.2f}, {RATES[3]}에서 "
             f"{sgd[3]:.2f}로 끝나고, {RATES[4]:g}에서는 오버슈팅이 일어나 발산합니다.",
             f"신경망에서 RMSprop과 아담은 SGD의 {rates[0]:g}보다 작은 학습률 {rates[3]:g}, {rates[4]:g}가 "

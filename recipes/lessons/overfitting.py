@@ -1,11 +1,11 @@
-"""Overfitting: a large network on 1,000 images, and what three remedies are worth.
+"""Overfitting: a large network on 1,000 images, and the effect of three remedies.
 
-한국어: 과대적합: 이미지 1,000장에 큰 신경망, 그리고 세 가지 처방의 효과.
-Idea: a network with more weights than it has data learns its images by heart: the training loss
-goes to 0 while the validation loss turns and rises. Weight decay keeps weights small, dropout
-keeps units from leaning on each other, early stopping goes back to the epoch before the turn.
-Watch: the effect of each remedy on test accuracy and test loss, over 10 seeds, with its interval.
-Change: NUM_ROWS (ten times as many, and the remedies are worth less), DROPOUT, WEIGHT_DECAY.
+한국어: 과대적합: 이미지 1,000장으로 큰 신경망을 학습하고, 세 가지 규제의 효과를 비교합니다.
+Idea: a network with more weights than data can memorise the images: the training loss goes to 0,
+while the validation loss falls and then rises. Weight decay keeps the weights small, dropout keeps
+units from depending on each other, early stopping returns to the epoch before the rise.
+Watch: the effect of each remedy on test accuracy and test loss: mean and 95 % interval, 10 seeds.
+Change: NUM_ROWS (with ten times as many, the effect is smaller), DROPOUT, WEIGHT_DECAY.
 """
 
 import dataclasses
@@ -74,20 +74,20 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         table,
         draw(curves),
-        f"Without a remedy the test loss (테스트 손실) ends at {nothing.loss:.2f}: overfitting "
-        f"(과적합); with weight decay (가중치 감쇠), dropout (드롭아웃) and early stopping (조기 "
-        f"종료) together at {everything.loss:.2f}.",
-        f"On average they change it by {effects[0]}, {effects[1]} and {effects[2]}; early stopping "
-        "by going back to the epoch (에포크) of the lowest validation loss (검증 손실).",
-        f"Accuracy (정확도) goes from {nothing.accuracy:.3f} to {everything.accuracy:.3f} with all "
-        "three: they cure wrong confidence (확신) rather than wrong answers.",
+        f"Without a remedy, the test loss (테스트 손실) is {nothing.loss:.2f}: overfitting "
+        f"(과대적합); with weight decay (가중치 감쇠), dropout (드롭아웃) and early stopping (조기 "
+        f"종료) together it is {everything.loss:.2f}.",
+        f"On average, they change it by {effects[0]}, {effects[1]} and {effects[2]}; early stopping "
+        "returns to the epoch (에포크) with the lowest validation loss (검증 손실).",
+        f"With all three, accuracy (정확도) changes from {nothing.accuracy:.3f} to "
+        f"{everything.accuracy:.3f}: they reduce false confidence (확신) more than wrong answers.",
         korean=(
-            f"처방이 없으면 테스트 손실이 {nothing.loss:.2f}로 끝납니다. 과대적합입니다. 가중치 감쇠, 드롭아웃, "
+            f"규제가 없으면 테스트 손실이 {nothing.loss:.2f}입니다. 과대적합입니다. 가중치 감쇠, 드롭아웃, "
             f"조기 종료를 함께 쓰면 {everything.loss:.2f}입니다.",
             f"평균적으로 손실을 각각 {effects[0]}, {effects[1]}, {effects[2]}만큼 바꿉니다. 조기 종료는 검증 "
             "손실이 가장 낮은 에포크로 돌아갑니다.",
-            f"정확도는 셋을 함께 쓸 때 {nothing.accuracy:.3f}에서 {everything.accuracy:.3f}로 바뀝니다. 처방은 "
-            "틀린 답보다 틀린 확신을 고칩니다.",
+            f"정확도는 셋을 함께 쓸 때 {nothing.accuracy:.3f}에서 {everything.accuracy:.3f}로 바뀝니다. 규제는 "
+            "틀린 답보다 틀린 답에 대한 확신을 더 많이 줄입니다.",
         ),
     )
 

@@ -1,11 +1,11 @@
-"""Perceptron: one neuron learns logic gates, and two of the sixteen are beyond it.
+"""Perceptron: one neuron learns 14 of the 16 logic gates; the other two are impossible.
 
-한국어: 퍼셉트론: 뉴런 하나로 논리 게이트를 학습합니다. 열여섯 개 가운데 둘은 불가능합니다.
-Idea: a perceptron weighs its inputs, w·x + b, and fires where the sum is above 0. Its learning
-rule moves the weights by (target - output) times the input. What it can tell apart lies on two
-sides of a straight line.
-Watch: 14 gates are learned in a few epochs; for XOR and XNOR the weights run in a circle.
-Change: INPUTS to -1 and 1, or the order of its rows: other lines, the same two gates left over.
+한국어: 퍼셉트론: 뉴런 하나로 논리 게이트 16개 가운데 14개를 학습합니다. 나머지 둘은 불가능합니다.
+Idea: a perceptron computes the weighted sum w·x + b; its output is 1 if the sum is above 0. Its
+learning rule changes the weights by (target - output) times the input. It can separate only
+classes on two sides of a straight line.
+Watch: 14 gates are learned in a few epochs; for XOR and XNOR the weights repeat in a cycle.
+Change: INPUTS to -1 and 1, or the order of its rows: the lines change, the two gates do not.
 """
 
 import numpy as np
@@ -61,15 +61,15 @@ def study(seed: int = 0) -> lesson.Shown:
         f"The perceptron (퍼셉트론) learns {table.learned.sum()} of the 16 gates (게이트), in at "
         f"most {table.epochs[table.learned].max()} epochs (에포크).",
         f"{', '.join(table.gate[~table.learned])} are not linearly separable (선형 분리 불가능): "
-        "no line has their 1s on one side, and the weights (가중치) come back to where they were.",
+        "no line separates their 1s from their 0s, and the weights (가중치) repeat in a cycle.",
         "The bias (편향) b moves the line away from the origin; the step function (계단 함수) "
         "turns the weighted sum (가중합) into 0 or 1.",
         korean=(
             f"퍼셉트론은 게이트 16개 가운데 {table.learned.sum()}개를 학습하며, 길어야 "
-            f"{table.epochs[table.learned].max()} 에포크가 걸립니다.",
-            f"{', '.join(table.gate[~table.learned])}는 선형 분리가 불가능합니다. 출력이 1인 점을 한쪽에 모으는 "
-            "직선이 없어서 가중치가 제자리로 되돌아옵니다.",
-            "편향 b는 직선을 원점에서 옮기고, 계단 함수는 가중합을 0 또는 1로 바꿉니다.",
+            f"{table.epochs[table.learned].max()}에포크가 걸립니다.",
+            f"{', '.join(table.gate[~table.learned])}는 선형 분리가 불가능합니다. 출력이 1인 점과 0인 점을 나누는 "
+            "직선이 없어서 가중치가 같은 값을 반복합니다.",
+            "편향 b는 직선을 원점에서 떨어진 곳으로 옮기고, 계단 함수는 가중합을 0 또는 1로 바꿉니다.",
         ),
     )
 

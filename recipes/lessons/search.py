@@ -1,11 +1,11 @@
-"""Search: grid, random and Bayesian search on one map, with the same number of trials.
+"""Search: grid, random and Bayesian search on the same function, with the same number of trials.
 
-한국어: 탐색: 같은 시행 횟수로 한 지도 위에서 비교한 그리드, 랜덤, 베이지안 탐색.
-Idea: two hyperparameters, but only one matters much, as is usual. A grid of 16 points tries 4
-values of the one that matters; 16 random points try 16. Bayesian search looks where a model of the
-map expects most.
-Watch: how close to the best each comes within 16 trials, over 20 seeds.
-Change: NARROW (1 makes both matter alike), the number of trials, the number of random starts.
+한국어: 탐색: 같은 함수, 같은 시행 횟수로 그리드, 랜덤, 베이지안 탐색을 비교합니다.
+Idea: there are two hyperparameters, but only one is important, as usual. A grid of 16 points tries
+4 values of the important one; 16 random points try 16 values. Bayesian search tries points where a
+model of the function expects the best score.
+Watch: the best score of each search in 16 trials, over 20 seeds.
+Change: NARROW (with 1, both are equally important), the number of trials or of random points.
 """
 
 import numpy as np
@@ -72,18 +72,18 @@ def study(seed: int = 0) -> lesson.Shown:
         draw(first),
         f"With {NUM_TRIALS} trials (시행), grid search (그리드 탐색) finds {best.grid.mean():.3f}, "
         f"random search (랜덤 탐색) {best.random.mean():.3f}, Bayesian optimisation (베이지안 "
-        f"최적화) {best.Bayesian.mean():.3f} on average; the peak is 0.95.",
-        "A grid (그리드) spends its trials on a hyperparameter (하이퍼파라미터) that hardly "
-        "matters: of the one that does it sees four values only.",
-        "The surrogate model (대리 모델) pays once it has seen the ridge; before that, "
-        "Bayesian search is random search.",
+        f"최적화) {best.Bayesian.mean():.3f} on average; the maximum is 0.95.",
+        "A grid (그리드) spends its trials on a hyperparameter (하이퍼파라미터) that is not "
+        "important: it tries only four values of the important one.",
+        "The surrogate model (대리 모델) helps after a trial near the maximum; before that, "
+        "Bayesian search is like random search.",
         korean=(
             f"시행 {NUM_TRIALS}번으로 그리드 탐색은 평균 {best.grid.mean():.3f}, 랜덤 탐색은 "
-            f"{best.random.mean():.3f}, 베이지안 최적화는 {best.Bayesian.mean():.3f}을 찾습니다. 최고점은 "
+            f"{best.random.mean():.3f}, 베이지안 최적화는 {best.Bayesian.mean():.3f}을 찾습니다. 최댓값은 "
             "0.95입니다.",
-            "그리드는 거의 중요하지 않은 하이퍼파라미터에 시행을 씁니다. 중요한 하이퍼파라미터는 값 네 개만 "
-            "봅니다.",
-            "대리 모델은 능선을 한 번 본 뒤에야 도움이 됩니다. 그 전의 베이지안 탐색은 랜덤 탐색과 같습니다.",
+            "그리드는 중요하지 않은 하이퍼파라미터에 시행을 낭비합니다. 중요한 하이퍼파라미터는 값 네 개만 "
+            "시험합니다.",
+            "대리 모델은 최댓값 근처의 시행이 있어야 도움이 됩니다. 그 전의 베이지안 탐색은 랜덤 탐색과 비슷합니다.",
         ),
     )
 

@@ -1,11 +1,11 @@
-"""Vanishing gradient: which initialisation keeps a signal alive through fifty layers.
+"""Vanishing gradient: which initialisation keeps the signal through fifty layers.
 
-한국어: 기울기 소실: 어떤 가중치 초기화가 쉰 층을 지나도 신호를 지키는지.
-Idea: each layer multiplies the signal on its way up and the gradient on its way down. A sigmoid
-multiplies the gradient by at most 0.25; weights too small or too large do the rest. Xavier's
-variance 2/(in + out) was made for sigmoid and tanh, He's 2/in for ReLU, which loses one half.
-Watch: only ReLU with He keeps the variance of what goes into each activation within [0.5, 2].
-Change: WIDTH (narrow layers stray further), or He's 2 to 1.9 or 2.1.
+한국어: 기울기 소실: 어떤 가중치 초기화가 50층을 지나도 신호를 유지하는지 비교합니다.
+Idea: each layer multiplies the signal in the forward pass and the gradient in the backward pass. A
+sigmoid multiplies the gradient by at most 0.25. The variance of the weights is 2/(in + out) for
+Xavier, made for sigmoid and tanh, and 2/in for He, made for ReLU, which loses one half.
+Watch: only ReLU with He keeps the variance of the input of each activation within [0.5, 2].
+Change: WIDTH (narrow layers vary more), or He's 2 to 1.9 or 2.1.
 """
 
 import numpy as np
@@ -68,15 +68,15 @@ def study(seed: int = 0) -> lesson.Shown:
         draw(measured),
         f"With sigmoid (시그모이드) and Xavier weights (사비에르 초기화) a gradient (기울기) is "
         f"{table['gradient, 50 layers'][0]:.0e} after 50 layers: it has vanished (기울기 소실).",
-        f"{' and '.join(kept.activation + ' with ' + kept.weights)} (렐루, He 초기화) alone keeps "
-        f"the variance (분산) within [0.5, 2]; at layer 50 it is "
+        f"{' and '.join(kept.activation + ' with ' + kept.weights)} (렐루, He 초기화) is the only one "
+        f"with a variance (분산) within [0.5, 2]; at layer 50 it is "
         f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f} of the first.",
-        "ReLU with Xavier's smaller weights halves the variance at every layer (층), since "
+        "ReLU with Xavier's smaller weights halves the variance at every layer (층), because "
         "ReLU loses the negative half.",
         korean=(
             "시그모이드와 사비에르 초기화에서는 50층을 지난 기울기가 "
             f"{table['gradient, 50 layers'][0]:.0e}입니다. 기울기 소실입니다.",
-            "분산을 [0.5, 2] 안에 지키는 것은 "
+            "분산을 [0.5, 2] 안으로 유지하는 것은 "
             f"{', '.join(kept.activation + ' + ' + kept.weights)}뿐이며, 50층에서 첫 층의 "
             f"{kept['variance at 50'].iloc[0]:.2f} ± {kept['± std'].iloc[0]:.2f}배입니다.",
             "렐루는 음수 쪽 절반을 버리므로, 더 작은 사비에르 가중치에서는 층마다 분산이 반으로 줄어듭니다.",

@@ -1,9 +1,9 @@
-"""XOR: two layers do what one cannot, by given weights and by learning.
+"""XOR: two layers can compute it, one cannot; with given weights and with training.
 
-한국어: XOR: 한 층으로 안 되는 일을 두 층이 합니다. 주어진 가중치로, 그리고 학습으로.
-Idea: XOR is NAND and OR, joined by AND. Three perceptrons in two layers compute it exactly. With
-smooth activations the same network finds such weights by itself, from most random starts.
-Watch: how many of 100 starts succeed, for 2 and for more hidden units, sigmoid and ReLU.
+한국어: XOR: 한 층으로는 불가능하고 두 층으로는 가능합니다. 가중치를 정해서, 그리고 학습해서 풉니다.
+Idea: XOR is the AND of NAND and OR. Three perceptrons in two layers compute it exactly. With
+smooth activations, the same network learns such weights from most random initial weights.
+Watch: how many of 100 trainings succeed, with 2 and more hidden units, sigmoid and ReLU.
 Change: STEPS, the learning rate, the number of hidden units.
 """
 
@@ -74,18 +74,19 @@ def study(seed: int = 0) -> lesson.Shown:
     return lesson.Shown(
         pd.DataFrame([(*pair, count) for pair, count in n.items()], columns=columns),
         draw(trained["sigmoid", 4]),
-        "Two layers (층) of perceptrons (퍼셉트론) compute XOR exactly: NAND and OR feed AND.",
-        f"Learned by backpropagation (오차 역전파), 2 hidden units (은닉 유닛) solve it from "
-        f"{n['sigmoid', 2]} of {NUM_SEEDS} starts with sigmoid (시그모이드), {n['ReLU', 2]} with "
-        "ReLU (렐루); the others end in a local minimum (지역 최솟값) or a dead unit (죽은 유닛).",
-        f"With 8 hidden units it is {n['sigmoid', 8]} and {n['ReLU', 8]}: more units than needed "
-        "make a good start (초깃값) likely.",
+        "Two layers (층) of perceptrons (퍼셉트론) compute XOR exactly: AND of NAND and OR.",
+        f"With backpropagation (오차 역전파) and 2 hidden units (은닉 유닛), "
+        f"{n['sigmoid', 2]} of {NUM_SEEDS} trainings succeed with sigmoid (시그모이드), "
+        f"{n['ReLU', 2]} with ReLU (렐루); the others end in a local minimum (지역 최솟값) or with a "
+        "dead unit (죽은 유닛).",
+        f"With 8 hidden units, it is {n['sigmoid', 8]} and {n['ReLU', 8]}: with more units, good "
+        "initial weights (초깃값) are more likely.",
         korean=(
             "퍼셉트론 두 층이면 XOR을 정확히 계산합니다. NAND와 OR의 출력이 AND의 입력이 됩니다.",
-            f"오차 역전파로 학습하면 은닉 유닛 2개로 시작점 {NUM_SEEDS}개 가운데 시그모이드는 "
-            f"{n['sigmoid', 2]}개, 렐루는 {n['ReLU', 2]}개가 풉니다. 나머지는 지역 최솟값이나 죽은 유닛에서 "
+            f"오차 역전파로 은닉 유닛 2개를 학습하면 {NUM_SEEDS}번 가운데 시그모이드는 "
+            f"{n['sigmoid', 2]}번, 렐루는 {n['ReLU', 2]}번 성공합니다. 나머지는 지역 최솟값이나 죽은 유닛에서 "
             "멈춥니다.",
-            f"은닉 유닛이 8개면 각각 {n['sigmoid', 8]}개와 {n['ReLU', 8]}개입니다. 유닛이 넉넉하면 좋은 "
+            f"은닉 유닛이 8개면 각각 {n['sigmoid', 8]}번과 {n['ReLU', 8]}번입니다. 유닛이 넉넉하면 좋은 "
             "초깃값을 만나기 쉽습니다.",
         ),
     )

@@ -1,7 +1,7 @@
-"""Tuners side by side: the same budget of epochs for each, random search with twice as much beside.
+"""Compare tuners with the same budget of epochs, and random search with twice the budget.
 
 Published comparisons find that random search with twice the budget often does as well as a cleverer
-tuner (Li et al. 2018, JMLR 18, section 4): a tuner that does not beat it is not worth its trouble.
+tuner (Li et al. 2018, JMLR 18, section 4): a tuner that does not beat it is not worth using.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def draw(path: pathlib.Path, spec: SearchSpec, curves: dict[str, np.ndarray], bu
 
 def _print(spec: SearchSpec, ends: pd.DataFrame, budget: int, folder: pathlib.Path) -> None:
     shown = Table(title=f"best {spec.objective} within {summary.count(budget, 'epoch')}")
-    for column in ("tuner", "mean", "std over seeds", "trials", f"against {TWICE}"):
+    for column in ("tuner", "mean", "std over seeds", "trials", f"compared with {TWICE}"):
         shown.add_column(column, justify="left" if column == "tuner" else "right")
     sign = -1 if spec.direction == "min" else 1
     reference = ends.loc[TWICE, "last"] if TWICE in ends.index else None

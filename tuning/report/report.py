@@ -1,4 +1,4 @@
-"""What is printed of a search: a line for each trial, and the summary at its end."""
+"""Print a search: a line for each trial, and the summary at its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Progress:
         self.running: dict[int, records.Trial] = {}
 
     def announce(self) -> None:
-        """Describe what is going to be searched, and where it will stand."""
+        """Print what is searched, and the folder."""
         spec = self.spec
         self.say(
             f"{spec.name}: {spec.tuner} search of {spaces.describe_size(spec.space)} for the "
@@ -111,13 +111,13 @@ class Progress:
             self.console.print(f"WARNING: {line}", markup=False)
 
     def show_refit(self, metrics: dict[str, Any], best: records.Trial) -> None:
-        """Print the test scores of the model that was trained anew."""
-        beside = "; the recipe's defaults were trained and tested in the same way"
+        """Print the test scores of the refitted model."""
+        beside = " The recipe's defaults were refitted and tested in the same way."
         print(
-            f"The {self.spec.objective} of {scoring.figure(best.score)} is optimistic, being the "
-            f"best of many; the test scores of trial {best.number}, trained anew on training and "
-            f"validation rows for {summary.count(metrics['epochs_run'], 'epoch')}, are not"
-            f"{beside * ('defaults' in metrics['baselines'])}:"
+            f"The {self.spec.objective} of {scoring.figure(best.score)} is optimistic, because it "
+            f"is the best of many trials. Trial {best.number} was refitted on training and "
+            f"validation rows for {summary.count(metrics['epochs_run'], 'epoch')}, and tested once."
+            f"{beside * ('defaults' in metrics['baselines'])}"
         )
         summary.print_run(self.spec.problem, metrics)
         folder = self.store.folder
@@ -131,7 +131,7 @@ class Progress:
             return f"trial {trial.number + 1} {of}: {describe_values(trial.values)}"
         numbers = sorted(number + 1 for number in self.running)
         if len(numbers) > MAX_NUMBERS:
-            return f"{len(numbers)} trials {of} at work"
+            return f"{len(numbers)} trials {of} running"
         return f"trials {', '.join(map(str, numbers))} {of}"
 
     def _describe_best(self) -> str:
@@ -172,8 +172,8 @@ def _describe_tuner(spec: SearchSpec) -> str:
         size = spaces.count(spec.space)
         if spec.trials and spec.trials < size:
             return (
-                f"the grid has {size} points, of which the first {spec.trials} are run: the "
-                "first hyperparameters will hardly vary; a random search covers more with as many"
+                f"the grid has {size} points, but only the first {spec.trials} are run: the first "
+                "hyperparameters will hardly vary; random search covers more of the space"
             )
         return f"the grid has {size} points"
     oracle = spec.make_oracle()
@@ -183,7 +183,7 @@ def _describe_tuner(spec: SearchSpec) -> str:
         brackets = " | ".join(
             " → ".join(f"{size} x {epochs}" for size, epochs in rungs) for rungs in oracle.brackets
         )
-        return f"brackets, trials x epochs: {brackets}; the best of a step start again for the next"
+        return f"brackets, trials x epochs: {brackets}; the best of each step get more epochs"
     return ""
 
 
@@ -263,14 +263,14 @@ def _describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) 
         f"the validation rows: better by {gain} ({name} {' against '.join(scores)})"
     )
     if best.values.get("tuner/epochs") != first.values.get("tuner/epochs"):
-        line += f", which ran {summary.count(first.values['tuner/epochs'], 'epoch')} only"
+        line += f"; the defaults ran only {summary.count(first.values['tuner/epochs'], 'epoch')}"
     return line
 
 
 def find_edges(spec: SearchSpec, best: records.Trial) -> list[str]:
-    """Warn where the best value of a range is its first or last, so that a better may lie beyond.
+    """Warn if the best value of a range is its smallest or largest: the range may be too small.
 
-    An end that the recipe's Config cannot go beyond, such as a dropout of 0, is none.
+    There is no warning at a limit of the recipe's Config, such as a dropout of 0.
     """
     lines = []
     for hyperparameter in spec.space.space:
@@ -279,10 +279,11 @@ def find_edges(spec: SearchSpec, best: records.Trial) -> list[str]:
         if isinstance(value, (bool, str)) or value is None or len(values) < 3:
             continue
         if value in (min(values), max(values)) and not _is_limit(spec, hyperparameter.name, value):
-            side = "largest" if value == max(values) else "smallest"
+            is_largest = value == max(values)
+            side, further = ("largest", "larger") if is_largest else ("smallest", "smaller")
             lines.append(
-                f"the best {hyperparameter.name}, {value:g}, is the {side} of the space "
-                f"({min(values):g} to {max(values):g}): a better one may lie beyond"
+                f"the best {hyperparameter.name}, {value:g}, is the {side} of the search space "
+                f"({min(values):g} to {max(values):g}): a {further} value may be better"
             )
     return lines
 

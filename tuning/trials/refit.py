@@ -1,4 +1,4 @@
-"""The best point trained anew on training and validation rows; the test part is opened here."""
+"""Refit the best trial on training and validation rows, and test it on the test split."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def refit(
     if before and before["search"]["trial"] == best.number:
         if before["search"].get("validation_score") != best.score:
             raise InputError(
-                f"{target}: is of another search; move it away, and the best trial is trained anew"
+                f"{target}: belongs to another search; move it, and the best trial will be refitted"
             )
         return {**before, "folder": str(target)}
     config = spec.make_config(best.values)
@@ -109,6 +109,6 @@ def read_metrics(folder: pathlib.Path) -> dict[str, Any] | None:
             raise InputError(f"{target}: is no run of this search; restore it")
     except InputError as error:
         raise InputError(
-            f"{error}; or move {target} away, and the best trial is trained anew"
+            f"{error}; or move {target}, and the best trial will be refitted"
         ) from error
     return metrics

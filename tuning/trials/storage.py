@@ -193,7 +193,7 @@ def read_description(folder: pathlib.Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: received format {reading.shown(description.get('format'))}, expected "
             f"{FORMAT}: the search was begun by another version of tuning; go on by that one, or "
-            "begin a new search"
+            "start a new search"
         )
     with reading.damaged(path, FIX):
         whole: dict[str, Any] = reading.checked(description, _Description, "search")
@@ -207,7 +207,7 @@ def read_description(folder: pathlib.Path) -> dict[str, Any]:
         ]
         raise InputError(
             f"{path}: was changed after the search began: {reading.shown(', '.join(changed))}; "
-            "put back what was there, or begin a new search with other settings"
+            "put back what was there, or start a new search with other settings"
         )
     return whole
 
@@ -253,7 +253,7 @@ def read_trials(folder: pathlib.Path) -> list[records.Trial]:
     """
     identity = _identity(read_description(folder))
     if not (folder / "trials").is_dir():
-        raise InputError(f"{folder / 'trials'}: no such folder; put it back, or begin a new search")
+        raise InputError(f"{folder / 'trials'}: no such folder; put it back, or start a new search")
     found = []
     paths = sorted((folder / "trials").glob("*.json"), key=lambda path: (len(path.name), path.name))
     for number, path in enumerate(paths):

@@ -117,7 +117,7 @@ def _find_reason(order: Order, worker: distributed.Worker) -> str:
     gc.freeze()  # as `trials.light_collection` does
     code = {name: hashed for name, hashed in found["code"].items() if name in _code}
     if changed := [name for name, hashed in code.items() if hashed != _code[name]]:
-        return f"{', '.join(changed)}: changed since the worker was started; start it anew"
+        return f"{', '.join(changed)}: changed after the worker started; restart it"
     _code.update(found["code"])
     introduction = "the worker has"
     return "; ".join(fingerprints.find_differences(order.fingerprint, found, "", introduction))
