@@ -72,7 +72,7 @@ def finished(tmp_path_factory):
     ("recipe", "drawn"),
     [
         (breast_cancer, {"confusion.png", "probabilities.png"}),
-        (diabetes, {"predicted_against_true.png"}),
+        later(diabetes, {"predicted_against_true.png"}),
         later(digit_halves, {"predicted_against_true.png", "samples.png"}),
         later(digit_traits, {"labels.png"}),
         later(digits, {"confusion.png", "samples.png"}),

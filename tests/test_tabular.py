@@ -149,6 +149,7 @@ def test_columns_may_come_in_any_order_and_with_others(finished, kind, caplog):
     assert KINDS[kind] not in caplog.text, "the target may be there or not"
 
 
+@pytest.mark.second_tier
 def test_rows_keep_their_order_and_number(finished):
     frame = flats("binary").head(30)
     said = predict(finished, "binary", frame)
@@ -198,6 +199,7 @@ def test_missing_columns_are_all_named(finished):
         predict(finished, "binary", flats("binary").drop(columns=["area", "district"]))
 
 
+@pytest.mark.second_tier
 def test_words_never_seen_are_said_and_count_as_none(finished, caplog):
     frame = flats("multiclass").head(8)
     first, second = (
@@ -429,6 +431,7 @@ def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkey
     np.testing.assert_allclose(said, training.predict(model, x)[:, 0], rtol=1e-4)
 
 
+@pytest.mark.second_tier
 def test_a_table_of_many_rows_stands_beside_gradient_boosting(monkeypatch):
     loaded = california_housing.load_data(california_housing.Config(data="builtin"))
     monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1600)

@@ -329,7 +329,7 @@ def test_the_model_of_before_stays_until_a_better_one_is_written(monkeypatch):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"scheduler": "127.0.0.1:9"},
+        pytest.param({"scheduler": "127.0.0.1:9"}, marks=pytest.mark.second_tier, id="scheduler"),
         pytest.param(
             {"isolate": 1, "trial_timeout": "0.1s"}, marks=pytest.mark.second_tier, id="timeout"
         ),

@@ -79,6 +79,7 @@ def test_a_tuner_continues_its_own_folder_and_refuses_another_space():
         tuning.make_tuner(build, "grid", objective="val_f1", project_name="mine")
 
 
+@pytest.mark.second_tier
 def test_a_folder_that_is_no_search_is_never_deleted():
     pathlib.Path("thesis").mkdir()
     pathlib.Path("thesis/thesis.txt").write_text("mine")
