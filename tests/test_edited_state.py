@@ -298,23 +298,34 @@ def no_plots(monkeypatch):
     monkeypatch.setattr(plots, "draw", lambda path, *_: path.touch())
 
 
+def num_edits(few, many):
+    """A few edits in the second tier, and many where the slow tests are asked for."""
+    numbers = [
+        pytest.param(few, marks=pytest.mark.second_tier),
+        pytest.param(many, marks=pytest.mark.slow),
+    ]
+    return pytest.mark.parametrize("num_edits", numbers)
+
+
 @pytest.mark.second_tier
 def test_an_edited_file_is_named_or_changes_nothing(made, caplog, tmp_path, no_plots):
     check_edits(made("quick"), SEARCHED, OF_A_SEARCH, 0, 10, caplog, tmp_path)
 
 
-@pytest.mark.second_tier
+@num_edits(25, 200)
 @pytest.mark.parametrize(("name", "readers"), ALL, ids=["run", "table", "search"])
-def test_of_200_edits_none_goes_unnoticed(made, name, readers, caplog, tmp_path, no_plots):
+def test_of_many_edits_none_goes_unnoticed(
+    made, name, readers, num_edits, caplog, tmp_path, no_plots
+):
     names = OF_A_SEARCH if name == "search" else OF_A_RUN
-    check_edits(made(name), readers, names, 1, 200, caplog, tmp_path)
+    check_edits(made(name), readers, names, 1, num_edits, caplog, tmp_path)
 
 
-@pytest.mark.second_tier
+@num_edits(15, 100)
 @pytest.mark.parametrize("name", ["run", "table"])
-def test_an_edited_run_of_an_earlier_version_is_one_line(made, name, caplog, tmp_path):
+def test_an_edited_run_of_an_earlier_version_is_one_line(made, name, num_edits, caplog, tmp_path):
     names, readers = OF_A_RUN[:-1], (list_all, load, predict, write_out)
-    check_edits(made(name), readers, names, 2, 100, caplog, tmp_path, is_old=True)
+    check_edits(made(name), readers, names, 2, num_edits, caplog, tmp_path, is_old=True)
 
 
 def test_checksums_are_not_of_the_layout(made, tmp_path):
