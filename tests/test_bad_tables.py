@@ -140,13 +140,14 @@ def test_what_is_no_table_is_refused_in_one_line(name):
     check_refused(lambda: own_table.read(path, "y").split(0), said)
 
 
-def in_tiers(names):
-    """Train on every fourth table in the second tier, on the others where slow tests are asked for."""
-    for place, name in enumerate(names):
-        yield pytest.param(name, marks=pytest.mark.slow if place % 4 else pytest.mark.second_tier)
+# Every fourth table is trained on in the second tier, the others where slow tests are asked for.
+IN_TIERS = [
+    pytest.param(name, marks=pytest.mark.slow if place % 4 else pytest.mark.second_tier)
+    for place, name in enumerate(TABLES)
+]
 
 
-@pytest.mark.parametrize("name", in_tiers(TABLES))
+@pytest.mark.parametrize("name", IN_TIERS)
 @pytest.mark.filterwarnings("default")
 def test_every_table_trains_or_is_refused(name, monkeypatch):
     path, said = written(name)
