@@ -88,7 +88,8 @@ class LearningRate(keras.callbacks.Callback):
         """Add it."""
         if logs is not None:
             # Written with the seven digits that float32 has.
-            logs["learning_rate"] = float(f"{float(self.model.optimizer.learning_rate):.7g}")
+            rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(f"{float(rate):.7g}")
 
 
 class InUnit(keras.callbacks.Callback):

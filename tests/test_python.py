@@ -270,5 +270,5 @@ def test_a_run_begins_with_the_settings_of_another():
     second = keras_recipes.train(iris, first.folder, batch_size=16, **told)
     assert (second.config.epochs, second.config.batch_size, second.config.refit) == (1, 16, False)
     assert second.baselines == {}
-    with pytest.raises(InputError, match="config nowhere: expected a run folder"):
+    with pytest.raises(InputError, match="config nowhere: no such file; expected a run folder"):
         keras_recipes.train(iris, "nowhere")

@@ -408,7 +408,9 @@ def test_a_line_for_each_epoch_where_nobody_watches(capsys):
     assert lines[0] == "training on 341 rows, 2 epochs at most"
     assert [line.partition(":")[0] for line in lines[1:3]] == ["epoch 1/2", "epoch 2/2"]
     assert "val_loss" in lines[1]
-    assert lines[3:] == ["fitting the baselines (about 5 s at most), writing run"]
+    assert lines[3:] == [
+        "fitting the baselines (about 5 s at most; Ctrl-C skips them), writing run"
+    ]
     assert json.loads(pathlib.Path("run/metrics.json").read_text())["engine"] == "keras"
 
 

@@ -1,6 +1,7 @@
 """Searches over a table of one's own."""
 
 import pathlib
+import shutil
 
 import pandas as pd
 import pytest
@@ -119,6 +120,7 @@ def test_a_search_is_not_resumed_with_another_table(table, monkeypatch):
     monkeypatch.setattr(refit.runs, "write", lambda *_, **__: {"epochs_run": 1})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
     search(table, recipe="tabular", csv=own, trials=1, out=pathlib.Path("search"))
+    shutil.rmtree("search/best")  # which nothing was written into
     own.write_text(own.read_text().replace("harbour", "hafen"))
     monkeypatch.setattr(inputs, "_loaded", {})  # as in a new process
     with pytest.raises(InputError, match=r"cannot be resumed.*data\.train.*data\.file"):

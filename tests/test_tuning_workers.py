@@ -341,7 +341,7 @@ def certificates(tmp_path_factory):
 def test_a_search_on_workers_here_or_on_a_cluster_by_tls_is_the_same_search(
     certificates, monkeypatch, caplog
 ):
-    monkeypatch.setattr(refit, "refit", lambda spec, best, folder: {})
+    monkeypatch.setattr(refit, "refit", lambda spec, best, defaults, folder: {})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *arguments: None)
     told = {"tuner": "random", "trials": 3, "epochs": 2, "quiet": True}
     ca, cert, key = certificates.values()

@@ -500,7 +500,9 @@ def _names(path: pathlib.Path, lines: _Lines, header: bool, no_header: str) -> l
     """Return the columns' names, checked."""
     rows, width = [row.cells for row in lines.rows], lines.width
     if not rows:
-        raise InputError(f"{path}: delimiters and no cells; expected a table with a header.")
+        raise InputError(
+            f"{path}: delimiters or comments and no cells; expected a table with a header."
+        )
     first = [re.sub(r"\s*[\r\n\t]+\s*", " ", name.strip()) for name in rows[0]]
     whole = [row for row in rows[1:] if len(row) == width]
     if not any(any(row[len(first) :]) for row in whole):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LARGEST = 1e15  # float32 has room for a sum of a million squares of it
 SURE = 0.95  # share of the cells that must fit a meaning; the others count as missing
 
+_MOST_DIGITS = 300  # of a number that float64 holds
 _LONGEST = 40  # characters of a cell that may be a number
 _FEW = 20  # distinct cells, which may as well be categories
 _MANY_GROUPED = 40  # numbers of three digits behind a mark, by chance in one of 67 columns
@@ -441,6 +442,7 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
 
     plain = text if decimal == "." else text.mask(text.str.contains(".", regex=False))
     plain = plain if decimal == "." else plain.str.replace(",", ".", regex=False)
+    plain = plain.mask(plain.str.len() > _MOST_DIGITS)  # which pandas makes an integer of, or fails
     number = pd.to_numeric(plain, errors="coerce").astype("float64")
     parts = pd.DataFrame({"number": number, "number2": 0.0, "number3": 0.0}, index=text.index)
     parts["spelled"] = pd.Series(_BARE, index=text.index, dtype=object)
