@@ -81,7 +81,14 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("case", UNITS)
+# Every third in the quick tier.
+IN_TIERS = [
+    pytest.param(case, marks=pytest.mark.second_tier if place % 3 else ())
+    for place, case in enumerate(UNITS)
+]
+
+
+@pytest.mark.parametrize("case", IN_TIERS)
 def test_a_column_is_read_in_one_unit_as_column_as_target_and_as_new_row(case):
     cells, unit, values = UNITS[case]
     table = load(text(z=cells))

@@ -230,6 +230,7 @@ def test_columns_that_count_are_named_in_their_order_with_every_seed(is_class):
         assert set(found) <= {"first", "second", "group"}
 
 
+@pytest.mark.second_tier
 def test_curves_of_an_ensemble_show_the_scores_of_its_mean():
     frame = table(0, 300)
     frame["y"] = np.where(frame["y"] > 0.3, "yes", "no")
@@ -278,6 +279,7 @@ def test_baselines_without_time_are_cut_short_and_a_line_says_so(monkeypatch, ca
     assert baselines.seconds_for(100, 600.0) == 600
 
 
+@pytest.mark.second_tier
 def test_scores_stay_the_same_with_time_to_spare():
     config, data = loaded(table(0, 300))
     problem = tabular.problem(config, data)

@@ -442,8 +442,11 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
 
     plain = text if decimal == "." else text.mask(text.str.contains(".", regex=False))
     plain = plain if decimal == "." else plain.str.replace(",", ".", regex=False)
-    plain = plain.mask(plain.str.len() > _MOST_DIGITS)  # which pandas makes an integer of, or fails
-    number = pd.to_numeric(plain, errors="coerce").astype("float64")
+    try:
+        number = pd.to_numeric(plain, errors="coerce").astype("float64")
+    except OverflowError:  # of an integer that float64 does not hold
+        fits = plain.mask(plain.str.len() > _MOST_DIGITS)
+        number = pd.to_numeric(fits, errors="coerce").astype("float64")
     parts = pd.DataFrame({"number": number, "number2": 0.0, "number3": 0.0}, index=text.index)
     parts["spelled"] = pd.Series(_BARE, index=text.index, dtype=object)
     parts["is_marked"], parts["behind"] = False, ""
