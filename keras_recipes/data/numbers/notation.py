@@ -445,6 +445,7 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
     try:
         number = pd.to_numeric(plain, errors="coerce").astype("float64")
     except OverflowError:  # of an integer that float64 does not hold
+        text, plain = text.astype("str"), plain.astype("str")
         fits = plain.mask(plain.str.len() > _MOST_DIGITS)
         number = pd.to_numeric(fits, errors="coerce").astype("float64")
     parts = pd.DataFrame({"number": number, "number2": 0.0, "number3": 0.0}, index=text.index)
