@@ -34,7 +34,6 @@ KOREAN = {
     "best baseline": "가장 좋은 베이스라인",
     "seconds": "초",
     "training": "학습",
-    "Keras": "Keras",
     "here": "이 프로젝트",
     "ratio": "배율",
     "table": "표",
@@ -42,8 +41,6 @@ KOREAN = {
     "gradient boosting": "그레이디언트 부스팅",
     "linear model": "선형 모델",
     "work": "작업",
-    "Keras Tuner": "Keras Tuner",
-    **{text: text for text in NETWORKS.values()},
 }
 
 

@@ -108,13 +108,18 @@ def _to_hours(parts: "pd.DataFrame") -> "pd.Series":
     return hour + minute / 60 + second.fillna(0) / 3600
 
 
+def _day_and_month(text: "pd.Series") -> "pd.DataFrame":
+    """Return the two numbers that dates such as 31/01/2020 begin with, whichever is the day."""
+    return text.str.extract(_DATES[1])[["first", "second_number"]].astype("float64").dropna()
+
+
 def is_day_first(text: "pd.Series") -> bool | None:
     """Distinguish 31/01/2020 from 01/31/2020.
 
     By the numbers beyond 12; without any, the one that never changes is the day (of monthly
     figures), and else the day comes first. None where no cell is such a date.
     """
-    pair = text.str.extract(_DATES[1])[["first", "second_number"]].astype("float64").dropna()
+    pair = _day_and_month(text)
     if not len(pair):
         return None
     beyond = (pair > 12).sum()
@@ -126,8 +131,7 @@ def is_day_first(text: "pd.Series") -> bool | None:
 
 def order_of_days(text: "pd.Series") -> tuple[int, int]:
     """Return how many dates can only begin with the day, and how many only with the month."""
-    pair = text.str.extract(_DATES[1])[["first", "second_number"]].astype("float64").dropna()
-    beyond = pair > 12
+    beyond = _day_and_month(text) > 12
     both = beyond.all(axis=1)
     return int((beyond["first"] & ~both).sum()), int((beyond["second_number"] & ~both).sum())
 
