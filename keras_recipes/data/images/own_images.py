@@ -1,0 +1,593 @@
+"""Pictures of the user's own, as rows to learn from: which files, with which labels.
+
+Rows, shape, source and licence are the user's; `read` says what it made of them.
+"""
+
+import dataclasses
+import hashlib
+import logging
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+import numpy as np
+
+from keras_recipes import reading
+from keras_recipes.data import splits, targets
+from keras_recipes.data.images import alike, findings, labels, listing, pixels, shapes, storage
+from keras_recipes.data.numbers import notation
+from keras_recipes.data.numbers.notation import Notation
+from keras_recipes.errors import InputError, describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Colour = Literal["auto", "grey", "rgb"]
+
+MIN_SIZE, MAX_SIZE = 8, 512
+_AUTO_SIZES = 32, 64
+_MIN_PICTURES = 20
+_MAX_GROUP = 0.2  # of all pictures; more that are near copies of each other look alike by nature
+_VALIDATION_FRACTION = 0.2  # of the train folder, where there is no folder of it
+
+
+@dataclasses.dataclass(frozen=True)
+class Source(splits.Source):
+    """Where pictures came from, and what was made of the files.
+
+    Attributes:
+        target: What is predicted: "class folder", or a column of the CSV.
+        problem: Kind of problem, and why.
+        class_names: In label order; empty for regression.
+        size: Side of the squares that the pictures were brought to.
+        channels: 1 for grey, 3 for RGB.
+        depth_shift: By how many bits 16-bit numbers are shifted right.
+        layout: How the files are laid out, in words.
+        digest: Hash of names, labels and pixels.
+        num_pictures: In all parts together.
+        seen: What was seen, and what was done about it.
+        group: What files that belong together are found by; None for copies alone.
+        num_groups: Groups of files; 0 where each stands alone.
+        path_column: Of a CSV, the column of the files' paths.
+        target_notation: Of a CSV, how the target's cells are written.
+    """
+
+    target: str
+    problem: str
+    class_names: tuple[str, ...]
+    size: int
+    channels: int
+    depth_shift: int
+    layout: str
+    digest: str
+    num_pictures: int
+    seen: tuple[findings.Finding, ...] = ()
+    group: str | None = None
+    num_groups: int = 0
+    path_column: str = ""
+    target_notation: Notation = notation.PLAIN
+
+    @property
+    def problem_kind(self) -> str:
+        """The kind of problem: binary, multiclass or regression."""
+        return self.problem.partition(":")[0]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """What there is to learn.
+
+    Attributes:
+        x: uint8 (rows, size, size, channels); mapped to a temporary file where it is large.
+        y: int32 classes, or float64 values, shape (rows,).
+        kind: Of the problem.
+        source: Of the rows.
+        names: Of the files, as people know them.
+        parts: The part of each row, as the folders say; None to split at random.
+        groups: The group of each row, which stays in one split; None where there are none.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    kind: targets.Kind
+    source: Source
+    names: tuple[str, ...]
+    parts: tuple[str, ...] | None = None
+    groups: np.ndarray | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the classes in label order; empty for regression."""
+        return self.source.class_names
+
+    def split(self, seed: int) -> splits.Splits:
+        """Divide into train, validation and test rows.
+
+        Folders of parts stay as they are; without one for validation, 20 % of the train folder
+        become it, without one for test likewise. Otherwise it is 60, 20 and 20 % of all rows, by
+        the seed, stratified by class. Rows of one group stay together.
+        """
+        rows = self._rows(seed)
+        return rows.map(
+            lambda split: dataclasses.replace(
+                split, x=storage.take(self.x, split.x, self.source.channels)
+            )
+        )
+
+    def _rows(self, seed: int) -> splits.Splits:
+        """Divide the rows' numbers."""
+        numbers = np.arange(len(self.y))
+        if self.parts is None:
+            return splits.split(numbers, self.y, self.source, seed, groups=self.groups)
+        every = splits.Split(numbers, self.y, self.groups)
+        parts = np.array(self.parts)
+        train, validation, test = (every.take(numbers[parts == part]) for part in listing.PARTS)
+        num_aside = round(_VALIDATION_FRACTION * len(train))
+        if not len(validation):
+            return splits.hold_out(train, test, self.source, seed, num_aside)
+        if not len(test):
+            found = splits.hold_out(train, validation, self.source, seed, num_aside)
+            return dataclasses.replace(found, validation=found.test, test=found.validation)
+        return splits.Splits(train, validation, test, self.source)
+
+
+def source_of(data: splits.Splits) -> Source:
+    """Return the source of splits that `Images.split` made.
+
+    Raises:
+        InputError: If the splits are of other rows.
+    """
+    if not isinstance(data.source, Source):
+        raise InputError(f"{data.source.name}: received no pictures from `own_images.read`")
+    return data.source
+
+
+def read(
+    path: str | pathlib.Path | None,
+    target: str | None = None,
+    *,
+    size: int | None = None,
+    colour: Colour = "auto",
+    group: str | None = None,
+    test_folder: str | pathlib.Path | None = None,
+    problem: Literal["auto"] | targets.Kind = "auto",
+) -> Images:
+    """Read pictures and decide what they are.
+
+    Args:
+        path: Of a folder with a folder for each class; of one with folders train, and validation
+            or test or both, each with a folder for each class; or of a delimited text file with
+            paths and labels. None computes synthetic data.
+        target: Of a text file, the column to predict: classes or numbers.
+        size: Side of the squares that pictures are brought to; None for the median of their shorter
+            sides, in steps of 8, from 32 to 64.
+        colour: "grey", "rgb", or "auto" for grey where every pixel of all pictures is.
+        group: What files that belong together, such as those of one person, have in common; they
+            stay in one split. A regular expression, searched in each path below the folder, whose
+            first group is compared; "blocks" for files that are numbered one after the other, cut
+            into about 20 runs; or a column of the text file.
+        test_folder: With the test pictures, laid out as `path` is.
+        problem: Kind of problem, or "auto" to decide by the labels.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        InputError: The path, a setting or the labels cannot serve.
+    """
+    _check(size, colour, problem)
+    if path is None:
+        for flag, value in (("target", target), ("test-folder", test_folder), ("group", group)):
+            if value is not None:
+                raise InputError(
+                    f"--{flag} {reading.shown(value)}: no pictures are given; give their "
+                    "folder too."
+                )
+        return _synthetic(size, colour)
+    file = reading.resolved(path)
+    try:
+        given = _list(file, target, group, test_folder)
+        return _make(file.name, given, size, colour, group, problem)
+    except InputError as error:
+        raise InputError(
+            str(error) if str(error).startswith(file.name) else f"{file.name}: {error}"
+        ) from None
+
+
+def _check(size: int | None, colour: str, problem: str) -> None:
+    if size is not None and not (
+        isinstance(size, int) and not isinstance(size, bool) and MIN_SIZE <= size <= MAX_SIZE
+    ):
+        raise InputError(
+            f"--size {describe(size)}: expected a whole number from {MIN_SIZE} to {MAX_SIZE}, the "
+            "side of the squares in pixels; change it, or leave it out."
+        )
+    for flag, value, choices in (
+        ("colour", colour, get_args(Colour)),
+        ("problem", problem, ("auto", *get_args(targets.Kind))),
+    ):
+        if value not in choices:
+            raise InputError(
+                f"--{flag} {describe(value)}: expected one of {', '.join(choices)}; change it."
+            )
+
+
+def _synthetic(size: int | None, colour: Colour) -> Images:
+    x, y = shapes.draw()
+    if colour == "grey":
+        x = np.stack([pixels.grey(one) for one in x])
+    size = shapes.SIZE if size is None else size
+    x = pixels.resize(x, size)
+    source = Source(
+        *("drawn shapes", "built-in", "computed", "that of this repository"),
+        target="shape",
+        problem=f"multiclass: {len(shapes.NAMES)} shapes",
+        class_names=shapes.NAMES,
+        size=size,
+        channels=x.shape[-1],
+        depth_shift=8,
+        layout="computed",
+        digest="",
+        num_pictures=len(y),
+        seen=tuple(findings.of_classes(y, shapes.NAMES)),
+    )
+    names = tuple(f"{shapes.NAMES[kind]} {number}" for number, kind in enumerate(y.tolist(), 1))
+    return Images(x, y, "multiclass", source, names)
+
+
+def _list(
+    file: pathlib.Path,
+    target: str | None,
+    group: str | None,
+    test_folder: str | pathlib.Path | None,
+) -> listing.Listing:
+    """List the files of a data set, and of its test folder."""
+    given = _list_one(file, target, group)
+    if test_folder is None:
+        return given
+    test = reading.resolved(test_folder)
+    if (given.columns is None) != test.is_dir():
+        raise InputError(
+            f"--test-folder {reading.shown(test_folder)}: expected it to be laid out as "
+            f"{file.name} is, {given.layout}; give another."
+        )
+    if "test" in {entry.part for entry in given.entries}:
+        raise InputError(
+            f"--test-folder {reading.shown(test_folder)}: there is a test folder in {file.name} "
+            "already; leave one of the two away."
+        )
+    more = _list_one(test, target, group)
+    if {entry.part for entry in more.entries} != {""}:
+        raise InputError(
+            f"--test-folder {reading.shown(test_folder)}: received {more.layout}, expected a "
+            "folder for each class; give the folder above these."
+        )
+    entries = [
+        *(entry._replace(part=entry.part or "train") for entry in given.entries),
+        *(entry._replace(part="test", name=f"{test.name}/{entry.name}") for entry in more.entries),
+    ]
+    for what, done, examples in more.notes:
+        given.notes.add(what, done, (f"{test.name}/{example}" for example in examples))
+    return given._replace(entries=entries, layout=f"{given.layout}, --test-folder")
+
+
+def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> listing.Listing:
+    if not file.is_dir():
+        if file.suffix.lower() in pixels.KNOWN:
+            raise InputError("one picture, expected a folder of class folders, or a CSV of paths.")
+        return listing.of_csv(file, target, group)
+    if target is not None:
+        raise InputError(
+            f"--target {target}: the folders are the classes, and there is no column; leave it "
+            "out, or give a CSV of paths and labels."
+        )
+    return listing.of_folder(file)
+
+
+def _make(
+    name: str,
+    given: listing.Listing,
+    size: int | None,
+    colour: Colour,
+    group: str | None,
+    problem: Literal["auto"] | targets.Kind,
+) -> Images:
+    """Decode the pictures and decide what they are."""
+    headers: Sequence[Any] = pixels.look([entry.path for entry in given.entries])
+    is_good = _are_good(name, given.entries, headers, given.notes)
+    entries, headers = _kept(is_good, given.entries, headers)
+    of_labels = listing.Notes()
+    goal = labels.read(entries, given.columns, problem, of_labels)  # its errors come at once
+    entries, headers, y = _kept(np.isfinite(goal.y), entries, headers, goal.y)
+    size = _auto_size(headers) if size is None else size
+    deep = [entry.path for entry, one in zip(entries, headers, strict=True) if one.is_deep]
+    shift, paths = pixels.depth_shift(deep), [entry.path for entry in entries]
+    facts: Sequence[Any]
+    x, facts = pixels.load(paths, size, is_grey=colour == "grey", depth_shift=shift)
+    is_good = _are_good(name, entries, facts, given.notes)
+    entries, headers, facts, y = _kept(is_good, entries, headers, facts, y)
+    if not all(is_good):  # a class may be gone
+        of_labels = listing.Notes()
+        goal = labels.read(entries, given.columns, problem, of_labels)
+        y = goal.y
+    pairs = _copies(name, x, y, entries, [one.digest for one in facts], given.notes)
+    stays = np.isfinite(y) & _on_one_side(entries, pairs, given.notes)
+    x = storage.keep(x, np.flatnonzero(stays).tolist())
+    entries, headers, facts, y = _kept(stays, entries, headers, facts, y)
+    pairs = (np.cumsum(stays) - 1)[pairs[stays[pairs].all(axis=1)]]
+    names = tuple(entry.name for entry in entries)
+    channels = 1 if colour == "grey" or (colour == "auto" and all(f.is_grey for f in facts)) else 3
+    groups = _groups(name, entries, group, given)
+    if group is None and alike.neighbours_look_alike(x, alike.in_series(names, y.tolist()), y):
+        _logger.warning(
+            "%s: neighbouring files look alike, as pictures of one person or place do, and a random"
+            " split puts them on both sides; --group blocks keeps runs of files together",
+            name,
+        )
+        given.notes.add("neighbouring files that look alike", "split at random", names[:2])
+    groups = alike.merge(len(y), groups, pairs)
+    parts = tuple(entry.part for entry in entries)
+    found = [
+        *findings.of_classes(y, goal.class_names),
+        *findings.of_pictures(names, headers, facts, size, channels, shift),
+        *findings.of_notes(given.notes),
+        *findings.of_notes(of_labels),
+    ]
+    source = Source(
+        *(name, "real", "files of the user", "the user's"),
+        target=given.columns.target if given.columns else labels.FOLDER,
+        problem=f"{goal.kind}: {goal.reason}",
+        class_names=goal.class_names,
+        size=size,
+        channels=channels,
+        depth_shift=shift,
+        layout=given.layout,
+        digest=_digest(names, y, facts),
+        num_pictures=len(y),
+        seen=tuple(found),
+        group=group,
+        num_groups=0 if groups is None else int(groups.max()) + 1,
+        path_column=given.columns.path if given.columns else "",
+        target_notation=goal.notation,
+    )
+    return Images(
+        x[..., :channels],
+        y.astype("float64" if goal.kind == "regression" else "int32"),
+        goal.kind,
+        source,
+        names,
+        parts if {*parts} - {"", "train"} else None,
+        groups,
+    )
+
+
+def _kept(is_kept: Sequence[bool] | np.ndarray, *lists: Any) -> list[Any]:
+    """Return of each list or array what is kept."""
+    rows = np.flatnonzero(is_kept)
+    return [
+        one[rows] if isinstance(one, np.ndarray) else [one[row] for row in rows] for one in lists
+    ]
+
+
+def _are_good(
+    name: str,
+    entries: Sequence[listing.Entry],
+    found: Sequence[object],
+    notes: listing.Notes,
+) -> list[bool]:
+    """Return which files can serve; note the others, and warn of those that should have served.
+
+    Raises:
+        InputError: If too few can.
+    """
+    pairs = list(zip(entries, found, strict=True))
+    bad = [(entry, one) for entry, one in pairs if isinstance(one, pixels.LeftOutError)]
+    for entry, one in bad:
+        notes.add(one.what, "left out", [f"{entry.name}: {one.reason}"])
+    first = f"{bad[0][0].name}: {bad[0][1].reason}" if bad else ""
+    if len(pairs) - len(bad) < _MIN_PICTURES:
+        more = f" ({len(bad):,} files are left out, such as {first})" if bad else ""
+        raise InputError(
+            f"{len(pairs) - len(bad)} pictures{more}, expected at least {_MIN_PICTURES}; "
+            "bring more."
+        )
+    num_lost = sum(one.what != pixels.NO_PICTURES for _, one in bad)
+    if num_lost:
+        _logger.warning(
+            "%s: %s files cannot be read as pictures and are left out, such as %s",
+            *(name, f"{num_lost:,}", first),
+        )
+    return [not isinstance(one, pixels.LeftOutError) for one in found]
+
+
+def _auto_size(headers: Sequence[pixels.Header]) -> int:
+    """Return the median of the shorter sides, in steps of 8, from 32 to 64."""
+    middle = float(np.median([min(one.width, one.height) for one in headers]))
+    least, most = _AUTO_SIZES
+    return int(np.clip(-(-middle // 8) * 8, least, most))
+
+
+def _copies(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    entries: Sequence[listing.Entry],
+    digests: Sequence[bytes],
+    notes: listing.Notes,
+) -> np.ndarray:
+    """Return pairs of pictures that are copies or near copies (pairs, 2), and note them."""
+    exact, near = alike.copies(digests), alike.near_copies(x)
+    near = near[[digests[one] != digests[other] for one, other in near]]
+    if len(near) and np.bincount(alike.merge(len(y), None, near)).max() > _MAX_GROUP * len(y):
+        notes.add("near copies", "too many: they look alike by nature", ["", ""])
+        near = near[:0]
+    for what, pairs in (("copies", exact), ("near copies", near)):
+        texts = [f"{entries[other].name} = {entries[one].name}" for one, other in pairs]
+        is_other = y[pairs[:, 0]] != y[pairs[:, 1]]
+        notes.add(what, "kept in one split", texts)
+        contradicting = [text for text, differs in zip(texts, is_other, strict=True) if differs]
+        notes.add(f"{what} under two labels", "kept; correct one of the labels", contradicting)
+        if contradicting:
+            _logger.warning(
+                "%s: %s %s of a picture have another label than it, such as %s; correct "
+                "one of them",
+                *(name, f"{len(contradicting):,}", what, contradicting[0]),
+            )
+    return np.concatenate([exact, near])
+
+
+def _on_one_side(
+    entries: Sequence[listing.Entry], pairs: np.ndarray, notes: listing.Notes
+) -> np.ndarray:
+    """Return which pictures stay: those of train with a copy in the test folder go, and so on."""
+    sides = [*listing.PARTS]
+    side = np.array([sides.index(entry.part or "train") for entry in entries])
+    last = side.copy()
+    of_row = alike.merge(len(entries), None, pairs)
+    if of_row is not None:
+        last = np.zeros(of_row.max() + 1, int)
+        np.maximum.at(last, of_row, side)
+        last = last[of_row]
+    for row in np.flatnonzero(side < last):
+        what = f"pictures of {sides[side[row]]} with a copy in {sides[last[row]]}"
+        notes.add(what, "left out", [entries[row].name])
+    found: np.ndarray = side == last
+    return found
+
+
+def _groups(
+    name: str, entries: Sequence[listing.Entry], group: str | None, given: listing.Listing
+) -> np.ndarray | None:
+    """Return the group of each picture as --group asks for, or None."""
+    names = [entry.name for entry in entries]
+    if group is None:
+        return None
+    if group == alike.BLOCKS:
+        return alike.blocks(names, [entry.label for entry in entries])
+    if any(entry.group is not None for entry in entries):
+        import pandas as pd
+
+        codes = pd.factorize(np.array([entry.group for entry in entries], object))[0]
+        found = np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)
+        alone = [one for one, code in zip(names, codes, strict=True) if code < 0]
+    else:
+        found, alone = alike.by_pattern(names, group)
+    given.notes.add(f"pictures without a group by {group}", "each stands alone", alone)
+    if len(np.unique(found)) == len(names):
+        _logger.warning(
+            "%s: no two pictures have the same group, so that --group changes nothing", name
+        )
+    return found
+
+
+def _digest(names: Sequence[str], y: np.ndarray, facts: Sequence[pixels.Facts]) -> str:
+    found = hashlib.sha256(y.tobytes())
+    for name, one in zip(names, facts, strict=True):
+        found.update(name.encode("utf-8", "backslashreplace") + b"\0" + one.digest)
+    return found.hexdigest()
+
+
+def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
+    """Return what is to be printed before training.
+
+    Returns:
+        A title, and rows of four texts: what was seen, in how many pictures, what was done about
+        it, and examples.
+    """
+    title = f"{source.name}: {source.num_pictures:,} pictures, {source.problem}"
+    split = f"{source.layout}; 60 % train, 20 % validation, 20 % test"
+    if source.layout != "computed" and "folders" in source.layout.partition(" ")[0]:
+        split = f"{source.layout}, as they are"
+    more = f"; {source.num_groups:,} groups of files" if source.num_groups else ""
+    return title, [*findings.rows(source.seen), ("split", "", split + more, "")]
+
+
+def source_from(schema: dict) -> Source:
+    """Put together again what `dataclasses.asdict` made of a Source.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    source: Source = reading.checked(schema, Source, "inputs.images")
+    if not MIN_SIZE <= source.size <= MAX_SIZE or source.channels not in (1, 3):
+        raise ValueError(f"pictures cannot have the size {source.size} x {source.channels}")
+    if source.depth_shift not in (4, 8):
+        raise ValueError(f"numbers of 16 bits cannot be shifted by {source.depth_shift}")
+    return source
+
+
+def example(source: Source) -> np.ndarray:
+    """Return one row of what a model of pictures takes: black, uint8 (1, size, size, channels)."""
+    return np.zeros((1, source.size, source.size, source.channels), "uint8")
+
+
+def read_new(
+    path: str | pathlib.Path, source: Source
+) -> "tuple[pd.DataFrame, np.ndarray, np.ndarray | None]":
+    """Read new pictures for a model that has learned from others.
+
+    Args:
+        path: Of a picture, of a folder of pictures with or without class folders, or of a CSV of
+            paths.
+        source: That of the training.
+
+    Returns:
+        A table whose column `input` names each picture; the pictures, uint8 (rows, size, size,
+        channels); and their labels where some are known, float64 (rows,), NaN for the others.
+        Files that cannot serve are named in a warning.
+
+    Raises:
+        InputError: If there is no picture.
+    """
+    import pandas as pd
+
+    file = reading.resolved(path)
+    entries, y = _new_entries(file, source)
+    is_grey = source.channels == 1
+    x, facts = pixels.load(
+        [entry.path for entry in entries],
+        *(source.size,),
+        is_grey=is_grey,
+        depth_shift=source.depth_shift,
+    )
+    bad = [
+        f"{entry.name}: {one.reason}"
+        for entry, one in zip(entries, facts, strict=True)
+        if isinstance(one, pixels.LeftOutError)
+    ]
+    if not len(x):
+        raise InputError(f"{file.name}: no picture that can be read; {bad[0]}.")
+    if bad:
+        _logger.warning(
+            "%s: %s files cannot be read as pictures and are left out, such as %s",
+            *(file.name, f"{len(bad):,}", bad[0]),
+        )
+    is_good = [not isinstance(one, pixels.LeftOutError) for one in facts]
+    entries, y = _kept(is_good, entries, y)
+    names = pd.DataFrame({"input": [entry.name for entry in entries]})
+    return names, x, (y if np.isfinite(y).any() else None)
+
+
+def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry], np.ndarray]:
+    """Return the files to read and their labels, NaN where they are not known."""
+    if file.is_dir():
+        names = listing.walk(file, listing.Notes())
+        entries = [
+            listing.Entry(file.joinpath(*one), listing.composed("/".join(one)))
+            for one in names
+            if listing.may_be_picture(one[-1])
+        ]
+        if not entries:
+            raise InputError(f"{file.name}: no picture in this folder; give another.")
+        y = [labels.of_folders(entry.name, source.class_names) for entry in entries]
+        return entries, np.array(y)
+    if file.suffix.lower() in pixels.KNOWN or isinstance(pixels.look([file])[0], pixels.Header):
+        with reading.open_file(file):  # raises where there is none
+            return [listing.Entry(file, file.name)], np.array([np.nan])
+    entries, values = listing.new_of_csv(file, source.path_column, source.target)
+    if values is None:
+        return entries, np.full(len(entries), np.nan)
+    return entries, targets.read_again(values, source.class_names, source.target_notation)
