@@ -179,7 +179,7 @@ def by_pattern(names: Sequence[str], pattern: str) -> tuple[np.ndarray, list[str
     return np.unique(numbers, return_inverse=True)[1], alone
 
 
-def merge(num_rows: int, groups: np.ndarray | None, pairs: np.ndarray) -> np.ndarray | None:
+def merge(num_rows: int, groups: np.ndarray | None, pairs: np.ndarray) -> np.ndarray:
     """Merge the groups that pairs of rows connect.
 
     Args:
@@ -188,12 +188,10 @@ def merge(num_rows: int, groups: np.ndarray | None, pairs: np.ndarray) -> np.nda
         pairs: Rows that belong together (pairs, 2).
 
     Returns:
-        The number of each row's group; None where each stands alone.
+        The number of each row's group.
     """
     from scipy import sparse
 
-    if groups is None and not len(pairs):
-        return None
     if groups is not None:
         _, first, code = np.unique(groups, return_index=True, return_inverse=True)
         pairs = np.concatenate([pairs, np.stack([first[code], np.arange(num_rows)], axis=1)])

@@ -35,7 +35,8 @@ class Finding:
 def of_notes(notes: listing.Notes) -> list[Finding]:
     """Return a finding for each kind of note."""
     return [
-        Finding(what, len(names), done, tuple(names[:_MAX_EXAMPLES])) for what, done, names in notes
+        Finding(what, len(names) or None, done, tuple(names[:_MAX_EXAMPLES]))
+        for what, done, names in notes
     ]
 
 
@@ -100,9 +101,27 @@ def of_pictures(
     return [*found, *_some("ending of another format", "read as what they are", lies)]
 
 
+def of_split(layout: str, parts: Sequence[str] | None, groups: np.ndarray | None) -> Finding:
+    """Return how the pictures are split.
+
+    Args:
+        layout: Of the files, in words.
+        parts: Of each picture, where the folders say so.
+        groups: Of each picture; None where each stands alone.
+    """
+    together = "" if groups is None else f"; {groups.max() + 1:,} groups, each in one split"
+    if parts is None:
+        done = f"{layout}: 60 % train, 20 % validation, 20 % test{together}"
+        return Finding("split", None, done)
+    counts = collections.Counter(parts)
+    missing = [part for part in ("validation", "test") if not counts[part]]
+    taken = f"; 20 % of train become {missing[0]}" if missing else ""
+    return Finding("split", None, f"{layout}, as they are: {_counted(counts)}{taken}{together}")
+
+
 def _some(what: str, done: str, names: list[str]) -> Iterator[Finding]:
     if names:
-        yield Finding(what, len(names), done, tuple(names[:_MAX_EXAMPLES]))
+        yield Finding(what, len(names) or None, done, tuple(names[:_MAX_EXAMPLES]))
 
 
 def _counted(counts: dict[str, int]) -> str:

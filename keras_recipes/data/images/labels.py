@@ -79,7 +79,15 @@ def _classes(
         shown.setdefault(name.casefold(), name)
     merged = (f"{name!r} as {shown[name.casefold()]!r}" for name in learned)
     again = [text for text, name in zip(merged, learned, strict=True) if name not in shown.values()]
-    notes.add("class folders in two spellings", "taken as one class", again)
+    forms = collections.Counter(
+        dict(zip((entry.label for entry in entries), names, strict=True)).values()
+    )
+    again += [
+        f"{name!r} in {count} forms of Unicode or of spaces"
+        for name, count in forms.items()
+        if count > 1
+    ]
+    notes.add("class folders in several spellings", "taken as one class", again)
     class_names = tuple(targets.in_order(shown.values()))
     number = {name.casefold(): place for place, name in enumerate(class_names)}
     y = np.array([number.get(name.casefold(), np.nan) for name in names])

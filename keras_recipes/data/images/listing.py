@@ -62,6 +62,10 @@ class Notes:
         for example in examples:
             self._found[what, done].append(reading.shown(example))
 
+    def say(self, what: str, done: str) -> None:
+        """Note what is true of the whole, without examples."""
+        self._found[what, done] = []
+
     def __iter__(self) -> Iterator[tuple[str, str, list[str]]]:
         return ((what, done, names) for (what, done), names in self._found.items())
 
@@ -97,6 +101,11 @@ class Listing(NamedTuple):
     notes: Notes
     columns: Columns | None = None
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether the folders say which pictures are to validate or to test."""
+        return bool({entry.part for entry in self.entries} - {"", "train"})
+
 
 def natural(name: str) -> tuple:
     """Return a key that sorts 2 before 10."""
@@ -106,7 +115,8 @@ def natural(name: str) -> tuple:
 
 def composed(name: str) -> str:
     """Return a name for people: accents and Hangul in one form (NFC), nothing unprintable."""
-    return reading.shown(unicodedata.normalize("NFC", name))
+    text = unicodedata.normalize("NFC", name)
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:

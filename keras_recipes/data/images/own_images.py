@@ -130,7 +130,8 @@ class Images:
             return splits.hold_out(train, test, self.source, seed, num_aside)
         if not len(test):
             found = splits.hold_out(train, validation, self.source, seed, num_aside)
-            return dataclasses.replace(found, validation=found.test, test=found.validation)
+            train, test = found.train, found.validation or found.test
+            return splits.Splits(train, validation, test, self.source)
         return splits.Splits(train, validation, test, self.source)
 
 
@@ -192,9 +193,9 @@ def read(
         given = _list(file, target, group, test_folder)
         return _make(file.name, given, size, colour, group, problem)
     except InputError as error:
-        raise InputError(
-            str(error) if str(error).startswith(file.name) else f"{file.name}: {error}"
-        ) from None
+        if str(error).startswith((f"{file.name}:", f"{file}:")):
+            raise
+        raise InputError(f"{file.name}: {error}") from None
 
 
 def _check(size: int | None, colour: str, problem: str) -> None:
@@ -276,6 +277,8 @@ def _list(
 
 def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> listing.Listing:
     if not file.is_dir():
+        with reading.open_file(file):  # raises where there is none
+            pass
         if file.suffix.lower() in pixels.KNOWN:
             raise InputError("one picture, expected a folder of class folders, or a CSV of paths.")
         return listing.of_csv(file, target, group)
@@ -327,14 +330,16 @@ def _make(
             " split puts them on both sides; --group blocks keeps runs of files together",
             name,
         )
-        given.notes.add("neighbouring files that look alike", "split at random", names[:2])
-    groups = alike.merge(len(y), groups, pairs)
-    parts = tuple(entry.part for entry in entries)
+        given.notes.say("neighbouring files look alike", "split at random; see --group")
+    if groups is not None or len(pairs):
+        groups = alike.merge(len(y), groups, pairs)
+    parts = tuple(entry.part for entry in entries) if given.has_parts else None
     found = [
         *findings.of_classes(y, goal.class_names),
         *findings.of_pictures(names, headers, facts, size, channels, shift),
         *findings.of_notes(given.notes),
         *findings.of_notes(of_labels),
+        findings.of_split(given.layout, parts, groups),
     ]
     source = Source(
         *(name, "real", "files of the user", "the user's"),
@@ -359,7 +364,7 @@ def _make(
         goal.kind,
         source,
         names,
-        parts if {*parts} - {"", "train"} else None,
+        parts,
         groups,
     )
 
@@ -422,7 +427,7 @@ def _copies(
     exact, near = alike.copies(digests), alike.near_copies(x)
     near = near[[digests[one] != digests[other] for one, other in near]]
     if len(near) and np.bincount(alike.merge(len(y), None, near)).max() > _MAX_GROUP * len(y):
-        notes.add("near copies", "too many: they look alike by nature", ["", ""])
+        notes.say("near copies", "too many; they look alike by nature, and are split at random")
         near = near[:0]
     for what, pairs in (("copies", exact), ("near copies", near)):
         texts = [f"{entries[other].name} = {entries[one].name}" for one, other in pairs]
@@ -445,13 +450,11 @@ def _on_one_side(
     """Return which pictures stay: those of train with a copy in the test folder go, and so on."""
     sides = [*listing.PARTS]
     side = np.array([sides.index(entry.part or "train") for entry in entries])
-    last = side.copy()
-    of_row = alike.merge(len(entries), None, pairs)
-    if of_row is not None:
-        last = np.zeros(of_row.max() + 1, int)
-        np.maximum.at(last, of_row, side)
-        last = last[of_row]
-    for row in np.flatnonzero(side < last):
+    group = alike.merge(len(entries), None, pairs)
+    last = np.zeros(len(entries), int)
+    np.maximum.at(last, group, side)
+    last = last[group]
+    for row in np.flatnonzero(side < last).tolist():
         what = f"pictures of {sides[side[row]]} with a copy in {sides[last[row]]}"
         notes.add(what, "left out", [entries[row].name])
     found: np.ndarray = side == last
@@ -498,11 +501,7 @@ def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
         it, and examples.
     """
     title = f"{source.name}: {source.num_pictures:,} pictures, {source.problem}"
-    split = f"{source.layout}; 60 % train, 20 % validation, 20 % test"
-    if source.layout != "computed" and "folders" in source.layout.partition(" ")[0]:
-        split = f"{source.layout}, as they are"
-    more = f"; {source.num_groups:,} groups of files" if source.num_groups else ""
-    return title, [*findings.rows(source.seen), ("split", "", split + more, "")]
+    return title, findings.rows(source.seen)
 
 
 def source_from(schema: dict) -> Source:

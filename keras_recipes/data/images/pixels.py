@@ -63,7 +63,7 @@ _ORIENTATION = 0x0112
 _FILES_AT_ONCE = 16  # by one thread; those of one shape are resized together
 _MAX_WAITING = 3 * 512 * 512  # bytes of a picture to be resized together with others
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
 
 
 class LeftOutError(ValueError):
@@ -142,13 +142,16 @@ def look(files: Sequence[reading.Path]) -> "list[Header | LeftOutError]":
         files: Paths.
     """
 
-    def look_at(path: reading.Path) -> Header | LeftOutError:
-        try:
-            return _look(path)
-        except LeftOutError as error:
-            return error
+    def look_at(rows: range) -> list[Header | LeftOutError]:
+        found: list[Header | LeftOutError] = []
+        for row in rows:
+            try:
+                found.append(_look(files[row]))
+            except LeftOutError as error:
+                found.append(error)
+        return found
 
-    return in_parallel(look_at, files)
+    return _in_parallel(look_at, len(files))
 
 
 def _look(path: reading.Path) -> Header:
@@ -267,7 +270,7 @@ def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray
         pixels = pixels[..., :1]
     pixels = np.ascontiguousarray(pixels)
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(pixels)
+    digest.update(pixels.data)
     return pixels, Facts(is_grey, turn is not None, is_transparent, digest.digest())
 
 
@@ -377,10 +380,10 @@ def load(
     """
     x = storage.empty((len(files), size, size, 1 if is_grey else 3))
 
-    def load_some(start: int) -> list[Facts | LeftOutError]:
+    def load_some(rows: range) -> list[Facts | LeftOutError]:
         found: list[Facts | LeftOutError] = []
         waiting: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-        for row in range(start, min(start + _FILES_AT_ONCE, len(files))):
+        for row in rows:
             try:
                 with _file(files[row]) as file:
                     pixels, facts = decode(file, size, depth_shift)
@@ -394,28 +397,24 @@ def load(
             else:
                 waiting.setdefault(pixels.shape, []).append((row, pixels))
         for some in waiting.values():
-            rows, same = zip(*some, strict=True)
-            x[list(rows)] = resize(np.stack(same), size)
+            places, same = zip(*some, strict=True)
+            x[list(places)] = resize(np.stack(same), size)
         return found
 
-    starts = range(0, len(files), _FILES_AT_ONCE)
-    found = [one for some in in_parallel(load_some, starts) for one in some]
+    found = _in_parallel(load_some, len(files))
     kept = [row for row, one in enumerate(found) if isinstance(one, Facts)]
     return storage.keep(x, kept), found
 
 
-def in_parallel(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Return what a function returns for each item, computed by all processors.
-
-    Args:
-        function: Of one item; called from several threads at once.
-        items: What it is computed of.
-    """
+def _in_parallel(function: Callable[[range], list[T]], num_rows: int) -> list[T]:
+    """Return what a function returns for all rows, some at once, from several threads."""
     PIL.Image.init()  # threads would do so at the same time
+    starts = range(0, num_rows, _FILES_AT_ONCE)
+    rows = [range(start, min(start + _FILES_AT_ONCE, num_rows)) for start in starts]
     pool = concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow, about single files
-            return list(pool.map(function, items))
+            return [one for some in pool.map(function, rows) for one in some]
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for all items
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for all rows
