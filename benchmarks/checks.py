@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import importlib
 import json
 import logging
@@ -32,7 +31,7 @@ from benchmarks import mistakes, publish, records
 from keras_recipes import catalog, checks, configs, recipe as contract, training
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.features import tables
+from keras_recipes.features import parts
 
 # What the check may take: this fraction of an epoch, or this many seconds, whichever is more.
 FRACTION_OF_EPOCH = 0.05
@@ -132,7 +131,8 @@ def time_once(name: str) -> dict[str, float]:
     for key in ("first", "again"):
         model = contract.build_model(recipe, config, splits)
         start = time.perf_counter()
-        as_inputs = functools.partial(tables.as_inputs, model) if tables.parts_of(model) else None
+        halves = parts.of(model)
+        as_inputs = halves.as_inputs if halves.has_encoder else None
         check.look_at_data(model, splits, as_inputs)
         halfway = time.perf_counter()
         training.adapt(model, problem, splits.train)

@@ -23,7 +23,7 @@ import pandas as pd
 
 from keras_recipes import training
 from keras_recipes.errors import RunError
-from keras_recipes.features import tables
+from keras_recipes.features import parts
 from keras_recipes.training import fused
 from recipes import tabular
 
@@ -97,12 +97,13 @@ def _train_bare(csv: pathlib.Path) -> dict:
     model = tabular.build_model(config, splits)
     start = time.perf_counter()
     training.adapt(model, problem, splits.train)
+    halves = parts.of(model)
     train, validation = (
-        (tables.encode(model, split), tables.targets(model, problem, split.y))
+        (halves.encode(split), halves.targets(problem, split.y))
         for split in (splits.train, splits.validation)
     )
     encoded = time.perf_counter()
-    network = tables.trained_network(model, problem)
+    network = halves.trained(problem)
     settings = {"batch_size": config.batch_size, "validation_data": validation, "verbose": 0}
     fused.fit(network, *train, **settings)
     end = time.perf_counter()

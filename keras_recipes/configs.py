@@ -142,15 +142,53 @@ class RunOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class TableOptions:
-    """Settings of your own table: its file, target and columns."""
+class DataOptions:
+    """Settings of your own data."""
 
-    csv: TableFile = None
-    """Your table: a delimited text file that includes the target column."""
+    # Hold the data themselves; all others are keywords of what reads them.
+    SOURCES: typing.ClassVar[tuple[str, ...]] = ()
+
     target: str | None = None
     """Column to predict."""
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    """Problem type; auto chooses it from the target column."""
+    """Problem type; auto chooses it from the target."""
+    group: str | None = None
+    """What belongs together, and stays in the same split. Table: a column, such as a patient ID,
+    which is then no feature. Images: a regular expression whose match in the path names the group,
+    or blocks for runs of neighbouring files."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of the fields that are about the data."""
+        kinds = [one for one in (TableOptions, ImageOptions) if issubclass(cls, one)]
+        return [*dict.fromkeys(field.name for one in kinds for field in dataclasses.fields(one))]
+
+    @property
+    def choices(self) -> dict[str, typing.Any]:
+        """How to read the data: the keywords of `own_table.read` or `own_images.read`."""
+        others = (*self.SOURCES, "target")
+        return {name: getattr(self, name) for name in self.names() if name not in others}
+
+    def told(self) -> dict[str, object]:
+        """Return the settings of the data that are not the defaults, files by their full paths."""
+        given = {name: getattr(self, name) for name in self.names()}
+        files = {
+            name: reading.resolved(value)
+            for name, value in given.items()
+            if isinstance(value, pathlib.Path)
+        }
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: v for name, v in (given | files).items() if v != defaults[name]}
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(DataOptions):
+    """Settings of your own table: its file, target and columns."""
+
+    SOURCES = ("csv",)
+
+    csv: TableFile = None
+    """Your table: a delimited text file that includes the target column."""
     header: bool = True
     """The first row holds the column names; otherwise the names are column_1, column_2, …"""
     categorical: tuple[str, ...] = ()
@@ -163,36 +201,34 @@ class TableOptions:
     """Column of dates or numbers for a split by time: the latest rows become the test set."""
     encoding: str | None = None
     """Encoding of the file, such as cp949; detected by default."""
-    group: str | None = None
-    """Group column, such as a patient ID: rows with the same value stay in the same split. The
-    column is not a feature."""
     missing: tuple[str, ...] = ()
     """Values to treat as missing: -200 in all columns, or bmi=0 in one column."""
 
-    @property
-    def choices(self) -> dict[str, typing.Any]:
-        """Keywords of `own_table.read`: how to read the table."""
-        others = ("csv", "target")
-        names = [field.name for field in dataclasses.fields(TableOptions)]
-        return {name: getattr(self, name) for name in names if name not in others}
 
-    def told(self) -> dict[str, object]:
-        """Return the settings of the table that are not the defaults, the file by its full path."""
-        names = [field.name for field in dataclasses.fields(TableOptions)]
-        given = {name: getattr(self, name) for name in names}
-        if self.csv is not None:
-            given["csv"] = reading.resolved(self.csv)
-        return {name: v for name, v in given.items() if v != getattr(TableOptions, name)}
+@dataclasses.dataclass(frozen=True)
+class ImageOptions(DataOptions):
+    """Settings of your own images: their folder, size and colours."""
+
+    SOURCES = ("folder",)
+
+    folder: pathlib.Path | None = None
+    """Your images: a folder with one subfolder per class, or with train, val and test folders; or a
+    CSV file of paths and labels."""
+    test_folder: pathlib.Path | None = None
+    """Folder of the test images, with the same subfolders; by default, 20 % of all images."""
+    size: Annotated[int, Range(8, 512)] | None = None
+    """Image size in pixels: images are resized to size x size. By default, the median of their
+    shorter sides, between 32 and 64."""
+    colour: Literal["auto", "grey", "rgb"] = "auto"
+    """Colour channels: grey, rgb, or auto (grey if all images are grey)."""
 
 
 @dataclasses.dataclass(frozen=True)
-class TableConfig(TableOptions, Config):
-    """Settings of a recipe for the user's own table."""
-
-    POSITIONAL = "csv"
+class OwnDataConfig(Config):
+    """Settings of a recipe for the user's own data."""
 
     max_steps: Count = 10_000
-    """Approximate maximum number of training steps. It limits the epochs of a large table; with
+    """Approximate maximum number of training steps. It limits the epochs of large data; with
     fewer epochs than the patience, there is no refit."""
     class_weights: bool = False
     """Use class weights, so that all classes have equal weight in the loss. The predicted
@@ -204,7 +240,7 @@ class TableConfig(TableOptions, Config):
         """Return the maximum number of epochs for this number of training rows."""
         return -(-self.max_steps // -(-rows // self.batch_size))
 
-    def for_rows(self, num_rows: int) -> "TableConfig":
+    def for_rows(self, num_rows: int) -> "OwnDataConfig":
         """Return the settings with the number of epochs limited by max_steps.
 
         Fewer epochs than the patience need no refit.
@@ -212,6 +248,20 @@ class TableConfig(TableOptions, Config):
         most = self.max_epochs_for(num_rows)
         refit = self.refit and most >= self.patience
         return dataclasses.replace(self, epochs=min(self.epochs, most), refit=refit)
+
+
+@dataclasses.dataclass(frozen=True)
+class TableConfig(TableOptions, OwnDataConfig):
+    """Settings of a recipe for the user's own table."""
+
+    POSITIONAL = "csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageConfig(ImageOptions, OwnDataConfig):
+    """Settings of a recipe for the user's own images."""
+
+    POSITIONAL = "folder"
 
 
 EXPECTED_SETTINGS = "a run folder, a search that has ended, or a config.json"

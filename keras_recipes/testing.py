@@ -26,7 +26,7 @@ import numpy as np
 from keras_recipes import callbacks, checks, configs, recipe as contract, training
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.data.splits import Split, Splits
-from keras_recipes.features import tables
+from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
 from keras_recipes.runs import scoring
@@ -109,7 +109,7 @@ class _Checks:
     def model_follows_the_rule_table(self) -> None:
         few = self._few_rows()
         model, rule = few.prepare(self._recipe), few.problem.rule
-        x = tables.as_inputs(model, few.data.train.x)
+        x = parts.of(model).as_inputs(few.data.train.x)
         (facts,) = Facts(model, x, few.data.train.y).heads
         advice = "end build_model with PROBLEM.outputs(hidden) and PROBLEM.compile(model, ...)"
         assert facts.activation == (rule.activation or "linear"), advice
@@ -197,7 +197,7 @@ class _Checks:
             path = pathlib.Path(folder) / "model.keras"
             model.save(path)
             loaded = keras.models.load_model(path)
-        x = tables.as_inputs(model, data.test.take(np.arange(5)).x)
+        x = parts.of(model).as_inputs(data.test.take(np.arange(5)).x)
         np.testing.assert_array_equal(
             keras.ops.convert_to_numpy(loaded(x, training=False)),
             keras.ops.convert_to_numpy(model(x, training=False)),
@@ -211,8 +211,6 @@ class _Checks:
         changes = {name: value for name, value in changes.items() if name in fields}
         if issubclass(kind, configs.DownloadedConfig):
             changes["data"] = "builtin"
-        if issubclass(kind, configs.TableConfig) and kind.csv is None:
-            changes["csv"] = None
         config = dataclasses.replace(kind(), **changes)
         loaded = contract.load_data(self._recipe, config)
         split = loaded.train.take(np.arange(min(NUM_ROWS, len(loaded.train))))

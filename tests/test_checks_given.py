@@ -1,6 +1,5 @@
 """The check on what `fit` is given: parts that differ, text, weights, callbacks, scaled inputs."""
 
-import functools
 import pathlib
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from keras_recipes import checks
 from keras_recipes.commands import main as program
 from keras_recipes.data import splits
 from keras_recipes.errors import InputError
-from keras_recipes.features import tables
+from keras_recipes.features import parts, tables
 
 X, CLASSES = mistakes.rows()
 NUMBERS, ONE_HOT = mistakes.numbers(), mistakes.one_hot()
@@ -190,7 +189,7 @@ def test_text_of_a_model_that_encodes_it_by_itself_is_left_alone():
     table = pd.DataFrame({"a": SHORT.astype("float64"), "t": TEXTS.astype(object)})
     source = splits.Source("texts", "real", "here", "none")
     data = splits.split(table, SHORT, source, seed=0)
-    as_inputs = functools.partial(tables.as_inputs, model)
+    as_inputs = parts.of(model).as_inputs
     assert "D2" not in ids(checks.PreFlight().look_at_data(model, data, as_inputs))
 
 

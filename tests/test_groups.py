@@ -1,6 +1,5 @@
 """Rows that belong together: groups stay in one split, and copies of a row are taken once."""
 
-import dataclasses
 import json
 import pathlib
 
@@ -14,7 +13,8 @@ from keras_recipes.checks.rules import tables
 from keras_recipes.commands import copy
 from keras_recipes.data import own_table, splits
 from keras_recipes.errors import InputError
-from keras_recipes.runs import run, summary
+from keras_recipes.features import own_tables
+from keras_recipes.runs import run
 from recipes import tabular
 from tuning.options import Options
 
@@ -173,9 +173,9 @@ def test_groups_are_recorded_and_new_rows_need_none(tmp_path, capsys):
     assert (recorded["group"], recorded["num_groups"]) == ("patient", 60)
     new = tmp_path / "new.csv"
     visits().drop(columns=["patient", "sick"]).to_csv(new, index=False)
-    assert len(own_table.read_rows(new, dataclasses.asdict(table.source)).x) == ROWS
-    summary.print_columns(table.source)
-    assert "60 groups of rows by patient; each group is in one split" in capsys.readouterr().out
+    assert len(own_table.read_rows(new, table.source).x) == ROWS
+    *_, last = own_tables.OwnTables(table.source).describe()
+    assert last == "60 groups of rows by patient; each group is in one split"
 
 
 @pytest.mark.second_tier

@@ -12,9 +12,10 @@ import pytest
 
 import tuning
 from keras_recipes import configs, reading
-from keras_recipes.console import command_line, files
+from keras_recipes.console import command_line, files, terminal
 from keras_recipes.data import csv_reader, new_inputs, own_table
 from keras_recipes.errors import InputError
+from keras_recipes.features import own_tables
 from keras_recipes.runs import listing, predict as predictions
 from recipes import iris, tabular
 from tuning.oracles import spaces
@@ -202,8 +203,7 @@ def test_a_rights_fault_is_one_line(monkeypatch):
 def test_a_name_in_brackets_is_printed_as_it_is(capsys):
     path = pathlib.Path("[bold].csv")
     path.write_text(ROWS)
-    from keras_recipes.runs import summary
-
-    summary.print_columns(own_table.read(path, "y").source)
+    shown, *_ = own_tables.OwnTables(own_table.read(path, "y").source).describe()
+    terminal.print_table(shown)
     assert "[bold].csv: 1 " in capsys.readouterr().out
     assert pd.read_csv(path).shape == (40, 2)

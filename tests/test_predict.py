@@ -19,8 +19,9 @@ import pytest
 
 from keras_recipes import catalog, configs
 from keras_recipes.commands import main as program
-from keras_recipes.data import new_inputs, splits
+from keras_recipes.data import splits
 from keras_recipes.errors import InputError
+from keras_recipes.features import kinds
 from keras_recipes.runs import predict as predictions, run as runs
 from recipes import diabetes
 
@@ -322,7 +323,7 @@ def without_checksums(folder):
 @pytest.mark.parametrize(
     ("part", "change", "message"),
     [
-        ("inputs", {"shape": [4, 4]}, r"takes no inputs of shape \(4, 4\)"),
+        ("inputs", {"shape": [4, 4]}, "does not take images"),
         ("inputs", {"shape": []}, "cannot have the shape"),
         ("inputs", {"maximum": "x"}, r"inputs.maximum: expected a number, received 'x'"),
         ("outputs", {"num_outputs": 3}, "10 class names, expected 3"),
@@ -465,6 +466,8 @@ def test_description_of_inputs_survives_json():
         np.ones((3, 5), "uint8"),
         pd.DataFrame({"a": [1.0], "b": ["x"]}),
     ):
-        made = new_inputs.Inputs.of(x)
-        text = json.dumps(dataclasses.asdict(made))
-        assert new_inputs.Inputs.from_json(json.loads(text)) == made
+        rows = splits.Split(x, np.zeros(len(x)))
+        source = splits.Source("rows", "real", "made here", "none")
+        made = kinds.of(splits.Splits(rows, None, rows, source))
+        text = json.dumps(kinds.to_json(made))
+        assert kinds.from_json(json.loads(text)) == made

@@ -10,7 +10,8 @@ import pytest
 from sklearn import metrics
 
 from keras_recipes import configs, problems, training
-from keras_recipes.data import own_table, splits
+from keras_recipes.data import splits
+from keras_recipes.features import kinds
 from keras_recipes.runs import baselines, importance, scoring
 from recipes import tabular
 
@@ -216,8 +217,8 @@ def clear_columns(seed, is_class):
     config, data = loaded(frame, seed=seed)
     problem = tabular.problem(config, data)
     trained = training.train(tabular, config, data)
-    source = own_table.source_of(data)
-    found = importance.measure(problem, trained.model, data.test.x, data.test.y, source)
+    columns = kinds.of(data).columns_of(data.test.x)
+    found = importance.measure(problem, trained.model, data.test.x, data.test.y, columns)
     return [name for name, lost in found.items() if importance.is_clear(lost)]
 
 

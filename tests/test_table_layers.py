@@ -7,7 +7,7 @@ import pytest
 
 from keras_recipes import problems, training
 from keras_recipes.data.splits import Split
-from keras_recipes.features import tables
+from keras_recipes.features import parts, tables
 
 NAN = float("nan")
 
@@ -38,7 +38,7 @@ def made(x, y=None, max_categories=10, **settings):
 
 def test_numbers_are_centred_and_missing_ones_are_marked():
     x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0, 4.0, NAN], "b": [5.0] * 6, "c": [NAN] * 6})
-    encoded = tables.encode(made(x), rows_of(x))
+    encoded = parts.of(made(x)).encode(rows_of(x))
     numbers, missing = encoded[:, :3], encoded[:, 3:]
     np.testing.assert_allclose(numbers[:5, 0], [-2, -1, 0, 1, 2] / np.std([1, 2, 3]), rtol=1e-5)
     assert numbers[5, 0] == 0, "a missing number counts as the median"
@@ -49,9 +49,9 @@ def test_numbers_are_centred_and_missing_ones_are_marked():
 def test_numbers_far_away_do_not_reach_the_network():
     x = pd.DataFrame({"a": np.linspace(0.0, 1.0, 50)})
     model = made(x)
-    far = tables.encode(model, rows_of(pd.DataFrame({"a": [1e30, -1e30]})))
+    far = parts.of(model).encode(rows_of(pd.DataFrame({"a": [1e30, -1e30]})))
     np.testing.assert_array_equal(far[:, 0], [tables.FARTHEST, -tables.FARTHEST])
-    assert np.isfinite(tables.predict(model, pd.DataFrame({"a": [1e30, -1e30]}))).all()
+    assert np.isfinite(parts.of(model).predict(pd.DataFrame({"a": [1e30, -1e30]}))).all()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_numbers_far_away_do_not_reach_the_network():
 def test_words_become_columns_and_rare_ones_share_one(max_categories, expected):
     x = pd.DataFrame({"w": list("aaabbcd")})
     rows = pd.DataFrame({"w": ["a", "b", "c", "never", "d"]})
-    numbers = tables.encode(made(x, max_categories=max_categories), rows_of(rows))
+    numbers = parts.of(made(x, max_categories=max_categories)).encode(rows_of(rows))
     np.testing.assert_array_equal(tables.one_hot(numbers, [4], max_categories), expected)
 
 
@@ -82,17 +82,17 @@ def test_a_saved_model_knows_the_same_words(words):
     model = made(x)
     model.save("model.keras")
     loaded = keras.models.load_model("model.keras")
-    tables.attach(loaded)
+    parts.attach(loaded, tables.TableParts)
     np.testing.assert_array_equal(
-        tables.encode(loaded, rows_of(x.copy())), tables.encode(model, rows_of(x))
+        parts.of(loaded).encode(rows_of(x.copy())), parts.of(model).encode(rows_of(x))
     )
-    np.testing.assert_array_equal(tables.predict(loaded, x), tables.predict(model, x))
+    np.testing.assert_array_equal(parts.of(loaded).predict(x), parts.of(model).predict(x))
 
 
 def test_strange_words_have_columns_unless_they_cannot_be_saved():
     words = [*STRANGE, *UNSAVED, ""]
     x = pd.DataFrame({"w": words * 3})
-    numbers = tables.encode(made(x, max_categories=100), rows_of(x))[: len(words), 0]
+    numbers = parts.of(made(x, max_categories=100)).encode(rows_of(x))[: len(words), 0]
     assert len(set(numbers)) == len(STRANGE) + len([""]) + 1
     assert not numbers[len(STRANGE) : -1].any(), "they count as unknown"
 
@@ -102,7 +102,7 @@ def test_pieces_tell_how_far_a_number_has_come():
     model = made(x, num_bins=4)
     network = model.get_layer("network")
     place, cut = network.get_layer("bins"), keras.layers.ReLU(max_value=1.0)
-    pieces = np.asarray(cut(place(tables.encode(model, rows_of(x))[:, :2])))
+    pieces = np.asarray(cut(place(parts.of(model).encode(rows_of(x))[:, :2])))
     far = pieces[:, 0].sum(axis=1)
     np.testing.assert_allclose(far[[0, 25, 60, 100]], [0, 1, 2.4, 4], atol=1e-3)
     assert (np.diff(far) > 0).all()
@@ -112,26 +112,26 @@ def test_pieces_tell_how_far_a_number_has_come():
 def test_members_differ_and_their_mean_is_the_prediction():
     x = pd.DataFrame({"a": np.arange(20.0)})
     model = made(x, ensemble_size=3)
-    members = np.asarray(model.get_layer("network")(tables.encode(model, rows_of(x))))
+    members = np.asarray(model.get_layer("network")(parts.of(model).encode(rows_of(x))))
     assert members.shape == (20, 3)
     assert members.std(axis=1).min() > 0
-    np.testing.assert_allclose(tables.predict(model, x)[:, 0], members.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(parts.of(model).predict(x)[:, 0], members.mean(axis=1), rtol=1e-5)
 
 
 def test_what_was_made_of_a_table_is_made_once():
     x, other = pd.DataFrame({"a": np.arange(20.0)}), pd.DataFrame({"a": np.arange(20.0) ** 2})
     first, again = made(x), made(x)
     rows = rows_of(x)
-    assert tables.encode(first, rows) is tables.encode(again, rows)
-    elsewhere = tables.encode(made(other), rows_of(x))
-    assert np.abs(elsewhere - tables.encode(first, rows)).max() > 0.1, "by what it has learned"
+    assert parts.of(first).encode(rows) is parts.of(again).encode(rows)
+    elsewhere = parts.of(made(other)).encode(rows_of(x))
+    assert np.abs(elsewhere - parts.of(first).encode(rows)).max() > 0.1, "by what it has learned"
 
 
 def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypatch):
     x = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 12)))
-    whole = tables.predict(model := made(x), x)
+    whole = parts.of(model := made(x)).predict(x)
     monkeypatch.setattr(tables, "MAX_VALUES_AT_ONCE", 200)
-    np.testing.assert_allclose(tables.predict(model, x), whole, rtol=1e-5)  # float32 rounding
+    np.testing.assert_allclose(parts.of(model).predict(x), whole, rtol=1e-5)  # float32 rounding
     monkeypatch.setattr(tables, "MAX_EMBEDDED", 20)
     narrow = made(x).get_layer("network")
     assert narrow.get_layer("line").output.shape[1:] == (12, 1)

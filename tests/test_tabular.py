@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
-from keras_recipes.data import new_inputs, own_table, rents
+from keras_recipes.data import own_table, rents
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.features import tables
+from keras_recipes.features import own_tables, parts, tables
 from keras_recipes.runs import (
     baselines,
     export,
@@ -130,7 +130,7 @@ def test_what_is_served_equals_what_was_trained(csv_of, kind):
     data = tabular.load_data(config)
     model = training.train(tabular, config, data).model
     # In training the network sees rows that were encoded once; a served model encodes its own.
-    encoded = tables.encode(model, data.test)
+    encoded = parts.of(model).encode(data.test)
     trained = np.asarray(model.get_layer("network")(encoded)).mean(axis=1).reshape(len(encoded), -1)
     model.save("model.keras")
     loaded = keras.models.load_model("model.keras")
@@ -352,9 +352,10 @@ def test_signatures_have_names_that_tensorflow_takes(finished):
     taken = predictions.open_run(finished("regression")).inputs
     names = ["class", "km/h", "방 수", "km h", "1st", "plain", "Größe", "Gr_e", "größe"]
     names += ["self", "Plain", "_plain", "__all__"]
-    columns = [{**taken.table["columns"][0], "name": name} for name in names]
-    taken = dataclasses.replace(taken, table={**taken.table, "columns": columns})
-    assert list(export.signature(taken)[1]) == [
+    used = tuple(dataclasses.replace(taken.table.columns[0], name=name) for name in names)
+    table = dataclasses.replace(taken.table, columns=used)
+    taken = dataclasses.replace(taken, table=table)
+    assert list(taken.signature()[1]) == [
         "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
         "column_7_Gr_e", "Gr_e", "column_9_gr_e",
         "column_10_self", "column_11_Plain", "column_12_plain", "all",
@@ -380,7 +381,7 @@ def test_a_signature_names_units_and_takes_codes_for_gaps_as_predict_does(tmp_pa
     ]
     (tmp_path / "table.csv").write_text("\n".join(["weight,co,y", *rows]))
     table = own_table.read(tmp_path / "table.csv", "y")
-    read, _, described = export.signature(new_inputs.Inputs.of(table.x, table.source))
+    read, _, described = own_tables.OwnTables(table.source).signature()
     assert described["weight"]["unit"] == "kg"
     assert "unit" not in described["co"]
     given = {"weight": tf.constant([70.0, 80.0]), "co": tf.constant([-200.0, 3.0])}
@@ -390,7 +391,7 @@ def test_a_signature_names_units_and_takes_codes_for_gaps_as_predict_does(tmp_pa
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
     taken = predictions.open_run(finished("regression")).inputs
-    read, specs, _ = export.signature(taken)
+    read, specs, _ = taken.signature()
     given = {
         name: tf.constant([1.0] if spec.dtype == tf.float32 else [""])
         for name, spec in specs.items()

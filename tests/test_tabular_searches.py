@@ -9,7 +9,7 @@ from test_tabular import configured, flats
 
 import tuning
 from keras_recipes.errors import InputError
-from keras_recipes.features import tables
+from keras_recipes.features import kinds, tables
 from keras_recipes.runs import run as runs
 from recipes import tabular
 from tuning.report import report
@@ -46,13 +46,13 @@ def test_a_search_takes_the_table(table):
 @pytest.mark.second_tier
 @pytest.mark.parametrize(("folds", "parts"), [(None, 2), (2, 4)])
 def test_a_search_encodes_its_rows_once(table, folds, parts, monkeypatch):
-    encoded, predict = [], tables.predict
+    encoded, run = [], tables.run
 
     def watched(model, x, *rest):
         encoded.extend([len(x)] * (model.name == "encoder"))
-        return predict(model, x, *rest)
+        return run(model, x, *rest)
 
-    monkeypatch.setattr(tables, "predict", watched)
+    monkeypatch.setattr(tables, "run", watched)
     monkeypatch.setattr(inputs, "_loaded", {})  # as in a new process
     monkeypatch.setattr(refit, "refit", lambda *_: {"epochs_run": 1})
     monkeypatch.setattr(report.Progress, "show_refit", lambda *_: None)
@@ -102,7 +102,7 @@ def test_many_rows_are_passed_over_in_fewer_epochs(table, max_steps, epochs, ref
     assert (settled.epochs, settled.refit) == (epochs, refit)
     assert settled.for_rows(180) == settled
     data = tabular.load_data(settled)
-    runs.describe_table(tabular.problem(settled, data), data, settled)
+    runs.describe_own_data(kinds.of(data), tabular.problem(settled, data), data, settled)
     assert ("--max-steps" in capsys.readouterr().out) == (not refit)
 
 

@@ -73,6 +73,10 @@ def search(
     group: str | None = None,
     missing: tuple[str, ...] = (),
     encoding: str | None = None,
+    folder: Path | None = None,
+    test_folder: Path | None = None,
+    size: int | None = None,
+    colour: Literal["auto", "grey", "rgb"] = "auto",
     **unknown: Any,
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
@@ -119,9 +123,15 @@ def search(
         numeric: Columns to take as numbers.
         drop: Columns to leave out.
         time: Column of dates or numbers to split by.
-        group: Column that names what several rows belong to; its rows stay in one split.
+        group: What belongs together and stays in one split: the name of a column, or of images
+            a regular expression for their paths.
         missing: Cells that stand for no value: -200 in all columns, or bmi=0 in one.
         encoding: Encoding of the file; found out where not said.
+        folder: Your own images, for a recipe that takes such: a folder with one subfolder per
+            class, or a CSV file of paths and labels.
+        test_folder: Folder of the test images.
+        size: Images are resized to size x size pixels.
+        colour: Colour channels of the images.
         **unknown: Nothing else; what a search has no option for is named.
 
     Returns:

@@ -19,6 +19,7 @@ from keras_recipes.configs import Config
 from keras_recipes.console import files, interrupts
 from keras_recipes.console.command_line import flag
 from keras_recipes.errors import InputError, NotFiniteError, RunError
+from keras_recipes.features import kinds
 from keras_recipes.runs import run as runs, summary
 from tuning import loop
 from tuning.options import Options, seconds
@@ -103,9 +104,9 @@ def _begin(options: Options) -> tuple[SearchSpec, Store]:
     folder = options.out or files.next_folder(pathlib.Path("searches"), name)
     data = spec.data
     if data.source.kind == "built-in":
-        print(runs.synthetic_warning(data.source))
+        print(data.source.note)
     if not options.quiet:
-        runs.describe_table(spec.problem, data, spec.defaults)
+        runs.describe_own_data(kinds.of(data), spec.problem, data, spec.defaults)
     if spec.folds:
         try:
             data.validation_folds(spec.folds, spec.seed)

@@ -65,7 +65,7 @@ def kept_table(csv: Any, out: str | os.PathLike[str] | None) -> pathlib.Path | N
 
 
 @dataclasses.dataclass(frozen=True)
-class SharedOptions(configs.TableOptions):
+class SharedOptions(configs.TableOptions, configs.ImageOptions):
     """Options of both a search and a comparison."""
 
     # None stands for "not said": a new search takes its default, a resumed one what it has.

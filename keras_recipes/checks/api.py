@@ -92,7 +92,7 @@ def check(
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
-    if hasattr(model, "table_parts") and not isinstance(x, dict):
+    if hasattr(model, "parts_type") and not isinstance(x, dict):
         raise InputError(
             "x: the model of a run with your own table takes columns that the run has encoded; the "
             "table was checked before training. keras_recipes.predict(run, x) takes it as it is"

@@ -84,16 +84,16 @@ def _find_recipe(named: str) -> str | None:
 def _check_recipe(name: str, arguments: Check) -> Findings:
     """Check a recipe with its own data and default settings; its test split stays closed."""
     from keras_recipes import callbacks, checks, recipe as contract, training
-    from keras_recipes.features import tables
+    from keras_recipes.features import parts
 
     recipe = catalog.load(name)
     config = recipe.Config()
     splits = contract.load_data(recipe, config)
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
-    is_encoded = tables.parts_of(model) is not None
+    halves = parts.of(model)
     (x, y), *validation = [
-        (tables.as_inputs(model, split.x) if is_encoded else split.x, split.y)
+        (halves.as_inputs(split.x) if halves.has_encoder else split.x, split.y)
         for split in (splits.train, splits.validation)
         if split is not None
     ]
@@ -107,7 +107,7 @@ def _check_recipe(name: str, arguments: Check) -> Findings:
         epochs=arguments.epochs or config.epochs,
         batch_size=arguments.batch_size or config.batch_size,
         callbacks=callbacks.make(contract.problem(recipe, config, splits), config),
-        is_encoded=is_encoded,
+        is_encoded=halves.has_encoder,
     )
 
 

@@ -107,9 +107,9 @@ class Copy(configs.TableOptions):
     """Copy only one file: the plain Keras program for this problem type."""
     update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
     """Update the library in a copied project to this version; only vendor/ changes."""
-    csv: Annotated[pathlib.Path | None, command_line.takes("FILE", flags=("--data",))] = None
-    """Your table, for the recipe tabular. It is copied next to the recipe, as its default table.
-    The flags below describe its columns."""
+    csv: Annotated[pathlib.Path | None, command_line.takes("PATH", flags=("--data",))] = None
+    """Your data: a table for the recipe tabular, a folder for images. They are copied next to the
+    recipe, as its default. The flags below describe them."""
 
 
 def copy(arguments: Copy) -> None:
@@ -130,7 +130,7 @@ def copy(arguments: Copy) -> None:
         raise InputError(catalog.describe_unknown(arguments.recipe))
     if arguments.told() and (arguments.minimal or arguments.csv is None):
         raise InputError(
-            "--data FILE and the flags for its columns go together, and not with --minimal"
+            "--data PATH and the flags for these data go together, and not with --minimal"
         )
     folder = arguments.folder.expanduser()
     if folder.resolve().is_relative_to(catalog.folder().parent):
@@ -144,10 +144,7 @@ def copy(arguments: Copy) -> None:
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
     if arguments.csv is not None:
-        from keras_recipes.data import own_table  # NumPy loads with it
-
-        own_table.read(arguments.csv, arguments.target, **arguments.choices)  # or raises
-        contents[f"recipes/{arguments.csv.name}"] = reading.read_bytes(arguments.csv)
+        contents |= _read_data(arguments.csv.expanduser(), arguments)
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
@@ -156,9 +153,29 @@ def copy(arguments: Copy) -> None:
         _write_library(partial / VENDOR)
     print(f"{len(contents) + 2} files in {folder}. Next:\n  cd {folder}")
     if arguments.csv is not None:
-        print(f"  # recipes/{arguments.csv.name} is your table; .gitignore keeps it out of git")
+        print(f"  # recipes/{arguments.csv.name} is your data; .gitignore keeps it out of git")
     print("  python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt")
     print(f"  python -m recipes.{name}")
+
+
+def _read_data(data: pathlib.Path, arguments: Copy) -> dict[str, bytes]:
+    """Return the content of each file of the user's data, by its path in the project.
+
+    Raises:
+        InputError: If the recipe could not learn from them.
+    """
+    from keras_recipes.data import own_table  # NumPy loads with it
+    from keras_recipes.data.images import own_images
+
+    if data.is_dir():
+        own_images.read(data, arguments.target, group=arguments.group, problem=arguments.problem)
+        inside = (path for path in sorted(data.rglob("*")) if path.is_file())
+        names = {
+            f"recipes/{data.name}/{path.relative_to(data).as_posix()}": path for path in inside
+        }
+        return {name: reading.read_bytes(path) for name, path in names.items()}
+    own_table.read(data, arguments.target, **arguments.choices)
+    return {f"recipes/{data.name}": reading.read_bytes(data)}
 
 
 def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, bytes]:
@@ -173,14 +190,14 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
     source = _renamed((root / "recipes" / f"{recipe}.py").read_text(encoding="utf-8"), recipe, name)
     ignored = GITIGNORE
     if table.csv is not None:
-        source = _with_table(source, recipe, table.csv.name, table.told())
+        source = _with_data(source, recipe, table.csv.name, table.told())
         ignored += f"recipes/{table.csv.name}\n"
     entry = catalog.read(recipe)
     data_sets = _data_sets(root / f"recipes/{recipe}.py")
     file = f"`recipes/{name}.py`"
     reads = f"`load_data` in {file}"
     if table.csv is not None:
-        reads += f", which reads `recipes/{table.csv.name}`: `csv` and `target` in `Config` name it"
+        reads += f", which reads `recipes/{table.csv.name}`, as `Config` names it"
     elif data_sets:
         reads += ", and the file in `datasets` that it calls"
     is_fixed = re.search(r"^PROBLEM = ", source, re.MULTILINE)  # else the data decide
@@ -192,7 +209,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         recipe=recipe,
         title=entry.title,
         problem=entry.problem,
-        data=entry.data if table.csv is None else f"your table, `recipes/{table.csv.name}`",
+        data=entry.data if table.csv is None else f"your own, `recipes/{table.csv.name}`",
         result=entry.result,
         version=keras_recipes.__version__,
         new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
@@ -232,22 +249,25 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     )
 
 
-def _with_table(source: str, recipe: str, csv: str, told: dict[str, object]) -> str:
-    """Make the user's table and the flags for its columns the defaults of a recipe's Config."""
-    head = re.search(
-        r'^class Config\(configs\.TableConfig\):\n    """.*"""\n\n', source, re.MULTILINE
-    )
-    if head is None:
-        raise InputError(f"--data: {recipe} has data of its own; tabular takes a table of yours")
-    lines = [f"    csv: configs.TableFile = pathlib.Path(__file__).with_name({csv!r})\n"]
-    hints = typing.get_type_hints(configs.TableOptions)
-    for field, value in told.items():
-        if field != "csv":
-            kind = "bool" if hints[field] is bool else hints[field]
-            lines.append(f"    {field}: {kind} = {value!r}\n")
+def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> str:
+    """Make the user's data and the flags for them the defaults of a recipe's Config."""
+    head = re.search(r'^class Config\(configs\.(\w+)\):\n    """.*"""\n\n', source, re.MULTILINE)
+    kind = getattr(configs, head[1], None) if head else None
+    if head is None or kind not in (configs.TableConfig, configs.ImageConfig):
+        raise InputError(
+            f"--data: {recipe} has data of its own; tabular takes a table of yours, images a folder"
+        )
+    (field,) = kind.SOURCES
+    hint = "configs.TableFile" if field == "csv" else "pathlib.Path | None"
+    lines = [f"    {field}: {hint} = pathlib.Path(__file__).with_name({data!r})\n"]
+    hints = typing.get_type_hints(kind)
+    for name, value in told.items():
+        if name not in kind.SOURCES:
+            shown = "bool" if hints[name] is bool else hints[name]
+            lines.append(f"    {name}: {shown} = {value!r}\n")
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
-    return re.sub(r" (?:--csv )?data\.csv --target price", "", source)
+    return re.sub(r" (?:--csv )?data\.csv --target price| (?:--folder )?photos\b", "", source)
 
 
 def _check_name(name: str, is_given: bool) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes import reading
-from keras_recipes.data import cells, csv_reader, own_table
+from keras_recipes.data import cells, csv_reader
 from keras_recipes.errors import InputError
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What a model was trained on; stands in a run's schema.json.
+    """Arrays that a model was trained on.
 
     Attributes:
         shape: Of one input.
@@ -30,7 +30,6 @@ class Inputs:
         minimum: Smallest number in the training part; None for a table, whose columns differ.
         maximum: Largest number in the training part; None for a table.
         whole: Whether its numbers were integers, as the pixels of a file are.
-        table: Of a user's table, what was made of its file's columns; None for other inputs.
     """
 
     shape: tuple[int, ...]
@@ -38,34 +37,22 @@ class Inputs:
     minimum: float | None = None
     maximum: float | None = None
     whole: bool = False
-    table: dict | None = None
 
-    @classmethod
-    def of(cls, x: np.ndarray | pd.DataFrame, source: object = None) -> Inputs:
-        """Describe training inputs, shape (rows, ...), and the source of a user's table."""
-        if isinstance(x, pd.DataFrame):
-            table = dataclasses.asdict(source) if isinstance(source, own_table.Source) else None
-            return cls((x.shape[1],), tuple(x.columns), table=table)
-        return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
+    def check(self) -> None:
+        """Raise ValueError where the fields do not go together."""
+        if not self.shape or any(size < 1 for size in self.shape):
+            raise ValueError(f"inputs cannot have the shape {[*self.shape]}")
+        if self.columns and self.shape != (len(self.columns),):
+            raise ValueError(f"{len(self.columns)} columns do not make the shape {self.shape}")
+        if not self.columns and not self.limits[0] <= self.limits[1]:
+            raise ValueError(f"inputs cannot lie between {self.minimum} and {self.maximum}")
 
-    @classmethod
-    def from_json(cls, values: dict) -> Inputs:
-        """Put together again what `dataclasses.asdict` took apart.
-
-        Raises:
-            ValueError: If these are not such values.
-        """
-        made: Inputs = reading.checked(values, cls, "inputs")
-        shape, columns = made.shape, made.columns
-        if not shape or any(size < 1 for size in shape):
-            raise ValueError(f"inputs cannot have the shape {values['shape']}")
-        if columns and shape != (len(columns),):
-            raise ValueError(f"{len(columns)} columns do not make the shape {shape}")
-        if not columns and not made.limits[0] <= made.limits[1]:
-            raise ValueError(f"inputs cannot lie between {made.minimum} and {made.maximum}")
-        if made.table is not None and [*own_table.example(made.table)] != [*columns]:
-            raise ValueError("the columns of inputs.table do not make those of inputs")
-        return made
+    @property
+    def takes(self) -> str:
+        """What `read` takes, for messages."""
+        if self.columns:
+            return f"a table with the columns {some(self.columns)}"
+        return "images" if len(self.shape) > 1 else f"arrays of shape (rows, {self.shape[0]})"
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -74,17 +61,8 @@ class Inputs:
             raise ValueError("inputs without a smallest and a largest number")
         return self.minimum, self.maximum
 
-    def example(self) -> np.ndarray | pd.DataFrame:
-        """Return one row of what the model takes, with nothing in it."""
-        zeros = np.zeros((1, *self.shape), "float32")
-        if self.table is None:
-            return zeros
-        return own_table.example(self.table)
 
-
-def read(
-    path: pathlib.Path, inputs: Inputs
-) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame, np.ndarray | None]:
+def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray | pd.DataFrame]:
     """Read a file, or a folder of images.
 
     Args:
@@ -94,23 +72,20 @@ def read(
         inputs: What the model takes.
 
     Returns:
-        What names each input, in a column `input` its number, counted from 1, or its file, and in
-        others what stood in a table's identifiers; the inputs, shape (rows, ...); and where a
-        user's table holds the target too its values, (rows,), NaN for unknown ones.
+        What names each input, in a column `input`: its number, counted from 1, or its file; and the
+        inputs, shape (rows, ...).
 
     Raises:
         InputError: If the file does not fit; the message says where.
     """
     kind = path.suffix.lower()
     is_image = len(inputs.shape) > 1
-    if inputs.table is not None:
-        return _read_own_table(path, inputs.table)
     if not path.exists():
         with reading.open_file(path):  # raises, and says why
             pass
     if is_image and (path.is_dir() or kind == ".png"):
         names, x = _read_images(path, inputs)
-        return pd.DataFrame({"input": names}), x, None
+        return pd.DataFrame({"input": names}), x
     if path.is_file() and kind == ".npy":
         x = _read_array(path, inputs)
     elif path.is_file() and kind == ".csv" and inputs.columns:
@@ -119,36 +94,18 @@ def read(
         takes = "a table" if inputs.columns else "images" if is_image else "arrays"
         forms = {"a table": ".csv or .npy file", "images": ".png, a folder of .png files or a .npy"}
         raise InputError(f"{path}: this model takes {takes}; give a {forms.get(takes, '.npy')}")
-    return _numbered(x), x, None
-
-
-def _numbered(x: np.ndarray | pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"input": range(1, len(x) + 1)})
-
-
-def _read_own_table(
-    path: pathlib.Path, table: dict
-) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray | None]:
-    """Read a table as that of the training was read; say what of it is passed over."""
-    rows = own_table.read_rows(path, table)
-    if unknown := [name for name in rows.passed_over if name not in table["names"]]:
-        _log.warning(
-            "%s: columns that were not there in training are passed over: %s",
-            *(path.name, _some(unknown)),
-        )
-    identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
-    return _numbered(rows.x).join(identifiers), rows.x, rows.y
+    return pd.DataFrame({"input": range(1, len(x) + 1)}), x
 
 
 def _read_table(path: pathlib.Path, columns: tuple[str, ...]) -> np.ndarray:
     """Read the columns, float32 of shape (rows, columns)."""
-    wanted = f"{_some(columns)} (all are in the run's schema.json)"
+    wanted = f"{some(columns)} (all are in the run's schema.json)"
     frame, dialect = csv_reader.read(path, no_header=f"put a line with the names {wanted} above it")
     header = _as_trained(list(frame.columns), columns)
     if missing := [name for name in columns if name not in header]:
         raise InputError(
-            f"{path}: {len(missing)} of {len(columns)} columns are missing: {_some(missing)}; "
-            f"the first line names {_some(header)}, cut at {dialect.delimiter!r}"
+            f"{path}: {len(missing)} of {len(columns)} columns are missing: {some(missing)}; "
+            f"the first line names {some(header)}, cut at {dialect.delimiter!r}"
         )
     if twice := [name for name in columns if header.count(name) > 1]:
         raise InputError(f"{path}: the column {twice[0]!r} is there twice; keep one")
@@ -267,5 +224,6 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
     return (low + fractions * (high - low)).reshape(inputs.shape)
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first names, for messages."""
     return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

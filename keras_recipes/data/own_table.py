@@ -75,6 +75,11 @@ class Source(splits.Source):
     target_notation: Notation = notation.PLAIN
 
     @property
+    def note(self) -> str:
+        """What to say where no table was given."""
+        return f"NOTE: these are {self.name}. For your own table, use --csv FILE (in Python: csv)."
+
+    @property
     def problem_kind(self) -> str:
         """The kind of problem: binary, multiclass or regression."""
         return self.problem.partition(":")[0]
@@ -438,18 +443,17 @@ def _without_copies(
     return rows[~again], y[~again]
 
 
-def example(schema: dict) -> "pd.DataFrame":
+def example(source: Source) -> "pd.DataFrame":
     """Return one row of what a model of a table takes, with nothing in it.
 
     Args:
-        schema: What `dataclasses.asdict` made of the table's Source.
+        source: Of the table.
 
     Raises:
-        ValueError: If the schema is none.
+        ValueError: If a column cannot be read so.
     """
     import pandas as pd
 
-    source: Source = reading.checked(schema, Source, "inputs.table")
     for column in source.columns:
         if column.notation.decimal not in (".", ",") or not {*column.parts} <= {
             *columns.DATE_PARTS
@@ -475,12 +479,12 @@ class NewRows(NamedTuple):
     y: np.ndarray | None
 
 
-def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
+def read_rows(path: pathlib.Path, source: Source) -> NewRows:
     """Read new rows for a model that has learned from a table.
 
     Args:
         path: Of a delimited text file with the columns that are used, in any order.
-        schema: What `dataclasses.asdict` made of the table's Source.
+        source: Of that table.
 
     Returns:
         The rows. Cells that do not fit the meaning of their column are named in a warning.
@@ -490,23 +494,23 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     """
     import pandas as pd
 
-    used = [columns.Column.from_json(column) for column in schema["columns"]]
+    used = source.columns
     has_comma = any(column.notation.decimal == "," for column in used)
     decimal = "," if has_comma else "."
     frame, _ = csv_reader.read(
         path,
-        header=schema["header"],
+        header=source.header,
         decimal=decimal,
-        expected_encoding=schema.get("encoding"),
+        expected_encoding=source.encoding,
     )
     frame = _without_strays(pathlib.Path(path).name, frame, decimal)
-    names = schema["names"]
-    if not schema["header"]:
+    names = source.names
+    if not source.header:
         if frame.shape[1] == len(names) - 1:  # without the target
-            names = [name for name in names if name != schema["target"]]
+            names = tuple(name for name in names if name != source.target)
         if frame.shape[1] != len(names):
             raise InputError(
-                f"{path}: {frame.shape[1]} columns, expected {len(schema['names'])}, or one less "
+                f"{path}: {frame.shape[1]} columns, expected {len(source.names)}, or one less "
                 "without the target."
             )
         frame.columns = names
@@ -522,7 +526,7 @@ def read_rows(path: pathlib.Path, schema: dict) -> NewRows:
     others = [str(name) for name in frame.columns if name not in known]
     identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
     y = None
-    if (target := schema["target"]) in frame.columns:
-        written = notation.from_json(schema.get("target_notation", {}))
-        y = targets.read_again(frame[target], schema["class_names"], written)
+    if source.target in frame.columns:
+        target = frame[source.target]
+        y = targets.read_again(target, source.class_names, source.target_notation)
     return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others, y)

@@ -92,6 +92,15 @@ class Source:
     origin: str
     licence: str
 
+    @property
+    def note(self) -> str:
+        """What to say where these are not the real data."""
+        return (
+            f"NOTE: these are not the real data, but {self.name}. The scores say nothing about the "
+            "real data. Its files belong in Keras's cache, or in the folder of --data-dir (in "
+            "Python: data_dir)."
+        )
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Splits:

@@ -1,16 +1,12 @@
 """Numeric and categorical columns as the input of a network, inside the model that is saved.
 
-The model has two parts, both of Keras's own layers, so that a saved one loads without this
-repository. The *encoder* takes raw columns and gives numbers around 0. It learns from training rows
-alone (`adapt`) and has no weights to train: `training.fit` runs it once over all rows, not at each
-step. The *network* takes these numbers. It is an ensemble in one: its networks share their hidden
-layers, and differ in a factor for each input and in their output layer (Gorishniy, Kotelnikov and
-Babenko 2024, "TabM", there called TabM-mini).
+The encoder takes raw columns and returns numbers around 0; see `parts`. The network is an ensemble
+in one: its networks share their hidden layers, and differ in a factor for each input and in their
+output layer (Gorishniy, Kotelnikov and Babenko 2024, "TabM", there called TabM-mini).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import warnings
@@ -22,6 +18,8 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes.data.splits import Split
+from keras_recipes.features import parts
+from keras_recipes.features.baselines import categories
 from keras_recipes.problems import Problem
 
 NUMERIC, CATEGORICAL = "numeric", "categorical"
@@ -34,35 +32,6 @@ ROWS_TO_PREDICT = 2048  # at once
 MAX_VALUES_AT_ONCE = 2**24  # numbers of the widest array that a prediction makes, 64 MB
 ROWS_FOR_SCALES = 100_000  # spread over all: quantiles of more would be the same
 FARTHEST = 10.0  # deviations from the median at which a number is cut off
-
-
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """What a model for tables is made of.
-
-    Attributes:
-        encoder: From raw columns to float32; adapted to the training rows.
-        network: From the encoder's output to the outputs of each network; this is trained.
-    """
-
-    encoder: keras.Model
-    network: keras.Model
-
-
-def as_inputs(model: keras.Model, x: Any) -> Any:
-    """Return rows in the form that a model takes.
-
-    Args:
-        model: From `serving`, or any other.
-        x: A table, an array or tensor; or columns `by_kind`, which come back as they are.
-
-    Returns:
-        Columns `by_kind` for a model of `serving`; for any other, a table as a float32 array, and
-        all else as it is.
-    """
-    if parts_of(model) and not isinstance(x, dict):
-        return by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
-    return x.to_numpy("float32") if isinstance(x, pd.DataFrame) else x
 
 
 def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
@@ -81,11 +50,6 @@ def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
         CATEGORICAL: x[categorical].to_numpy(dtype=object),
     }
     return {name: values for name, values in given.items() if values.shape[1]}
-
-
-def categories(x: pd.DataFrame) -> list[str]:
-    """Return the names of the categorical columns."""
-    return [name for name in x.columns if not pd.api.types.is_float_dtype(x[name])]
 
 
 def encoder(num_numeric: int, num_categories: list[int], max_categories: int) -> keras.Model:
@@ -148,14 +112,14 @@ def network(
         Model from the encoder's output to (rows, ensemble_size) or (rows, ensemble_size, classes).
     """
     inputs = keras.Input((2 * num_numeric + len(num_categories),))
-    parts = []
+    pieces = []
     if num_numeric:
         units = max(1, min(embedding_size, MAX_EMBEDDED // num_numeric))
-        parts.append(embedding(inputs[:, :num_numeric], num_numeric, num_bins, units))
-        parts.append(inputs[:, num_numeric : 2 * num_numeric])
+        pieces.append(embedding(inputs[:, :num_numeric], num_numeric, num_bins, units))
+        pieces.append(inputs[:, num_numeric : 2 * num_numeric])
     if num_categories:
-        parts.append(one_hot(inputs[:, 2 * num_numeric :], num_categories, max_categories))
-    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+        pieces.append(one_hot(inputs[:, 2 * num_numeric :], num_categories, max_categories))
+    hidden = keras.layers.Concatenate()(pieces) if len(pieces) > 1 else pieces[0]
     factors = keras.initializers.RandomNormal(mean=0.0, stddev=1.0)
     hidden = keras.layers.EinsumDense(
         "bd,kd->bkd", (ensemble_size, hidden.shape[-1]), kernel_initializer=factors, name="factors"
@@ -233,41 +197,72 @@ def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
     """Join encoder and network to the model from raw columns to the mean of the networks."""
     of_networks = network(encoder(encoder.input))
     outputs = keras.ops.mean(of_networks, axis=1, keepdims=of_networks.ndim == 2)
-    model = keras.Model(encoder.input, outputs, name="table")
-    model.table_parts = Parts(encoder, network)
-    return model
+    return parts.joined(encoder, network, outputs, TableParts)
 
 
-def parts_of(model: keras.Model) -> Parts | None:
-    """Return encoder and network of a model that `serving` made; None for any other model."""
-    return getattr(model, "table_parts", None)
+class TableParts(parts.Halves):
+    """Encoder and network of a model that `serving` made."""
 
+    def as_inputs(self, x: Any) -> Any:
+        """Return a table as columns `by_kind`, an array as numeric columns, a dict as it is."""
+        if isinstance(x, pd.DataFrame):
+            return by_kind(x)
+        return x if isinstance(x, dict) else {NUMERIC: x}
 
-def attach(model: keras.Model) -> None:
-    """Find encoder and network again in a model that `serving` made and a file has held."""
-    model.table_parts = Parts(model.get_layer("encoder"), model.get_layer("network"))
+    def adapt(self, train: Split) -> None:
+        """Adapt encoder and network: scales, vocabularies and bins.
 
+        Args:
+            train: Training rows, which nobody changes any more.
+        """
+        x = pd.DataFrame(train.x)
+        categorical = categories(x)
+        for place, name in enumerate(categorical):
+            layer = self.encoder.get_layer(f"vocabulary_{place}")
+            made = ("vocabulary", name, layer.max_tokens)
+            layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
+        if len(categorical) < x.shape[1]:
+            scale, bins = self.encoder.get_layer("scale"), self.network.get_layer("bins")
+            few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
+            scale.adapt(train.once("scale", lambda: _scale(_numeric(few))))
+            count = bins.kernel.shape[1]
+            bins.set_weights(train.once(("bins", count), lambda: _bins(_scaled(scale, few), count)))
 
-def adapt(model: keras.Model, train: Split) -> None:
-    """Adapt encoder and network: scales, vocabularies and bins.
+    def encode(self, split: Split) -> np.ndarray:
+        """Run the encoder over a table, float32 (rows, features), once for what it has learned.
 
-    Args:
-        model: From `serving`.
-        train: Training rows, which nobody changes any more.
-    """
-    encoder, network = model.table_parts.encoder, model.table_parts.network
-    x = pd.DataFrame(train.x)
-    categorical = categories(x)
-    for place, name in enumerate(categorical):
-        layer = encoder.get_layer(f"vocabulary_{place}")
-        made = ("vocabulary", name, layer.max_tokens)
-        layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
-    if len(categorical) < x.shape[1]:
-        scale, bins = encoder.get_layer("scale"), network.get_layer("bins")
-        few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
-        scale.adapt(train.once("scale", lambda: _scale(_numeric(few))))
-        count = bins.kernel.shape[1]
-        bins.set_weights(train.once(("bins", count), lambda: _bins(_scaled(scale, few), count)))
+        Args:
+            split: Rows, which nobody changes any more.
+        """
+        encoder = self.encoder
+        made = ("encoded", *_learned(encoder))
+        rows = max(1, min(ROWS_TO_ENCODE, MAX_VALUES_AT_ONCE // split.x.shape[1]))
+        return split.once(made, lambda: run(encoder, split.x, rows))
+
+    def targets(self, problem: Problem, y: np.ndarray) -> np.ndarray:
+        """Repeat the targets for each network: (rows, ensemble_size), with classes on axis 2."""
+        y = problem.labels(y).reshape(len(y), -1)
+        return np.repeat(y, self.network.output_shape[1], axis=1)
+
+    def metrics(self, problem: Problem) -> list[Any]:
+        """Return the metrics of the mean prediction; the loss is the mean of the networks' own."""
+        from keras_recipes.features import ensembles  # a class of Keras, which loads with it
+
+        return [ensembles.OfEnsemble(metric) for metric in problem.metrics()]
+
+    def predict(self, x: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Run the model over a table or an array of numbers, as many rows at once as fit."""
+        widest = math.prod(self.network.get_layer("factors").kernel.shape)
+        return run(self.model, x, max(1, min(ROWS_TO_PREDICT, MAX_VALUES_AT_ONCE // widest)))
+
+    def unknown_categories(self, x: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return, for each column with such, the categories that were not there in training."""
+        found = {}
+        for place, name in enumerate(categories(x)):
+            known = self.encoder.get_layer(f"vocabulary_{place}").get_vocabulary()
+            if len(unknown := x[name][~x[name].isin(known) & (x[name] != "")]):
+                found[name] = unknown
+        return found
 
 
 def _numeric(x: pd.DataFrame) -> np.ndarray:
@@ -316,19 +311,6 @@ def _bins(scaled: np.ndarray, num_bins: int) -> list[np.ndarray]:
     return [slopes, -edges[:, :-1] * slopes]
 
 
-def encode(model: keras.Model, split: Split) -> np.ndarray:
-    """Run the encoder over a table, float32 (rows, features), once for what it has learned.
-
-    Args:
-        model: From `serving`, adapted.
-        split: Rows, which nobody changes any more.
-    """
-    encoder = model.table_parts.encoder
-    made = ("encoded", *_learned(encoder))
-    rows = max(1, min(ROWS_TO_ENCODE, MAX_VALUES_AT_ONCE // split.x.shape[1]))
-    return split.once(made, lambda: predict(encoder, split.x, rows))
-
-
 def _learned(encoder: keras.Model) -> list[Hashable]:
     """Return a key for what an encoder has learned."""
     lookups = [one for one in encoder.layers if isinstance(one, keras.layers.StringLookup)]
@@ -338,53 +320,17 @@ def _learned(encoder: keras.Model) -> list[Hashable]:
     return [*vocabularies, *moments]
 
 
-def predict(
-    model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int | None = None
-) -> np.ndarray:
+def run(model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int) -> np.ndarray:
     """Run a model of raw columns over a table, or an array of numbers, float32 (rows, outputs).
 
     Args:
-        model: From `serving`, or its encoder, then with a batch size.
+        model: From `serving`, or its encoder.
         x: Rows.
-        batch_size: Rows at once; by default as many as the width of the network allows.
+        batch_size: Rows at once.
     """
-    if batch_size is None:
-        widest = math.prod(model.table_parts.network.get_layer("factors").kernel.shape)
-        batch_size = max(1, min(ROWS_TO_PREDICT, MAX_VALUES_AT_ONCE // widest))
     x = pd.DataFrame(x)
-    parts = [
+    pieces = [
         model({name: keras.ops.convert_to_tensor(values) for name, values in by_kind(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
     ]
-    return np.concatenate([keras.ops.convert_to_numpy(split) for split in parts])
-
-
-def unknown_categories(model: keras.Model, x: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return, for each column with such, the categories that were not there in training."""
-    found = {}
-    for place, name in enumerate(categories(x)):
-        known = model.table_parts.encoder.get_layer(f"vocabulary_{place}").get_vocabulary()
-        if len(unknown := x[name][~x[name].isin(known) & (x[name] != "")]):
-            found[name] = unknown
-    return found
-
-
-def trained_network(model: keras.Model, problem: Problem) -> keras.Model:
-    """Return the network of a serving model, compiled to be trained; its weights are the same.
-
-    The loss is the mean of the networks' losses, by which each learns; the metrics are those of
-    their mean prediction.
-    """
-    from keras_recipes.features import ensembles  # a class of Keras, which loads with it
-
-    # Not the network itself: an optimizer of its own would be saved in the place of the model's.
-    network = keras.Model(model.table_parts.network.input, model.table_parts.network.output)
-    of_mean = [ensembles.OfEnsemble(metric) for metric in problem.metrics()]
-    network.compile(optimizer=model.optimizer, loss=problem.loss(), metrics=of_mean)
-    return network
-
-
-def targets(model: keras.Model, problem: Problem, y: np.ndarray) -> np.ndarray:
-    """Repeat the targets for each network: (rows, ensemble_size), with classes on a third axis."""
-    y = problem.labels(y).reshape(len(y), -1)
-    return np.repeat(y, model.table_parts.network.output_shape[1], axis=1)
+    return np.concatenate([keras.ops.convert_to_numpy(piece) for piece in pieces])

@@ -6,12 +6,14 @@ scikit-learn's `permutation_importance`.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import pandas as pd
 from sklearn import inspection
 
-from keras_recipes.data import own_table
 from keras_recipes.problems import Problem, sign
 from keras_recipes.runs import scoring
 
@@ -45,7 +47,11 @@ class _Trained:
 
 
 def measure(
-    problem: Problem, model: keras.Model, x: pd.DataFrame, y: np.ndarray, source: own_table.Source
+    problem: Problem,
+    model: keras.Model,
+    x: pd.DataFrame,
+    y: np.ndarray,
+    columns: Mapping[str, list[str]],
 ) -> dict[str, dict[str, float]]:
     """Shuffle the values of each column among the rows, and score what is predicted then.
 
@@ -58,17 +64,14 @@ def measure(
         x: Rows that were not learned from; the first 200 to 1,000 count, the fewer the more columns
             there are.
         y: Their targets.
-        source: Of the table; its first 200 columns that are used count.
+        columns: Columns of the user's file, each with its columns of x, which are shuffled
+            together; the first 200 count.
 
     Returns:
         For each column of the file, the most important first: "mean" and "std" over the shuffles of
         the rise of the loss, or the fall of R², above 0 where the predictions got worse.
     """
-    used = [column for column in source.columns if column.kind != "left out"][:MAX_COLUMNS]
-    groups = {  # of a column of dates: its parts, which are shuffled together
-        one.name: list(x.columns.intersection([one.name, *(f"{one.name}_{p}" for p in one.parts)]))
-        for one in used
-    }
+    groups = dict(itertools.islice(columns.items(), MAX_COLUMNS))
     num_shuffles = NUM_SHUFFLES if len(groups) <= MANY_COLUMNS else NUM_OF_MANY
     most = MAX_PREDICTED // (num_shuffles * len(groups))
     most = min(max(most, MIN_ROWS), MAX_ROWS)
@@ -85,8 +88,8 @@ def measure(
         n_repeats=num_shuffles,
         random_state=0,
     )
-    columns = zip(groups, found.importances_mean, found.importances_std, strict=True)
-    lost = {name: {"mean": float(mean), "std": float(std)} for name, mean, std in columns}
+    means = zip(groups, found.importances_mean, found.importances_std, strict=True)
+    lost = {name: {"mean": float(mean), "std": float(std)} for name, mean, std in means}
     return dict(sorted(lost.items(), key=lambda one: -one[1]["mean"]))
 
 

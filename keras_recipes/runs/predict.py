@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes import catalog, configs, problems, reading, training
-from keras_recipes.data import csv_reader, new_inputs
+from keras_recipes.data import csv_reader
 from keras_recipes.errors import InputError
-from keras_recipes.features import tables
+from keras_recipes.features import parts
+from keras_recipes.features.kind import Kind
 from keras_recipes.runs import saved, scoring
 from keras_recipes.runs.result import Run
 
@@ -33,7 +34,7 @@ def predict(
     Args:
         run: From `train` or `load_run`, or a run's folder.
         source: A table with the columns of the data, in any order; an array (rows, ...); or a file
-            or folder in a form that `new_inputs.read` takes: .csv, .npy, .png, a folder of .png.
+            or folder in a form that the run's kind takes: .csv, .npy, .png, a folder of images.
         threshold: Of two classes, the second is predicted from this probability on; None takes
             that of the run.
 
@@ -49,25 +50,16 @@ def predict(
     """
     if not isinstance(run, Run):
         run = open_run(run)
-    if isinstance(source, np.ndarray) and run.inputs.table is not None:
-        raise InputError(
-            f"received an array of shape {source.shape}, expected a table: this run learned from "
-            f"columns by name, {', '.join(run.inputs.columns[:8])}; give a pandas.DataFrame"
-        )
+    if isinstance(source, pd.DataFrame | np.ndarray):
+        run.inputs.refuse(source)
     problem = run.problem if threshold is None else _with_threshold(run.problem, threshold)
     with csv_reader.as_file(source) as path:
-        names, x, y = new_inputs.read(reading.expanded(path), run.inputs)
-    if isinstance(x, pd.DataFrame):
-        for name, unknown in tables.unknown_categories(run.model, x).items():
-            _log.warning(
-                "column %r: %d of %d rows have categories that were not in the training data, such "
-                "as %r; they are treated as unknown",
-                *(name, len(unknown), len(x), unknown.iloc[0]),
-            )
-    # Of a user's table the unit is not known: the problem holds the target's name in its place.
-    has_unit = run.inputs.table is None
+        names, x, y = run.inputs.read(reading.expanded(path))
+    for sentence in run.inputs.differences(run.model, x):
+        _log.warning("%s", sentence)
     outputs = training.predict(run.model, x)
-    table = _table(problem, names, outputs, has_unit)
+    # Of a user's own data the problem holds the target's name in the place of its unit.
+    table = _table(problem, names, outputs, has_unit=run.inputs.unit is None)
     if y is not None and (known := np.isfinite(y)).any():
         scores = scoring.measure(problem, y[known], outputs[known])
         table.attrs["scores"] = {"rows": int(known.sum()), **scores}
@@ -103,8 +95,8 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     taken, problem = saved.read_schema(folder)
     config, history = saved.read_config(folder), saved.read_history(folder)
     model = _load_model(folder / saved.MODEL)
-    if taken.columns and isinstance(model.input, dict):  # raw columns, which the model encodes
-        tables.attach(model)
+    if any(layer.name == "encoder" for layer in model.layers):
+        parts.attach(model, taken.PARTS)
     _check_model(folder, model, taken, problem)
     if metrics["data"]["kind"] != "real":
         _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
@@ -142,14 +134,14 @@ def _load_model(path: pathlib.Path) -> keras.Model:
 
 
 def _check_model(
-    run_dir: pathlib.Path, model: keras.Model, taken: new_inputs.Inputs, problem: problems.Problem
+    run_dir: pathlib.Path, model: keras.Model, taken: Kind, problem: problems.Problem
 ) -> None:
     """Refuse a folder whose files come from different runs."""
     try:
         shape = training.predict(model, taken.example()).shape
         what = f"gives {shape[-1]} outputs, not {problem.num_outputs}"
     except Exception:
-        shape, what = (), f"takes no inputs of shape {taken.shape}"
+        shape, what = (), f"does not take {taken.takes}"
     if shape != (1, problem.num_outputs):
         raise InputError(
             f"{run_dir}: model.keras {what}, as schema.json has it: the files come from different "

@@ -10,7 +10,7 @@ import keras
 import pandas as pd
 
 from keras_recipes.configs import Config
-from keras_recipes.data.new_inputs import Inputs
+from keras_recipes.features.kind import Kind
 from keras_recipes.problems import Problem
 from keras_recipes.runs import scoring
 
@@ -32,7 +32,7 @@ class Run:
     folder: pathlib.Path
     model: keras.Model
     problem: Problem
-    inputs: Inputs
+    inputs: Kind
     config: Config | types.SimpleNamespace
     metrics: dict
     history: pd.DataFrame

@@ -18,13 +18,15 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from rich.table import Table
 
 from keras_recipes import callbacks, reading, recipe as contract, training
-from keras_recipes.configs import Config, RunOptions, TableConfig
+from keras_recipes.configs import Config, OwnDataConfig, RunOptions
 from keras_recipes.console import files, interrupts, terminal
-from keras_recipes.data import new_inputs, own_table
-from keras_recipes.data.splits import Source, Split, Splits
+from keras_recipes.data.splits import Split, Splits
 from keras_recipes.errors import RunError
+from keras_recipes.features import kinds
+from keras_recipes.features.kind import Kind
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
 from keras_recipes.runs import baselines, importance, plots, saved, scoring, summary, thresholds
@@ -62,9 +64,10 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         config = config.for_rows(len(splits.train))
         problem = contract.problem(recipe, config, splits)
         if splits.source.kind == "built-in":
-            print(synthetic_warning(splits.source), flush=True)
+            print(splits.source.note, flush=True)
+        inputs = kinds.of(splits)
         if not options.quiet:
-            describe_table(problem, splits, config)
+            describe_own_data(inputs, problem, splits, config)
             rows, epochs = f"{len(splits.train):,} rows", summary.count(config.epochs, "epoch")
             print(f"training on {rows}, {epochs} at most", flush=True)
         if options.strategy != "none":  # which divides the batches of Keras's own fit
@@ -94,18 +97,19 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         folder=folder,
         model=trained.model,
         problem=problem,
-        inputs=new_inputs.Inputs.of(splits.train.x, splits.source),
+        inputs=inputs,
         config=config,
         metrics={**metrics, "folder": str(folder)},
         history=history(trained),
     )
 
 
-def describe_table(problem: Problem, splits: Splits, config: Config) -> None:
-    """Print what was made of a user's table; nothing for other data."""
-    if not isinstance(splits.source, own_table.Source) or not isinstance(config, TableConfig):
+def describe_own_data(inputs: Kind, problem: Problem, splits: Splits, config: Config) -> None:
+    """Print what was made of a user's own data; nothing for other data."""
+    for part in inputs.describe():
+        terminal.print_table(part) if isinstance(part, Table) else print(part, flush=True)
+    if not isinstance(config, OwnDataConfig):
         return
-    summary.print_columns(splits.source)
     if problem.class_names:
         print(summary.describe_classes(problem, splits.train.y, config.class_weights), flush=True)
     most = config.max_epochs_for(len(splits.train))
@@ -164,19 +168,6 @@ def _warn_of_what_came_out(
         are_classes=by_class,
     ):
         _log.warning("%s", finding)
-
-
-def synthetic_warning(source: Source) -> str:
-    """Return the warning that the data are not the real ones."""
-    if isinstance(source, own_table.Source):
-        return (
-            f"NOTE: these are {source.name}. For your own table, use --csv FILE (in Python: csv)."
-        )
-    return (
-        f"NOTE: these are not the real data, but {source.name}. The scores say nothing about the "
-        "real data. Its files belong in Keras's cache, or in the folder of --data-dir (in Python: "
-        "data_dir)."
-    )
 
 
 def describe_machine() -> dict[str, str | int]:
@@ -241,8 +232,8 @@ def write(
     """
     trained.model.save(folder / saved.MODEL)
     files.write_json(folder / saved.CONFIG, plain(dataclasses.asdict(config)))
-    inputs = new_inputs.Inputs.of(splits.train.x, splits.source)
-    schema = {"inputs": dataclasses.asdict(inputs), "outputs": dataclasses.asdict(problem)}
+    inputs = kinds.of(splits)
+    schema = {"inputs": kinds.to_json(inputs), "outputs": dataclasses.asdict(problem)}
     files.write_json(folder / saved.SCHEMA, schema)  # by which `predict` reads inputs and outputs
     history(trained).to_csv(folder / saved.HISTORY)
     outputs = training.predict(trained.model, splits.test.x)
@@ -279,7 +270,7 @@ def write(
         # By which a reader finds a file that was exchanged or edited.
         "sha256": {name: reading.sha256(folder / name) for name in saved.FILES},
         **more,
-        **_judge_columns(folder, problem, splits, trained),
+        **_judge_columns(folder, inputs, problem, splits, trained),
     }
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
@@ -298,13 +289,13 @@ def _fit_baselines(problem: Problem, splits: Splits, seconds: float) -> dict[str
 
 
 def _judge_columns(
-    folder: pathlib.Path, problem: Problem, splits: Splits, trained: training.Trained
+    folder: pathlib.Path, inputs: Kind, problem: Problem, splits: Splits, trained: training.Trained
 ) -> dict:
     """Compute and plot which columns of a user's table count; nothing for other data."""
-    if not isinstance(splits.source, own_table.Source):
-        return {}
     test = splits.test
-    found = importance.measure(problem, trained.model, test.x, test.y, splits.source)
+    if not (columns := inputs.columns_of(test.x)):
+        return {}
+    found = importance.measure(problem, trained.model, test.x, test.y, columns)
     plots.draw_importance(folder / "importance.png", problem, found)
     return {"importance": found}
 

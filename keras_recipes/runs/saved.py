@@ -10,8 +10,9 @@ from typing import Any, Required, TypedDict
 import pandas as pd
 
 from keras_recipes import problems, reading
-from keras_recipes.data import new_inputs
 from keras_recipes.errors import InputError
+from keras_recipes.features import kinds
+from keras_recipes.features.kind import Kind
 
 FILES = MODEL, SCHEMA, CONFIG, HISTORY = "model.keras", "schema.json", "config.json", "history.csv"
 FIX = "restore it, or train the recipe again"
@@ -95,7 +96,7 @@ def check_files(folder: pathlib.Path, metrics: dict[str, Any], *, model: bool = 
             )
 
 
-def read_schema(folder: pathlib.Path) -> tuple[new_inputs.Inputs, problems.Problem]:
+def read_schema(folder: pathlib.Path) -> tuple[Kind, problems.Problem]:
     """Read what a run's model takes, and what its outputs mean.
 
     Raises:
@@ -107,7 +108,7 @@ def read_schema(folder: pathlib.Path) -> tuple[new_inputs.Inputs, problems.Probl
         parts = reading.checked(schema, dict[str, dict], "schema")
         if missing := {"inputs", "outputs"} - parts.keys():
             raise ValueError(f"schema: {', '.join(sorted(missing))} is missing")
-        return new_inputs.Inputs.from_json(parts["inputs"]), _problem(parts["outputs"])
+        return kinds.from_json(parts["inputs"]), _problem(parts["outputs"])
 
 
 def _problem(outputs: dict[str, Any]) -> problems.Problem:

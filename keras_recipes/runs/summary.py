@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,12 +9,9 @@ from rich import markup
 from rich.table import Table
 
 from keras_recipes.console import terminal
-from keras_recipes.data import own_table
 from keras_recipes.problems import Problem
 from keras_recipes.runs import importance, scoring
 
-MAX_COLUMNS = 60
-SHOWN = {"number": "numeric", "category": "categorical", "left out": "dropped"}
 LONG_UNIT = 16  # characters; a longer one has no room in a column
 UNEQUAL = 10  # one class so many times as frequent as another
 
@@ -23,35 +19,6 @@ UNEQUAL = 10  # one class so many times as frequent as another
 def count(number: int, name: str) -> str:
     """Return a number with its name, in the plural where it is not one: 1 epoch, 2 epochs."""
     return f"{number:,} {name}{'s' * (number != 1)}"
-
-
-def print_columns(source: own_table.Source) -> None:
-    """Print what was made of the columns of a user's table, and how to have it otherwise.
-
-    Args:
-        source: Of the table.
-    """
-    kinds = collections.Counter(column.kind for column in source.columns)
-    counted = ", ".join(f"{count} {SHOWN.get(kind, kind)}" for kind, count in kinds.items())
-    table = Table(title=f"{markup.escape(source.name)}: {counted}")
-    for name in ("column", "type", "reason", "values", "missing"):
-        is_number = name in ("values", "missing")
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    # Every column that is left out is named; of the others, of as many as can be read.
-    shown = sorted(source.columns, key=lambda column: column.kind != "left out")[:MAX_COLUMNS]
-    for column in (column for column in source.columns if column in shown):
-        kind = SHOWN.get(column.kind, column.kind)
-        texts = (markup.escape(text) for text in (column.name, kind, column.reason))
-        table.add_row(*texts, f"{column.num_values:,}", f"{column.num_missing:,}")
-    terminal.print_table(table)
-    if len(shown) < len(source.columns):
-        print(f"… and {len(source.columns) - len(shown):,} more, all in schema.json")
-    print("to change this: --categorical A B --numeric C --drop D --problem KIND --missing VALUE")
-    print(f"target: {source.target}, {source.problem}")
-    if source.num_without_target:
-        print(f"{source.num_without_target:,} rows without a value of {source.target} are dropped")
-    if source.group is not None:
-        print(f"{source.num_groups:,} groups of rows by {source.group}; each group is in one split")
 
 
 def describe_classes(problem: Problem, y: np.ndarray, class_weights: bool) -> str:

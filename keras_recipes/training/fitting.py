@@ -17,12 +17,11 @@ from keras_recipes import callbacks as shared_callbacks, recipe as contract
 from keras_recipes.configs import Config
 from keras_recipes.data.splits import Split, Splits
 from keras_recipes.errors import InputError, NotFiniteError
-from keras_recipes.features import tables
+from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
 from keras_recipes.training import fused, target_unit
 
-PREDICT_BATCH_SIZE = 1024
 NAN_CAUSES = (
     "likely causes: a learning rate that is too big, inputs that are not scaled, "
     "or a target of very large numbers"
@@ -83,20 +82,13 @@ def adapt(model: keras.Model, problem: Problem, train: Split) -> None:
     """Adapt the preprocessing layers to the training rows.
 
     Args:
-        model: Its `Normalization` layers are adapted: those at the input to x, the inverted one at
-            the output of a regression to y.
+        model: Its layers at the input are adapted to x, the inverted `Normalization` at the output
+            of a regression to y.
         problem: Of the recipe.
         train: Training rows.
     """
     target_unit.adapt(model, problem, train.y)
-    if tables.parts_of(model):
-        tables.adapt(model, train)
-        return
-    x = tables.as_inputs(model, train.x)
-    for layer in model.layers:
-        is_of_inputs = isinstance(layer, keras.layers.Normalization) and not layer.invert
-        if is_of_inputs and layer.input_mean is None:
-            layer.adapt(x.astype("float32"))
+    parts.of(model).adapt(train)
 
 
 def prepare(
@@ -123,7 +115,8 @@ def prepare(
         )
     keras.utils.set_random_seed(config.seed)
     model = contract.build_model(recipe, config, splits)
-    as_inputs = functools.partial(tables.as_inputs, model) if tables.parts_of(model) else None
+    halves = parts.of(model)
+    as_inputs = halves.as_inputs if halves.has_encoder else None
     if check:
         check.look_at_data(model, splits, as_inputs, config)
     adapt(model, contract.problem(recipe, config, splits), splits.train)
@@ -252,8 +245,7 @@ def fit(
     stopping = next((one for one in callbacks if isinstance(one, early_stopping)), None)
     epochs = config.epochs if epochs is None else epochs
     start = time.perf_counter()
-    # Of a model for tables only the part behind the encoder is trained, on encoded rows.
-    trained = tables.trained_network(model, problem) if tables.parts_of(model) else model
+    trained = parts.of(model).trained(problem)
     fit_model = trained.fit if engine == "keras" else functools.partial(fused.fit, trained)
     with target_unit.own_spread(model, splits.train.y) as unit:
         if unit is not None:
@@ -300,15 +292,13 @@ def _as_trained(
         InputError: If a split is empty.
     """
     weights, given = _class_weights(problem, config, splits.train.y), []
+    halves = parts.of(model)
     for name, rows in (("training", splits.train), ("validation", splits.validation)):
         if rows is None:
             continue
         if not len(rows):
             raise InputError(f"0 {name} rows: training and validation split both need rows")
-        if tables.parts_of(model):
-            arrays = tables.encode(model, rows), tables.targets(model, problem, rows.y)
-        else:
-            arrays = tables.as_inputs(model, rows.x), problem.labels(rows.y)
+        arrays = halves.encode(rows), halves.targets(problem, rows.y)
         given.append(arrays if weights is None else (*arrays, weights[problem.classes(rows.y)]))
     names = ("x", "y", "sample_weight")  # the last only where classes have weights
     validation = given[1] if splits.validation is not None else None
@@ -325,14 +315,5 @@ def _class_weights(problem: Problem, config: Config, y: np.ndarray) -> np.ndarra
 
 
 def predict(model: keras.Model, x: np.ndarray | pd.DataFrame) -> np.ndarray:
-    """Return the model's raw outputs, shape (rows, num_outputs), float32.
-
-    Called directly, in batches: `model.predict` would first compile a program, which takes longer
-    than all the batches of a set of this size.
-    """
-    if tables.parts_of(model):
-        return tables.predict(model, x)
-    x = tables.as_inputs(model, x)
-    starts = range(0, len(x), PREDICT_BATCH_SIZE)
-    batches = (model(x[start : start + PREDICT_BATCH_SIZE], training=False) for start in starts)
-    return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
+    """Return the model's raw outputs, shape (rows, num_outputs), float32."""
+    return parts.of(model).predict(x)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from keras_recipes.features import tables
+from keras_recipes.features import parts
 from keras_recipes.problems import MIN_STEPS, Problem, float32_steps
 
 MAX_DISTANCE = 100  # of the mean from 0, in stds: beyond, float32 loses 3 of the 7 digits of R²
@@ -69,8 +69,7 @@ def _layers_of(
     model: keras.Model,
 ) -> tuple[keras.layers.Normalization | None, keras.layers.Layer | None]:
     """Return the layer that is to be adapted to the target, and the output layer before it."""
-    parts = tables.parts_of(model)
-    layers = (parts.network if parts else model).layers
+    layers = parts.of(model).network.layers
     kind = keras.layers.Normalization
     units = (one for one in layers if isinstance(one, kind) and one.invert)
     unit = next((one for one in units if one.input_mean is None), None)

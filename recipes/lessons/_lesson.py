@@ -175,11 +175,10 @@ def load_images(seed: int, num_rows: int | None = None) -> Splits:
         num_rows: Of train, whose rows come again where they are fewer; all by default.
     """
     from datasets import fashion_mnist
-    from keras_recipes.runs import run
 
     data = fashion_mnist.load(seed=seed)
     if data.source.kind == "built-in":
-        _print_once(run.synthetic_warning(data.source))
+        _print_once(data.source.note)
     rows = np.arange(num_rows or len(data.train)) % len(data.train)
     return dataclasses.replace(data, train=data.train.take(rows))
 
@@ -202,7 +201,7 @@ def train_to_the_end(
     import keras
 
     from keras_recipes import training
-    from keras_recipes.features import tables
+    from keras_recipes.features import parts
     from keras_recipes.runs import scoring
     from keras_recipes.training import fused
 
@@ -212,7 +211,7 @@ def train_to_the_end(
     )
     keep_best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     train, validation = (
-        (tables.as_inputs(model, split.x), problem.labels(split.y))
+        (parts.of(model).as_inputs(split.x), problem.labels(split.y))
         for split in (splits.train, splits.validation)
         if split is not None
     )

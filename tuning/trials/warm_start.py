@@ -20,7 +20,7 @@ from tuning.trials import inputs
 
 # A search has its own; whatever the run had of these says nothing about a point.
 OF_THE_SEARCH = {"epochs", "seed", "refit", "data", "data_dir"}
-OF_THE_SEARCH |= {field.name for field in dataclasses.fields(configs.TableOptions)}
+OF_THE_SEARCH |= {*configs.TableOptions.names(), *configs.ImageOptions.names()}
 
 _log = logging.getLogger(__name__)
 

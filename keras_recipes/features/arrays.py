@@ -1,0 +1,56 @@
+"""Arrays and tables of known columns as a kind of input: what a data set's own file loads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from keras_recipes.data import new_inputs
+from keras_recipes.data.splits import Splits
+from keras_recipes.features import baselines, kind
+from keras_recipes.features.baselines import Baseline
+from keras_recipes.problems import Problem
+
+MIN_BOOSTED_ROWS = 5_000  # below, gradient boosting takes longer than all the rest of a run
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays(new_inputs.Inputs, kind.Kind):
+    """Arrays of one shape, or tables whose columns a recipe names."""
+
+    NAME: ClassVar[str] = "arrays"
+
+    @classmethod
+    def of(cls, splits: Splits) -> Self:
+        """Return what the training rows are."""
+        x = splits.train.x
+        if isinstance(x, pd.DataFrame):
+            return cls((x.shape[1],), tuple(x.columns))
+        return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
+
+    def read(self, path: Path) -> kind.NewInputs:
+        """Read a .npy array, a .csv table with the columns, a .png image or a folder of such."""
+        return kind.NewInputs(*new_inputs.read(path, self))
+
+    def example(self) -> np.ndarray:
+        """Return one row of zeros."""
+        return np.zeros((1, *self.shape), "float32")
+
+    def signature(self) -> kind.Signature:
+        """Return one tensor of rows as the input."""
+        spec = tf.TensorSpec((None, *self.shape), tf.float32, name="inputs")
+        shape = ", ".join(map(str, self.shape))
+        return kind.Signature(lambda x: x, spec, {"inputs": f"numbers of shape (rows, {shape})"})
+
+    def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
+        """Return a linear model; of a table of many rows, gradient boosting as well."""
+        if not isinstance(train, pd.DataFrame):
+            return [Baseline(baselines.linear_name(problem), "linear", baselines.of_arrays)]
+        boosted = len(train) >= MIN_BOOSTED_ROWS
+        return baselines.of_table(problem, train, by_quantiles=False, boosted=boosted)

@@ -1,0 +1,138 @@
+"""The contract of a kind of input: what differs between tables, images and arrays, in one object.
+
+Training, runs, searches, `predict` and `export` have no branch for a kind. They ask its object.
+A new kind is one file (or folder) in `data`, by which files become rows, one in `features` with the
+object, and an entry in `kinds`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import keras
+import numpy as np
+import pandas as pd
+
+from keras_recipes import reading
+from keras_recipes.data.splits import Splits
+from keras_recipes.features import parts
+from keras_recipes.features.baselines import Baseline
+from keras_recipes.problems import Problem
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class NewInputs(NamedTuple):
+    """New inputs, read from a file.
+
+    Attributes:
+        names: One row for each input: its number (from 1) or its file in the column "input", and
+            the columns by which the user knows it.
+        x: As the model takes them, (rows, ...).
+        y: The targets, where the file holds them too: (rows,), NaN for unknown ones.
+    """
+
+    names: pd.DataFrame
+    x: Any
+    y: np.ndarray | None = None
+
+
+class Signature(NamedTuple):
+    """What an exported model takes.
+
+    Attributes:
+        read: From the signature's tensors to the model's inputs.
+        specs: Their `TensorSpec`, or a dict of such.
+        described: What stands in signature.json, by the name of each.
+    """
+
+    read: Callable[[Any], Any]
+    specs: Any
+    described: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a model was trained on; its fields stand in a run's schema.json.
+
+    Attributes:
+        NAME: Of the kind, in schema.json.
+        PARTS: How a model of this kind takes its inputs.
+        NEW_FILE: Name of a file with new inputs, for examples of commands.
+    """
+
+    NAME: ClassVar[str]
+    PARTS: ClassVar[type[parts.Parts]] = parts.Parts
+    NEW_FILE: ClassVar[str] = "new.csv"
+
+    @classmethod
+    def of(cls, splits: Splits) -> Self | None:
+        """Return what splits of this kind hold; None for those of another kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Put together again what `dataclasses.asdict` took apart.
+
+        Raises:
+            ValueError: If these are not such values.
+        """
+        made: Self = reading.checked(values, cls, "inputs")
+        made.check()
+        return made
+
+    def check(self) -> None:
+        """Raise ValueError where the values of the fields do not go together."""
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of the target, as the user's file names it; None where the problem knows it."""
+        return None
+
+    @property
+    def takes(self) -> str:
+        """What `predict` takes, for messages."""
+        raise NotImplementedError
+
+    def describe(self) -> Iterable[Table | str]:
+        """Return what was made of the user's files, to be printed before training."""
+        return ()
+
+    def refuse(self, given: pd.DataFrame | np.ndarray) -> None:
+        """Raise InputError where a table or an array in memory cannot be such inputs."""
+
+    def read(self, path: Path) -> NewInputs:
+        """Read new inputs.
+
+        Raises:
+            InputError: If the file does not fit; the message says where.
+        """
+        raise NotImplementedError
+
+    def example(self) -> Any:
+        """Return one row of what the model takes, with nothing in it."""
+        raise NotImplementedError
+
+    def differences(self, model: keras.Model, x: Any) -> Iterable[str]:
+        """Return what new inputs hold that the training rows did not, a sentence for each."""
+        return ()
+
+    def signature(self) -> Signature:
+        """Return the inputs of an exported model."""
+        raise NotImplementedError
+
+    def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
+        """Return what the network is compared with, beside the mean or the most frequent class."""
+        raise NotImplementedError
+
+    def columns_of(self, x: Any) -> Mapping[str, list[str]]:
+        """Return the columns of x that each column of the user's file became; none for no table."""
+        return {}
+
+    def heat_maps(self, model: keras.Model, x: np.ndarray) -> np.ndarray | None:
+        """Return where in each image the network looks, (rows, height, width) in 0..1; or None."""
+        return None
