@@ -71,11 +71,19 @@ def of_pictures(
     names: Sequence[str],
     headers: Sequence[pixels.Header],
     facts: Sequence[pixels.Facts],
-    size: int,
-    channels: int,
+    shape: tuple[int, ...],
     depth_shift: int,
 ) -> list[Finding]:
-    """Return sizes, formats, modes and what was done to single pictures."""
+    """Return sizes, formats, colours, and what was done to single pictures.
+
+    Args:
+        names: Of the files.
+        headers: What their beginnings say.
+        facts: What was found in decoding.
+        shape: Of the pixels, (rows, size, size, channels).
+        depth_shift: By which 16-bit numbers were shifted.
+    """
+    _, size, _, channels = shape
     colour = "grey" if channels == 1 else "RGB"
     num_grey = sum(one.is_grey for one in facts)
     modes = {"grey": num_grey, "colour": len(facts) - num_grey}

@@ -102,6 +102,8 @@ def _check(
     class_names: tuple[str, ...], counts: np.ndarray, problem: Literal["auto"] | targets.Kind
 ) -> targets.Kind:
     """Return the kind of problem of so many classes; refuse what cannot be learned."""
+    if not class_names:
+        raise InputError("no picture in the train folder can be read; bring others.")
     if len(class_names) < 2:
         raise InputError(
             f"one class only, {cells.short(class_names[0])} ({counts[0]:,} pictures); expected "

@@ -101,11 +101,6 @@ class Listing(NamedTuple):
     notes: Notes
     columns: Columns | None = None
 
-    @property
-    def has_parts(self) -> bool:
-        """Whether the folders say which pictures are to validate or to test."""
-        return bool({entry.part for entry in self.entries} - {"", "train"})
-
 
 def natural(name: str) -> tuple:
     """Return a key that sorts 2 before 10."""

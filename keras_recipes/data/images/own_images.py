@@ -5,16 +5,25 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 
 import dataclasses
 import hashlib
+import itertools
 import logging
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from keras_recipes import reading
 from keras_recipes.data import splits, targets
-from keras_recipes.data.images import alike, findings, labels, listing, pixels, shapes, storage
+from keras_recipes.data.images import (
+    findings,
+    labels,
+    listing,
+    pixels,
+    shapes,
+    storage,
+    together,
+)
 from keras_recipes.data.numbers import notation
 from keras_recipes.data.numbers.notation import Notation
 from keras_recipes.errors import InputError, describe
@@ -24,13 +33,12 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Colour = Literal["auto", "grey", "rgb"]
 
+_NAMES = "names of files"
 MIN_SIZE, MAX_SIZE = 8, 512
 _AUTO_SIZES = 32, 64
 _MIN_PICTURES = 20
-_MAX_GROUP = 0.2  # of all pictures; more that are near copies of each other look alike by nature
 _VALIDATION_FRACTION = 0.2  # of the train folder, where there is no folder of it
 
 
@@ -110,12 +118,13 @@ class Images:
         become it, without one for test likewise. Otherwise it is 60, 20 and 20 % of all rows, by
         the seed, stratified by class. Rows of one group stay together.
         """
-        rows = self._rows(seed)
-        return rows.map(
-            lambda split: dataclasses.replace(
-                split, x=storage.take(self.x, split.x, self.source.channels)
-            )
-        )
+        return self._rows(seed).map(self._part)
+
+    def _part(self, rows: splits.Split) -> splits.Split:
+        """Return the pictures of a part whose x holds the numbers of its rows."""
+        made = dataclasses.replace(rows, x=storage.take(self.x, rows.x, self.source.channels))
+        made.once(_NAMES, lambda: tuple(self.names[row] for row in rows.x))
+        return made
 
     def _rows(self, seed: int) -> splits.Splits:
         """Divide the rows' numbers."""
@@ -144,6 +153,11 @@ def source_of(data: splits.Splits) -> Source:
     if not isinstance(data.source, Source):
         raise InputError(f"{data.source.name}: received no pictures from `own_images.read`")
     return data.source
+
+
+def names_of(split: splits.Split) -> tuple[str, ...] | None:
+    """Return the files' names of a part that `Images.split` made; None for other rows."""
+    return split.once(_NAMES, lambda: None)
 
 
 def read(
@@ -250,6 +264,9 @@ def _list(
     if test_folder is None:
         return given
     test = reading.resolved(test_folder)
+    if not test.is_dir():
+        with reading.open_file(test):  # raises where there is none
+            pass
     if (given.columns is None) != test.is_dir():
         raise InputError(
             f"--test-folder {reading.shown(test_folder)}: expected it to be laid out as "
@@ -290,6 +307,14 @@ def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> list
     return listing.of_folder(file)
 
 
+class _Picture(NamedTuple):
+    """A file with a picture in it, and what was found in it."""
+
+    entry: listing.Entry
+    header: pixels.Header
+    facts: pixels.Facts
+
+
 def _make(
     name: str,
     given: listing.Listing,
@@ -299,46 +324,56 @@ def _make(
     problem: Literal["auto"] | targets.Kind,
 ) -> Images:
     """Decode the pictures and decide what they are."""
-    headers: Sequence[Any] = pixels.look([entry.path for entry in given.entries])
-    is_good = _are_good(name, given.entries, headers, given.notes)
-    entries, headers = _kept(is_good, given.entries, headers)
-    of_labels = listing.Notes()
-    goal = labels.read(entries, given.columns, problem, of_labels)  # its errors come at once
-    entries, headers, y = _kept(np.isfinite(goal.y), entries, headers, goal.y)
-    size = _auto_size(headers) if size is None else size
-    deep = [entry.path for entry, one in zip(entries, headers, strict=True) if one.is_deep]
-    shift, paths = pixels.depth_shift(deep), [entry.path for entry in entries]
-    facts: Sequence[Any]
-    x, facts = pixels.load(paths, size, is_grey=colour == "grey", depth_shift=shift)
-    is_good = _are_good(name, entries, facts, given.notes)
-    entries, headers, facts, y = _kept(is_good, entries, headers, facts, y)
-    if not all(is_good):  # a class may be gone
-        of_labels = listing.Notes()
-        goal = labels.read(entries, given.columns, problem, of_labels)
+    notes = given.notes
+    found = pixels.look([entry.path for entry in given.entries])
+    _check_left_out(name, given.entries, found, notes)
+    both = zip(given.entries, found, strict=True)
+    files = [(entry, one) for entry, one in both if isinstance(one, pixels.Header)]
+    goal = labels.read([entry for entry, _ in files], given.columns, problem, notes)
+    files, y = list(itertools.compress(files, np.isfinite(goal.y))), goal.y[np.isfinite(goal.y)]
+    size = _auto_size([header for _, header in files]) if size is None else size
+    shift = pixels.depth_shift([entry.path for entry, header in files if header.is_deep])
+    x, pictures = _decoded(name, files, size, colour == "grey", shift, notes)
+    entries = [picture.entry for picture in pictures]
+    if len(pictures) < len(files):  # a class may be gone
+        goal = labels.read(entries, given.columns, problem, listing.Notes())
         y = goal.y
-    pairs = _copies(name, x, y, entries, [one.digest for one in facts], given.notes)
-    stays = np.isfinite(y) & _on_one_side(entries, pairs, given.notes)
-    x = storage.keep(x, np.flatnonzero(stays).tolist())
-    entries, headers, facts, y = _kept(stays, entries, headers, facts, y)
-    pairs = (np.cumsum(stays) - 1)[pairs[stays[pairs].all(axis=1)]]
+    digests = [picture.facts.digest for picture in pictures]
+    copies = together.copies(name, x, y, entries, digests, notes)
+    stays = np.isfinite(y) & together.on_one_side(entries, copies, notes)
+    copies = (np.cumsum(stays) - 1)[copies[stays[copies].all(axis=1)]]
+    x, y = storage.keep(x, np.flatnonzero(stays).tolist()), y[stays]
+    pictures = list(itertools.compress(pictures, stays))
+    if colour != "rgb" and all(picture.facts.is_grey for picture in pictures):
+        x = x[..., :1]
+    goal = dataclasses.replace(goal, y=y)
+    return _images(name, given, x, goal, pictures, copies, group, shift)
+
+
+def _images(
+    name: str,
+    given: listing.Listing,
+    x: np.ndarray,
+    goal: targets.Target,
+    pictures: list[_Picture],
+    copies: np.ndarray,
+    group: str | None,
+    shift: int,
+) -> Images:
+    """Group the pictures, and describe what was seen."""
+    entries, headers, facts = map(list, zip(*pictures, strict=True))
     names = tuple(entry.name for entry in entries)
-    channels = 1 if colour == "grey" or (colour == "auto" and all(f.is_grey for f in facts)) else 3
-    groups = _groups(name, entries, group, given)
-    if group is None and alike.neighbours_look_alike(x, alike.in_series(names, y.tolist()), y):
-        _logger.warning(
-            "%s: neighbouring files look alike, as pictures of one person or place do, and a random"
-            " split puts them on both sides; --group blocks keeps runs of files together",
-            name,
-        )
-        given.notes.say("neighbouring files look alike", "split at random; see --group")
-    if groups is not None or len(pairs):
-        groups = alike.merge(len(y), groups, pairs)
-    parts = tuple(entry.part for entry in entries) if given.has_parts else None
-    found = [
+    parts: tuple[str, ...] | None = tuple(entry.part for entry in entries)
+    if not {*parts} - {"", "train"}:
+        parts = None
+    groups = together.groups(name, entries, group, copies, given.notes)
+    if group is None and parts is None:
+        together.warn_of_neighbours(name, x, goal.y, entries, given.notes)
+    y = goal.y.astype("float64" if goal.kind == "regression" else "int32")
+    seen = [
         *findings.of_classes(y, goal.class_names),
-        *findings.of_pictures(names, headers, facts, size, channels, shift),
+        *findings.of_pictures(names, headers, facts, x.shape, shift),
         *findings.of_notes(given.notes),
-        *findings.of_notes(of_labels),
         findings.of_split(given.layout, parts, groups),
     ]
     source = Source(
@@ -346,66 +381,72 @@ def _make(
         target=given.columns.target if given.columns else labels.FOLDER,
         problem=f"{goal.kind}: {goal.reason}",
         class_names=goal.class_names,
-        size=size,
-        channels=channels,
+        size=x.shape[1],
+        channels=x.shape[-1],
         depth_shift=shift,
         layout=given.layout,
         digest=_digest(names, y, facts),
         num_pictures=len(y),
-        seen=tuple(found),
+        seen=tuple(seen),
         group=group,
         num_groups=0 if groups is None else int(groups.max()) + 1,
         path_column=given.columns.path if given.columns else "",
         target_notation=goal.notation,
     )
-    return Images(
-        x[..., :channels],
-        y.astype("float64" if goal.kind == "regression" else "int32"),
-        goal.kind,
-        source,
-        names,
-        parts,
-        groups,
-    )
+    return Images(x, y, goal.kind, source, names, parts, groups)
 
 
-def _kept(is_kept: Sequence[bool] | np.ndarray, *lists: Any) -> list[Any]:
-    """Return of each list or array what is kept."""
-    rows = np.flatnonzero(is_kept)
-    return [
-        one[rows] if isinstance(one, np.ndarray) else [one[row] for row in rows] for one in lists
+def _decoded(
+    name: str,
+    files: Sequence[tuple[listing.Entry, pixels.Header]],
+    size: int,
+    is_grey: bool,
+    shift: int,
+    notes: listing.Notes,
+) -> tuple[np.ndarray, list[_Picture]]:
+    """Decode the pictures; files that turn out to hold none are left out."""
+    entries = [entry for entry, _ in files]
+    paths = [entry.path for entry in entries]
+    x, found = pixels.load(paths, size, is_grey=is_grey, depth_shift=shift)
+    _check_left_out(name, entries, found, notes)
+    both = zip(files, found, strict=True)
+    return x, [
+        _Picture(entry, one, facts)
+        for (entry, one), facts in both
+        if isinstance(facts, pixels.Facts)
     ]
 
 
-def _are_good(
+def _check_left_out(
     name: str,
     entries: Sequence[listing.Entry],
     found: Sequence[object],
     notes: listing.Notes,
-) -> list[bool]:
-    """Return which files can serve; note the others, and warn of those that should have served.
+) -> None:
+    """Note the files that cannot serve, and warn of those that should have served.
 
     Raises:
         InputError: If too few can.
     """
-    pairs = list(zip(entries, found, strict=True))
-    bad = [(entry, one) for entry, one in pairs if isinstance(one, pixels.LeftOutError)]
+    both = list(zip(entries, found, strict=True))
+    bad = [(entry, one) for entry, one in both if isinstance(one, pixels.LeftOutError)]
     for entry, one in bad:
         notes.add(one.what, "left out", [f"{entry.name}: {one.reason}"])
-    first = f"{bad[0][0].name}: {bad[0][1].reason}" if bad else ""
-    if len(pairs) - len(bad) < _MIN_PICTURES:
-        more = f" ({len(bad):,} files are left out, such as {first})" if bad else ""
+    lost = [f"{entry.name}: {one.reason}" for entry, one in bad if one.what != pixels.NO_PICTURES]
+    if (num_good := len(both) - len(bad)) < _MIN_PICTURES:
+        more = f" ({len(lost):,} files are left out, such as {lost[0]})" if lost else ""
         raise InputError(
-            f"{len(pairs) - len(bad)} pictures{more}, expected at least {_MIN_PICTURES}; "
-            "bring more."
+            f"{num_good} pictures{more}, expected at least {_MIN_PICTURES}; bring more."
         )
-    num_lost = sum(one.what != pixels.NO_PICTURES for _, one in bad)
-    if num_lost:
-        _logger.warning(
-            "%s: %s files cannot be read as pictures and are left out, such as %s",
-            *(name, f"{num_lost:,}", first),
-        )
-    return [not isinstance(one, pixels.LeftOutError) for one in found]
+    _warn_of(name, lost)
+
+
+def _warn_of(name: str, lost: list[str]) -> None:
+    """Warn of files that should have served."""
+    if lost:
+        several = f"{len(lost):,} files cannot be read as pictures and are left out, such as "
+        one = "a file cannot be read as a picture and is left out: "
+        _logger.warning("%s: %s%s", name, several if len(lost) > 1 else one, lost[0])
 
 
 def _auto_size(headers: Sequence[pixels.Header]) -> int:
@@ -413,77 +454,6 @@ def _auto_size(headers: Sequence[pixels.Header]) -> int:
     middle = float(np.median([min(one.width, one.height) for one in headers]))
     least, most = _AUTO_SIZES
     return int(np.clip(-(-middle // 8) * 8, least, most))
-
-
-def _copies(
-    name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    entries: Sequence[listing.Entry],
-    digests: Sequence[bytes],
-    notes: listing.Notes,
-) -> np.ndarray:
-    """Return pairs of pictures that are copies or near copies (pairs, 2), and note them."""
-    exact, near = alike.copies(digests), alike.near_copies(x)
-    near = near[[digests[one] != digests[other] for one, other in near]]
-    if len(near) and np.bincount(alike.merge(len(y), None, near)).max() > _MAX_GROUP * len(y):
-        notes.say("near copies", "too many; they look alike by nature, and are split at random")
-        near = near[:0]
-    for what, pairs in (("copies", exact), ("near copies", near)):
-        texts = [f"{entries[other].name} = {entries[one].name}" for one, other in pairs]
-        is_other = y[pairs[:, 0]] != y[pairs[:, 1]]
-        notes.add(what, "kept in one split", texts)
-        contradicting = [text for text, differs in zip(texts, is_other, strict=True) if differs]
-        notes.add(f"{what} under two labels", "kept; correct one of the labels", contradicting)
-        if contradicting:
-            _logger.warning(
-                "%s: %s %s of a picture have another label than it, such as %s; correct "
-                "one of them",
-                *(name, f"{len(contradicting):,}", what, contradicting[0]),
-            )
-    return np.concatenate([exact, near])
-
-
-def _on_one_side(
-    entries: Sequence[listing.Entry], pairs: np.ndarray, notes: listing.Notes
-) -> np.ndarray:
-    """Return which pictures stay: those of train with a copy in the test folder go, and so on."""
-    sides = [*listing.PARTS]
-    side = np.array([sides.index(entry.part or "train") for entry in entries])
-    group = alike.merge(len(entries), None, pairs)
-    last = np.zeros(len(entries), int)
-    np.maximum.at(last, group, side)
-    last = last[group]
-    for row in np.flatnonzero(side < last).tolist():
-        what = f"pictures of {sides[side[row]]} with a copy in {sides[last[row]]}"
-        notes.add(what, "left out", [entries[row].name])
-    found: np.ndarray = side == last
-    return found
-
-
-def _groups(
-    name: str, entries: Sequence[listing.Entry], group: str | None, given: listing.Listing
-) -> np.ndarray | None:
-    """Return the group of each picture as --group asks for, or None."""
-    names = [entry.name for entry in entries]
-    if group is None:
-        return None
-    if group == alike.BLOCKS:
-        return alike.blocks(names, [entry.label for entry in entries])
-    if any(entry.group is not None for entry in entries):
-        import pandas as pd
-
-        codes = pd.factorize(np.array([entry.group for entry in entries], object))[0]
-        found = np.where(codes < 0, len(codes) + np.arange(len(codes)), codes)
-        alone = [one for one, code in zip(names, codes, strict=True) if code < 0]
-    else:
-        found, alone = alike.by_pattern(names, group)
-    given.notes.add(f"pictures without a group by {group}", "each stands alone", alone)
-    if len(np.unique(found)) == len(names):
-        _logger.warning(
-            "%s: no two pictures have the same group, so that --group changes nothing", name
-        )
-    return found
 
 
 def _digest(names: Sequence[str], y: np.ndarray, facts: Sequence[pixels.Facts]) -> str:
@@ -546,12 +516,8 @@ def read_new(
     file = reading.resolved(path)
     entries, y = _new_entries(file, source)
     is_grey = source.channels == 1
-    x, facts = pixels.load(
-        [entry.path for entry in entries],
-        *(source.size,),
-        is_grey=is_grey,
-        depth_shift=source.depth_shift,
-    )
+    paths = [entry.path for entry in entries]
+    x, facts = pixels.load(paths, source.size, is_grey=is_grey, depth_shift=source.depth_shift)
     bad = [
         f"{entry.name}: {one.reason}"
         for entry, one in zip(entries, facts, strict=True)
@@ -559,15 +525,10 @@ def read_new(
     ]
     if not len(x):
         raise InputError(f"{file.name}: no picture that can be read; {bad[0]}.")
-    if bad:
-        _logger.warning(
-            "%s: %s files cannot be read as pictures and are left out, such as %s",
-            *(file.name, f"{len(bad):,}", bad[0]),
-        )
-    is_good = [not isinstance(one, pixels.LeftOutError) for one in facts]
-    entries, y = _kept(is_good, entries, y)
-    names = pd.DataFrame({"input": [entry.name for entry in entries]})
-    return names, x, (y if np.isfinite(y).any() else None)
+    _warn_of(file.name, bad)
+    is_good = [isinstance(one, pixels.Facts) for one in facts]
+    names = pd.DataFrame({"input": [e.name for e in itertools.compress(entries, is_good)]})
+    return names, x, (y[is_good] if np.isfinite(y[is_good]).any() else None)
 
 
 def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry], np.ndarray]:
