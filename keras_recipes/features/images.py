@@ -1,0 +1,226 @@
+"""Pictures as the input of a network, inside the model that is saved.
+
+The model has two parts, both of Keras's own layers and operations, so that a saved one loads
+without this library. The *encoder* brings pictures of any size to one size and rounds them to whole
+numbers of 0..255; it learns nothing, and runs once over all rows, not at each step. The *network*
+takes these numbers: it changes training pictures at random, and is a small residual network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_recipes.data.splits import Split
+from keras_recipes.problems import Problem
+
+FEATURES = "features"  # the layer whose maps are pooled: what `grad_cam` looks at
+PIXELS_AT_ONCE = 2**20  # of a prediction: 256 pictures of 64x64, whose first maps take 100 MB
+ROWS_TO_TRAIN_AT_ONCE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What a model for pictures is made of.
+
+    Attributes:
+        encoder: From raw pictures to whole numbers of one size; it has no weights.
+        network: From the encoder's output to the model's; this is trained.
+    """
+
+    encoder: keras.Model
+    network: keras.Model
+
+
+def encoder(size: int, channels: int) -> keras.Model:
+    """Build the encoder.
+
+    Args:
+        size: Height and width of what the network sees.
+        channels: 1 for grey pictures, 3 for RGB.
+
+    Returns:
+        Model from (rows, height, width, channels) of any height and width, numbers of 0..255, to
+        float32 (rows, size, size, channels): resized, rounded half to even and cut off at 0 and
+        255. Pictures of whole numbers that have this size come back as they are.
+    """
+    pictures = keras.Input((None, None, channels), name="picture")
+    resized = keras.ops.image.resize(
+        pictures, (size, size), antialias=True, data_format="channels_last"
+    )
+    encoded = keras.ops.clip(keras.ops.round(resized), 0.0, 255.0)
+    return keras.Model(pictures, encoded, name="encoder")
+
+
+def network(
+    problem: Problem,
+    size: int,
+    channels: int,
+    *,
+    filters: tuple[int, ...],
+    dropout: float,
+    rotation: float,
+    zoom: float,
+    shift: float,
+    colour: float,
+    flip: bool,
+) -> keras.Model:
+    """Build the network.
+
+    Args:
+        problem: Decides the output layer.
+        size: Height and width of the pictures.
+        channels: 1 or 3.
+        filters: Number of filters in each stage; each stage halves height and width.
+        dropout: Fraction of the last hidden layer's outputs that is zeroed in training.
+        rotation: Std of the random rotation of a training picture, in degrees.
+        zoom: Std of the random change of its height, and of its width, as a fraction.
+        shift: Std of the random shift, as a fraction of its height and width.
+        colour: Std of the random change of brightness and contrast, of each channel and of all.
+        flip: Whether half of the training pictures are mirrored.
+
+    Returns:
+        Model from the encoder's output to (rows, outputs).
+    """
+    inputs = keras.Input((size, size, channels))
+    hidden = inputs
+    if rotation or zoom or shift or flip:
+        hidden = warped(hidden, rotation, zoom, shift, flip)
+    hidden = keras.layers.Rescaling(1 / 127.5, -1)(hidden)
+    if colour:
+        hidden = recoloured(hidden, colour)
+    for stage, units in enumerate(filters):
+        hidden = keras.layers.Conv2D(units, 3, padding="same", use_bias=False)(hidden)
+        hidden = keras.layers.MaxPooling2D()(hidden)  # before the rest, which then costs a quarter
+        hidden = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(hidden))
+        if stage:
+            added = keras.layers.Conv2D(units, 3, padding="same", use_bias=False)(hidden)
+            added = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(added))
+            hidden = keras.layers.Add()([hidden, added])
+    hidden = keras.layers.Identity(name=FEATURES)(hidden)
+    pools = keras.layers.GlobalAveragePooling2D(), keras.layers.GlobalMaxPooling2D()
+    hidden = keras.layers.Concatenate()([pool(hidden) for pool in pools])
+    hidden = keras.layers.Dropout(dropout)(hidden)
+    return keras.Model(inputs, problem.outputs(hidden), name="network")
+
+
+def _random(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """Return (rows, count) numbers of a normal distribution in training, and 0 in prediction."""
+    zeros = keras.ops.zeros_like(inputs[:, 0, 0, :1])
+    return keras.layers.GaussianNoise(1.0)(keras.ops.repeat(zeros, count, axis=1))
+
+
+def warped(
+    inputs: keras.KerasTensor, rotation: float, zoom: float, shift: float, flip: bool
+) -> keras.KerasTensor:
+    """Turn, zoom, shift and mirror each training picture at random, in one step.
+
+    Each pixel takes the value of the nearest one of where it came from, beyond the edge that of the
+    edge. This takes a fifth of the time of one of Keras's layers, of which it would need four.
+
+    Args:
+        inputs: Pictures, shape (rows, size, size, channels).
+        rotation: As in `network`, and so are the others.
+        zoom: Std as a fraction.
+        shift: Std as a fraction.
+        flip: Whether to mirror.
+
+    Returns:
+        The same shape; in prediction, the inputs.
+    """
+    ops = keras.ops
+    _, size, _, channels = inputs.shape
+    noise = ops.clip(_random(inputs, 6), -2.0, 2.0)[:, :, None]
+    angle, higher, wider, down, right, mirror = (noise[:, i] for i in range(6))
+    angle = angle * (rotation * np.pi / 180)
+    y, x = np.indices((size, size)).reshape(2, 1, -1) - np.float32((size - 1) / 2)
+    higher, wider = ops.exp(higher * zoom), ops.exp(wider * zoom)
+    if flip:
+        wider = wider * ops.where(mirror < 0, -1.0, 1.0)
+    from_y = (ops.cos(angle) * y + ops.sin(angle) * x) * higher + down * (shift * size)
+    from_x = (ops.cos(angle) * x - ops.sin(angle) * y) * wider + right * (shift * size)
+    rows, columns = (
+        ops.cast(ops.clip(ops.round(place + (size - 1) / 2), 0, size - 1), "int32")
+        for place in (from_y, from_x)
+    )
+    before = ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1  # pictures before each, of the batch
+    places = (before * size + rows) * size + columns
+    pixels = ops.take(ops.reshape(inputs, (-1, channels)), places, axis=0)
+    return ops.reshape(pixels, (-1, size, size, channels))
+
+
+def recoloured(inputs: keras.KerasTensor, colour: float) -> keras.KerasTensor:
+    """Change brightness and contrast of each training picture at random, and those of its channels.
+
+    Args:
+        inputs: Pictures around 0, shape (rows, size, size, channels).
+        colour: Std of each change.
+
+    Returns:
+        The same shape; in prediction, the inputs.
+    """
+    channels = inputs.shape[-1]
+    noise = _random(inputs, 2 * channels + 2)[:, None, None, :] * colour
+    contrast = noise[..., :1] + 0.5 * noise[..., 2 : 2 + channels]
+    brightness = noise[..., 1:2] + 0.5 * noise[..., 2 + channels :]
+    return inputs * keras.ops.exp(contrast) + brightness
+
+
+def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
+    """Join encoder and network to the model from raw pictures to the outputs."""
+    model = keras.Model(encoder.input, network(encoder(encoder.input)), name="image")
+    model.image_parts = Parts(encoder, network)
+    return model
+
+
+def parts_of(model: keras.Model) -> Parts | None:
+    """Return encoder and network of a model that `serving` made; None for any other model."""
+    return getattr(model, "image_parts", None)
+
+
+def attach(model: keras.Model) -> None:
+    """Find encoder and network again in a model that `serving` made and a file has held."""
+    model.image_parts = Parts(model.get_layer("encoder"), model.get_layer("network"))
+
+
+def encode(model: keras.Model, split: Split) -> np.ndarray:
+    """Return pictures as the network takes them, uint8 (rows, size, size, channels), made once.
+
+    Args:
+        model: From `serving`.
+        split: Rows, which nobody changes any more.
+    """
+    encoder = model.image_parts.encoder
+    shape = encoder.output_shape[1:]
+    if split.x.shape[1:] == shape and split.x.dtype == np.uint8:
+        return split.x
+    return split.once(("encoded", shape), lambda: predict(encoder, split.x).astype("uint8"))
+
+
+def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """Run a model over pictures of one size, float32 (rows, ...).
+
+    Args:
+        model: From `serving`, its encoder or its network.
+        x: Pictures, shape (rows, height, width, channels).
+    """
+    rows = max(1, PIXELS_AT_ONCE // max(1, x.shape[1] * x.shape[2]))
+    starts = range(0, len(x), rows)
+    batches = (model(x[start : start + rows], training=False) for start in starts)
+    return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])
+
+
+def trained_network(model: keras.Model, problem: Problem) -> keras.Model:
+    """Return the network of a serving model, compiled to be trained; its weights are the same."""
+    # Not the network itself: an optimizer of its own would be saved in the place of the model's.
+    network = keras.Model(model.image_parts.network.input, model.image_parts.network.output)
+    network.compile(optimizer=model.optimizer, loss=problem.loss(), metrics=problem.metrics())
+    return network
+
+
+def targets(model: keras.Model, problem: Problem, y: np.ndarray) -> Any:
+    """Return targets as the network's loss takes them."""
+    return problem.labels(y)
