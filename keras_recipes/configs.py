@@ -153,9 +153,7 @@ class DataOptions:
     problem: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """Problem type; auto chooses it from the target."""
     group: str | None = None
-    """What belongs together, and stays in the same split. Table: a column, such as a patient ID,
-    which is then no feature. Images: a regular expression whose match in the path names the group,
-    or blocks for runs of neighbouring files."""
+    """What belongs together, and stays in the same split."""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -201,6 +199,9 @@ class TableOptions(DataOptions):
     """Column of dates or numbers for a split by time: the latest rows become the test set."""
     encoding: str | None = None
     """Encoding of the file, such as cp949; detected by default."""
+    group: str | None = None
+    """Group column, such as a patient ID: rows with the same value stay in the same split. The
+    column is not a feature."""
     missing: tuple[str, ...] = ()
     """Values to treat as missing: -200 in all columns, or bmi=0 in one column."""
 
@@ -214,6 +215,9 @@ class ImageOptions(DataOptions):
     folder: pathlib.Path | None = None
     """Your images: a folder with one subfolder per class, or with train, val and test folders; or a
     CSV file of paths and labels."""
+    group: str | None = None
+    """Images that stay in the same split, such as those of one person: a regular expression, whose
+    match in the path names the group; or blocks, for runs of neighbouring files."""
     test_folder: pathlib.Path | None = None
     """Folder of the test images, with the same subfolders; by default, 20 % of all images."""
     size: Annotated[int, Range(8, 512)] | None = None

@@ -91,7 +91,7 @@ def test_a_table_goes_beside_the_recipe_and_not_into_git(monkeypatch, tmp_path, 
     pd.DataFrame({"a": range(40), "b": list("xy") * 20}).to_csv("rows.csv", index=False)
     flags = ["--target", "b", "--problem", "binary", "--numeric", "a"]
     copy(monkeypatch, "tabular", tmp_path / "mine", "--data", "rows.csv", *flags)
-    assert "recipes/rows.csv is your table; .gitignore keeps it out" in capsys.readouterr().out
+    assert "recipes/rows.csv is your data; .gitignore keeps it out" in capsys.readouterr().out
     assert "recipes/rows.csv\n" in (tmp_path / "mine/.gitignore").read_text()
     readme = (tmp_path / "mine/README.md").read_text()
     assert "`PROBLEM`" not in readme
@@ -198,7 +198,7 @@ def test_pip_replaces_a_library_whose_content_is_another(monkeypatch, tmp_path):
         (["tabular", "new", "--data", "long.csv"], "which column to predict? Say --target COLUMN"),
         (["iris", ROOT / "recipes/foo"], "which is copied from; give a folder outside of it"),
         (["iris", ROOT / "foo.py", "--minimal"], "which is copied from; give a folder outside"),
-        (["tabular", "new", "--target", "x"], "--data FILE and the flags for its columns"),
+        (["tabular", "new", "--target", "x"], "--data PATH and the flags for these data"),
         (["tabular", "new", "--minimal"], "--minimal: tabular is decided by the target"),
         (["--update", "taken"], "expected a project that `python -m recipes copy` wrote"),
     ],

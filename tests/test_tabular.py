@@ -355,7 +355,7 @@ def test_signatures_have_names_that_tensorflow_takes(finished):
     used = tuple(dataclasses.replace(taken.table.columns[0], name=name) for name in names)
     table = dataclasses.replace(taken.table, columns=used)
     taken = dataclasses.replace(taken, table=table)
-    assert list(taken.signature()[1]) == [
+    assert list(taken.signatures()["serve"].specs) == [
         "column_1_class", "km_h", "column_3", "column_4_km_h", "column_5_1st", "plain",
         "column_7_Gr_e", "Gr_e", "column_9_gr_e",
         "column_10_self", "column_11_Plain", "column_12_plain", "all",
@@ -381,7 +381,7 @@ def test_a_signature_names_units_and_takes_codes_for_gaps_as_predict_does(tmp_pa
     ]
     (tmp_path / "table.csv").write_text("\n".join(["weight,co,y", *rows]))
     table = own_table.read(tmp_path / "table.csv", "y")
-    read, _, described = own_tables.OwnTables(table.source).signature()
+    read, _, described = own_tables.OwnTables(table.source).signatures()["serve"]
     assert described["weight"]["unit"] == "kg"
     assert "unit" not in described["co"]
     given = {"weight": tf.constant([70.0, 80.0]), "co": tf.constant([-200.0, 3.0])}
@@ -391,7 +391,7 @@ def test_a_signature_names_units_and_takes_codes_for_gaps_as_predict_does(tmp_pa
 
 def test_a_served_date_of_another_form_is_refused_and_not_passed_over(finished):
     taken = predictions.open_run(finished("regression")).inputs
-    read, specs, _ = taken.signature()
+    read, specs, _ = taken.signatures()["serve"]
     given = {
         name: tf.constant([1.0] if spec.dtype == tf.float32 else [""])
         for name, spec in specs.items()

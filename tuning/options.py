@@ -68,6 +68,9 @@ def kept_table(csv: Any, out: str | os.PathLike[str] | None) -> pathlib.Path | N
 class SharedOptions(configs.TableOptions, configs.ImageOptions):
     """Options of both a search and a comparison."""
 
+    group: str | None = None
+    """Rows or images that belong together and stay in the same split: a column of a table, or a
+    regular expression for the paths of images."""
     # None stands for "not said": a new search takes its default, a resumed one what it has.
     epochs: Annotated[configs.Count | None, takes("N", "the recipe's")] = None
     """Maximum number of epochs per trial."""

@@ -87,7 +87,7 @@ def read(path: pathlib.Path, inputs: Inputs) -> tuple[pd.DataFrame, np.ndarray |
         names, x = _read_images(path, inputs)
         return pd.DataFrame({"input": names}), x
     if path.is_file() and kind == ".npy":
-        x = _read_array(path, inputs)
+        x = read_array(path, inputs)
     elif path.is_file() and kind == ".csv" and inputs.columns:
         x = _read_table(path, inputs.columns)
     else:
@@ -132,7 +132,23 @@ def _words(name: str) -> str:
     return re.sub(r"[\W_]+", " ", name).casefold()
 
 
-def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
+def read_array(
+    path: pathlib.Path, inputs: Inputs, shape: tuple[int | None, ...] | None = None
+) -> np.ndarray:
+    """Read one input or several.
+
+    Args:
+        path: Of a .npy file.
+        inputs: What the model was trained on.
+        shape: Of one input, None for any size; by default that of the training.
+
+    Returns:
+        (rows, ...).
+
+    Raises:
+        InputError: If it is no such array, or on another scale.
+    """
+    shape = inputs.shape if shape is None else shape
     try:
         with reading.open_file(path) as file:
             x = np.load(file, allow_pickle=False)
@@ -145,17 +161,22 @@ def _read_array(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
         raise InputError(f"{path}: cannot be read as a .npy array ({reason})") from error
     if not isinstance(x, np.ndarray):
         raise InputError(f"{path}: an archive (.npz); save one array of it by numpy.save")
-    if x.shape == inputs.shape:
+    if _fits(x.shape, shape):
         x = x[np.newaxis]
-    _check_array(path, x, inputs.shape)
+    _check_array(path, x, shape)
     if not inputs.columns:
         _compare_range(path, x, inputs)
     return x
 
 
-def _check_array(path: pathlib.Path, x: np.ndarray, shape: tuple[int, ...]) -> None:
-    if x.shape[1:] != shape or x.dtype.kind not in "biuf":
-        wanted = ", ".join(map(str, shape))
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    sizes = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(want in (None, size) for size, want in sizes)
+
+
+def _check_array(path: pathlib.Path, x: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    if not _fits(x.shape[1:], shape) or x.dtype.kind not in "biuf":
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise InputError(
             f"{path}: received an array of shape {x.shape} and type {x.dtype}, "
             f"expected numbers of shape (rows, {wanted}) or ({wanted})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -42,11 +42,12 @@ class Arrays(new_inputs.Inputs, kind.Kind):
         """Return one row of zeros."""
         return np.zeros((1, *self.shape), "float32")
 
-    def signature(self) -> kind.Signature:
+    def signatures(self) -> Mapping[str, kind.Signature]:
         """Return one tensor of rows as the input."""
         spec = tf.TensorSpec((None, *self.shape), tf.float32, name="inputs")
         shape = ", ".join(map(str, self.shape))
-        return kind.Signature(lambda x: x, spec, {"inputs": f"numbers of shape (rows, {shape})"})
+        described = {"inputs": f"numbers of shape (rows, {shape})"}
+        return {"serve": kind.Signature(lambda x: x, spec, described)}
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
         """Return a linear model; of a table of many rows, gradient boosting as well."""

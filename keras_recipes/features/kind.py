@@ -121,8 +121,8 @@ class Kind:
         """Return what new inputs hold that the training rows did not, a sentence for each."""
         return ()
 
-    def signature(self) -> Signature:
-        """Return the inputs of an exported model."""
+    def signatures(self) -> Mapping[str, Signature]:
+        """Return the inputs of an exported model, by the names of its endpoints; "serve" is one."""
         raise NotImplementedError
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:

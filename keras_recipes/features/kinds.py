@@ -7,9 +7,14 @@ from typing import Any
 from keras_recipes.data.splits import Splits
 from keras_recipes.features.arrays import Arrays
 from keras_recipes.features.kind import Kind
+from keras_recipes.features.own_images import OwnImages
 from keras_recipes.features.own_tables import OwnTables
 
-KINDS: tuple[type[Kind], ...] = (OwnTables, Arrays)  # the last one takes what no other does
+KINDS: tuple[type[Kind], ...] = (
+    OwnTables,
+    OwnImages,
+    Arrays,
+)  # the last one takes what no other does
 
 
 def of(splits: Splits) -> Kind:

@@ -144,7 +144,7 @@ class OwnTables(kind.Kind):
                 f"in the training data, such as {unknown.iloc[0]!r}; they are treated as unknown"
             )
 
-    def signature(self) -> kind.Signature:
+    def signatures(self) -> Mapping[str, kind.Signature]:
         """Return each column by itself: categories as text, numbers as numbers."""
         used = [column for column in self.table.columns if column.kind != "left out"]
         names = _signature_names([column.name for column in used])
@@ -162,7 +162,7 @@ class OwnTables(kind.Kind):
         def read(given: dict) -> dict:
             return _join([(column, given[name]) for name, column in zip(names, used, strict=True)])
 
-        return kind.Signature(read, specs, described)
+        return {"serve": kind.Signature(read, specs, described)}
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[baselines.Baseline]:
         """Return a linear model on quantiles and gradient boosting."""

@@ -33,6 +33,7 @@ ITERATIONS = 2000
 FEW_ROWS = 5_000
 MAX_ROUNDS = 500  # of gradient boosting, which mostly stops long before
 FIRST_ROUNDS = 16
+FOLDS = 3  # by which probabilities are calibrated
 ROUNDS_WITHOUT_END = 32  # where no rows can be held out
 MIN_OF_CLASS = 10  # rows that gradient boosting needs, to hold some out of each class
 SHARE_OF_TIME = 0.2  # of the training's seconds
@@ -170,6 +171,21 @@ def _linear(
     return np.column_stack([_logistic(label, model, x, one, pieces) for one in columns])
 
 
+def _kernel(
+    problem: Problem, baseline: Baseline, train: Split, x_test: typing.Any, **_: int
+) -> np.ndarray:
+    """Fit a support vector machine with an RBF kernel; its probabilities by Platt's scaling."""
+    from sklearn import calibration, pipeline, preprocessing, svm
+
+    x, pieces = baseline.rows(train.x, x_test)[:2]
+    machine = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(C=10))
+    model = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
+    classes = problem.classes(train.y)
+    if np.unique(classes, return_counts=True)[1].min() < FOLDS:  # too few to calibrate by
+        model = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(probability=True))
+    return _logistic(problem, model, x, classes, pieces)
+
+
 def _boosted(
     problem: Problem, baseline: Baseline, train: Split, x_test: pd.DataFrame, clock: _Clock
 ) -> np.ndarray | None:
@@ -253,4 +269,4 @@ def _as_outputs(problem: Problem, found: np.ndarray, classes: np.ndarray) -> np.
     return probabilities[:, 1:] if problem.rule.kind == "binary" else probabilities
 
 
-FITS: dict[str, Callable[..., np.ndarray]] = {"linear": _linear}
+FITS: dict[str, Callable[..., np.ndarray]] = {"linear": _linear, "kernel": _kernel}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -15,9 +16,10 @@ import tensorflow as tf
 from keras_recipes import reading
 from keras_recipes.console import files
 from keras_recipes.features import parts
-from keras_recipes.features.kind import Kind
+from keras_recipes.features.kind import Kind, Signature
 from keras_recipes.problems import Problem
 from keras_recipes.runs import predict
+from keras_recipes.runs.result import Run
 
 DESCRIPTION = "signature.json"
 
@@ -38,23 +40,30 @@ def export(run_dir: pathlib.Path, folder: pathlib.Path) -> dict:
     """
     folder = reading.expanded(folder)
     run = predict.open_run(run_dir)
-    read, specs, described = run.inputs.signature()
-
-    def serve(given):
-        x = parts.of(run.model).as_inputs(read(given))
-        return _answer(run.problem, run.model(x, training=False))
-
-    description = {"inputs": described, "outputs": _describe_outputs(run.problem, run.inputs)}
+    signatures = run.inputs.signatures()
+    outputs = _describe_outputs(run.problem, run.inputs)
+    description = {"inputs": signatures["serve"].described, "outputs": outputs}
+    if others := {name: one.described for name, one in signatures.items() if name != "serve"}:
+        description["other_signatures"] = others
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         archive = keras.export.ExportArchive()
         archive.track(run.model)
-        archive.add_endpoint("serve", serve, input_signature=[specs])
+        for name, one in signatures.items():
+            archive.add_endpoint(name, _endpoint(run, one), input_signature=[one.specs])
         try:
             archive.write_out(str(partial), verbose=False)
         except tf.errors.OpError as error:  # "{{node}} path; No space left on device [Op:SaveV2]"
             raise OSError(re.sub(r"^.*; | \[Op:.*", "", error.message)) from error
         files.write_json(partial / DESCRIPTION, description)
     return description
+
+
+def _endpoint(run: Run, signature: Signature) -> Callable:
+    def serve(given):
+        x = parts.of(run.model).as_inputs(signature.read(given))
+        return _answer(run.problem, run.model(x, training=False))
+
+    return serve
 
 
 def _answer(problem: Problem, outputs: tf.Tensor) -> dict[str, tf.Tensor]:

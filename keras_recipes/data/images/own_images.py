@@ -79,6 +79,13 @@ class Source(splits.Source):
     target_notation: Notation = notation.PLAIN
 
     @property
+    def note(self) -> str:
+        """What to say where no folder was given."""
+        return (
+            f"NOTE: these are {self.name}. For your own images, use --folder (in Python: folder)."
+        )
+
+    @property
     def problem_kind(self) -> str:
         """The kind of problem: binary, multiclass or regression."""
         return self.problem.partition(":")[0]
@@ -361,11 +368,11 @@ def _images(
     shift: int,
 ) -> Images:
     """Group the pictures, and describe what was seen."""
-    entries, headers, facts = map(list, zip(*pictures, strict=True))
+    entries = [one.entry for one in pictures]
+    headers, facts = [one.header for one in pictures], [one.facts for one in pictures]
     names = tuple(entry.name for entry in entries)
-    parts: tuple[str, ...] | None = tuple(entry.part for entry in entries)
-    if not {*parts} - {"", "train"}:
-        parts = None
+    of_files = tuple(entry.part for entry in entries)
+    parts = of_files if {*of_files} - {"", "train"} else None
     groups = together.groups(name, entries, group, copies, given.notes)
     if group is None and parts is None:
         together.warn_of_neighbours(name, x, goal.y, entries, given.notes)
@@ -474,18 +481,12 @@ def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
     return title, findings.rows(source.seen)
 
 
-def source_from(schema: dict) -> Source:
-    """Put together again what `dataclasses.asdict` made of a Source.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    source: Source = reading.checked(schema, Source, "inputs.images")
+def check(source: Source) -> None:
+    """Raise ValueError where a source cannot be one."""
     if not MIN_SIZE <= source.size <= MAX_SIZE or source.channels not in (1, 3):
         raise ValueError(f"pictures cannot have the size {source.size} x {source.channels}")
     if source.depth_shift not in (4, 8):
         raise ValueError(f"numbers of 16 bits cannot be shifted by {source.depth_shift}")
-    return source
 
 
 def example(source: Source) -> np.ndarray:

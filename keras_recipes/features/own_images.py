@@ -1,0 +1,124 @@
+"""Images of the user's own as a kind of input: described, read anew, exported."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from keras_recipes.data import new_inputs
+from keras_recipes.data.images import own_images
+from keras_recipes.data.splits import Splits
+from keras_recipes.errors import InputError
+from keras_recipes.features import baselines, decoding, gradients, images, kind, parts
+from keras_recipes.problems import Problem
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnImages(kind.Kind):
+    """Images that `own_images.read` has read.
+
+    Attributes:
+        images: What was made of the files.
+    """
+
+    NAME: ClassVar[str] = "images"
+    PARTS: ClassVar[type[parts.Parts]] = images.ImageParts
+
+    images: own_images.Source
+
+    @classmethod
+    def of(cls, splits: Splits) -> Self | None:
+        """Return what the images are; None for other splits."""
+        source = splits.source
+        return cls(source) if isinstance(source, own_images.Source) else None
+
+    def check(self) -> None:
+        """Raise ValueError where the size or the channels cannot be."""
+        own_images.check(self.images)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the target, as the CSV file of labels names it; empty where it names none."""
+        return self.images.target_notation.unit or ""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image as the network takes it."""
+        return self.images.size, self.images.size, self.images.channels
+
+    @property
+    def takes(self) -> str:
+        """What `predict` takes, for messages."""
+        return "an image file, a folder of images, or an array (rows, height, width, channels)"
+
+    def describe(self) -> Iterator[Table | str]:
+        """Return what was seen in the files, and what was done about it."""
+        from rich import markup
+        from rich.table import Table
+
+        title, rows = own_images.table(self.images)
+        table = Table(title=markup.escape(title))
+        for name in ("what", "images", "what was done", "examples"):
+            table.add_column(name, justify="right" if name == "images" else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(markup.escape, row))
+        yield table
+        yield "to change this: --size N --colour grey|rgb --group REGEX --test-folder FOLDER"
+
+    def refuse(self, given: pd.DataFrame | np.ndarray) -> None:
+        """Raise InputError for a table, or for an array of another form."""
+        channels = self.images.channels
+        is_array = isinstance(given, np.ndarray)
+        if not is_array or given.ndim not in (3, 4) or given.shape[-1] != channels:
+            received = f"an array of shape {given.shape}" if is_array else "a table"
+            raise InputError(
+                f"received {received}, expected {self.takes}; this run has {channels} "
+                f"channel{'s' * (channels > 1)}, with values from 0 to 255"
+            )
+
+    def read(self, path: Path) -> kind.NewInputs:
+        """Read an image, a folder of images, a CSV file of paths, or a .npy array."""
+        if path.suffix.lower() != ".npy":
+            return kind.NewInputs(*own_images.read_new(path, self.images))
+        pixels = new_inputs.Inputs(self.shape, (), 0.0, 255.0, whole=True)
+        x = new_inputs.read_array(path, pixels, (None, None, self.images.channels))
+        return kind.NewInputs(pd.DataFrame({"input": range(1, len(x) + 1)}), x)
+
+    def example(self) -> np.ndarray:
+        """Return one black image, uint8 (1, size, size, channels)."""
+        return own_images.example(self.images)
+
+    def signatures(self) -> Mapping[str, kind.Signature]:
+        """Return the content of a file as the input, or an array of pixels."""
+        size, _, channels = self.shape
+        decode = decoding.decoder(size, channels, self.images.depth_shift)
+        pixels = tf.TensorSpec((None, None, None, channels), tf.float32, name="pixels")
+        shape = f"numbers from 0 to 255 of shape (rows, height, width, {channels})"
+        return {
+            "serve": kind.Signature(
+                decode,
+                tf.TensorSpec((None,), tf.string, name="file"),
+                {"file": f"the bytes of a file: {decoding.TAKEN}"},
+            ),
+            "serve_pixels": kind.Signature(lambda x: x, pixels, {"pixels": shape}),
+        }
+
+    def baselines(self, problem: Problem, train: Any) -> Sequence[baselines.Baseline]:
+        """Return a support vector machine on gradients; for a regression, a linear model."""
+        if problem.is_regression:
+            return [baselines.Baseline("ridge_on_gradients", "linear", gradients.rows)]
+        return [baselines.Baseline("svm_on_gradients", "kernel", gradients.rows)]
+
+    def heat_maps(self, model: keras.Model, x: np.ndarray) -> np.ndarray:
+        """Return what speaks for the prediction of each image, by Grad-CAM."""
+        return images.grad_cam(model, x)
