@@ -305,6 +305,23 @@ def test_answers_without_loading_tensorflow(arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--help",), 0, "XOR: two layers can compute it"),
+        (("--sed", "3"), 2, "error: --sed: no such flag; did you mean --seed?"),
+        (("--seed", "-3"), 2, "error: --seed: received -3"),
+    ],
+)
+def test_a_lesson_answers_before_its_own_imports(arguments, code, said):
+    done = run("recipes.lessons.xor", *arguments, program=("-X", "importtime", "-m"))
+    assert done.returncode == code
+    assert said in (done.stderr if code else done.stdout)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "recipes.lessons._options" in loaded
+    assert not loaded & {"pandas", "sklearn", "matplotlib", "tensorflow"}
+
+
 def test_list_names_every_recipe():
     done = run("recipes")
     assert done.returncode == 0

@@ -37,7 +37,7 @@ def begin(package: str, folder: pathlib.Path) -> bool:
     Returns:
         Whether this is such a process.
     """
-    program = _program()
+    program = called_module()
     if program.partition(".")[0] != package:
         return False
     _check_packages()
@@ -47,7 +47,7 @@ def begin(package: str, folder: pathlib.Path) -> bool:
     return True
 
 
-def _program() -> str:
+def called_module() -> str:
     """Return the module that `python -m` was called with, while Python looks for it; "" later."""
     if sys.argv[:1] != ["-m"] or "-m" not in sys.orig_argv[:-1]:
         return ""
