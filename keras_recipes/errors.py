@@ -32,6 +32,11 @@ def first_line(error: BaseException) -> str:
     return lines[wrapped] if lines else type(error).__name__
 
 
+def with_article(noun: str) -> str:
+    """Return a name with its article: a loss, an accuracy."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def describe(value: object) -> str:
     """Describe what was received: plain values as they are, of others the type."""
     if value is None or isinstance(value, str | numbers.Number):

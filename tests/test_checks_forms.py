@@ -305,6 +305,14 @@ def test_trained_model_is_looked_back_at(history, predictions, rules):
     assert not found.notes
 
 
+def test_scores_of_a_training_have_their_article():
+    scores = {"loss": FALLING, "accuracy": [0.99] * 4}
+    (finding,) = checks.check_trained(scores | {"val_loss": FALLING, "val_accuracy": [0.6] * 4})
+    assert "received an accuracy of 0.99 in training and 0.6 in validation" in str(finding)
+    (finding,) = checks.check_trained({"loss": FALLING, "val_loss": [9.0] * 4})
+    assert "received a loss of 0.4 in training and 9 in validation" in str(finding)
+
+
 def test_looking_back_at_the_epoch_that_was_kept():
     history = {"loss": [1.0, 0.5, 0.01], "val_loss": [1.0, 0.6, 0.9]}
     assert checks.check_trained(history, best_epoch=2) == []

@@ -143,13 +143,13 @@ def missing_in(name: str, missing: Iterable[str], names: Iterable[str]) -> tuple
         missing: Cells for all columns, or NAME=CELL for one; NAME= for none in it.
         names: Of all columns.
     """
-    known, found = {*map(str, names)}, []
+    found = []
     for text in missing:
         column, mark, cell = text.rpartition("=")
-        if not mark or column not in known:
-            found.append(text)
-        elif column == name:
+        if mark and column == name:
             found.append(cell)
+        elif not mark or all(column != str(one) for one in names):
+            found.append(text)
     return tuple(found)
 
 

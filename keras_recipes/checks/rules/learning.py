@@ -238,7 +238,8 @@ def memorised(trained: Trained) -> Iterator[Mistake]:
         by_loss = name == "loss" and not scored and its > LOSS_RATIO * mine > 0
         if by_score or by_loss:
             yield warning(
-                f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
+                f"{errors.with_article(name)} of {mine:.4g} in training and {its:.4g} in "
+                "validation",
                 "scores that are alike",
                 "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
                 "more rows; and a look at whether both splits come from the same data",
