@@ -141,7 +141,7 @@ def _file(recipe: Recipe) -> pathlib.Path:
 
 
 def _wrong(recipe: Recipe, part: str, given: object, expected: str) -> InputError:
-    received = (
-        "nothing (is a `return` missing?)" if given is None else with_article(type(given).__name__)
-    )
+    received = with_article(type(given).__name__)
+    if given is None:
+        received = "nothing (is a `return` missing?)"
     return InputError(f"{_file(recipe).name}: {part} returned {received}, expected {expected}")

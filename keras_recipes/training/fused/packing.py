@@ -77,9 +77,8 @@ def _to_tensor(array: Any) -> tf.Tensor:
         # As Keras does: a column stays a column, (rows, 1).
         array = array.to_numpy()[:, None] if array.ndim == 1 else array.to_numpy()
     if not isinstance(array, np.ndarray | tf.Tensor) and not hasattr(array, "__array__"):
-        raise eligibility.Unsupported(
-            f"the data hold {with_article(type(array).__name__)}, not an array"
-        )
+        kind = with_article(type(array).__name__)
+        raise eligibility.Unsupported(f"the data hold {kind}, not an array")
     if not isinstance(array, tf.Tensor):
         array = np.asarray(array)
         if array.dtype.kind not in "biuf":
