@@ -69,7 +69,11 @@ ARRAY = np.zeros((2, 4))
 @pytest.mark.parametrize(
     ("recipe", "fields", "said"),
     [
-        (iris, {"epoch": 3}, "epoch: iris has no such setting; expected one of epochs,"),
+        (
+            iris,
+            {"epoch": 3},
+            "epoch: iris has no such setting; did you mean epochs? Exp",
+        ),
         (tabular, {"members": 4}, "members: is called ensemble_size now"),
         (iris, {"members": 4}, "members (ensemble_size now): iris has no such setting"),
         (iris, {"epochs": 0}, "epochs: received 0, expected at least 1"),
@@ -170,7 +174,11 @@ def made(tmp_path_factory):
         (lambda made: keras_recipes.check("m", ARRAY), "expected a compiled keras.Model"),
         (
             lambda made: keras_recipes.check(made["iris"].model, ARRAY, foo=2),
-            "foo: no such argument of fit; expected one of epochs, batch_size",
+            "foo: fit has no such argument; expected one of epochs, batch_size",
+        ),
+        (
+            lambda made: keras_recipes.check(made["iris"].model, ARRAY, epoch=2),
+            "epoch: fit has no such argument; did you mean epochs? Expected one of",
         ),
         (
             lambda made: keras_recipes.check(made["iris"].model, ARRAY, epochs="3"),
@@ -205,6 +213,16 @@ def made(tmp_path_factory):
         (lambda made: tuning.compare(iris, seeds="3"), "seeds: received '3', expected a whole"),
         (lambda made: tuning.compare(iris, tuners="a"), "tuners: received 'a', expected names"),
         (lambda made: tuning.load_results(5), "folder: received 5, expected a path"),
+        (lambda made: tuning.load_results(fold="x"), "argument; did you mean folder?"),
+        (
+            lambda made: tuning.make_tuner(iris, "random", max_trails=2),
+            "max_trails: make_tuner has no such argument; did you mean max_trials? Expected one of",
+        ),
+        (
+            lambda made: keras_recipes.fit(None, ARRAY, ARRAY, epoch=2),
+            "epoch: fit has no such argument; did you mean epochs? Expected one of model, x, y,",
+        ),
+        (lambda made: keras_recipes.predict("x", "y", treshold=0.2), "did you mean threshold?"),
     ],
 )
 def test_what_is_of_another_type_is_one_line(made, call, said):
