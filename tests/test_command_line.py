@@ -398,7 +398,7 @@ def test_found_settings_stand_below_the_flags_and_old_names_are_understood(tmp_p
     [
         ("{", "is damaged"),
         ("[1]", "expected an object, received a list"),
-        ('{"wings": 2}', "wings is no setting of this recipe; give the settings of a run"),
+        ('{"wings": 2}', "this recipe has no wings; nothing is trained; give the settings of"),
         ('{"epochs": "many"}', "--epochs: received 'many', expected a whole number"),
         ('{"epochs": true}', "--epochs: received none, expected one argument"),
         ('{"epochs": 0}', "--epochs: received 0, expected at least 1"),
@@ -413,6 +413,16 @@ def test_settings_that_cannot_be_are_one_line(tmp_path, content, message):
     with pytest.raises(InputError, match=f"^--config {re.escape(str(path))}") as caught:
         command_line.found_settings(path, fmnist.Config, "--config")
     assert message in str(caught.value)
+
+
+def test_settings_of_another_recipes_run_name_that_recipe(tmp_path):
+    settings = {"epochs": 3, "csv": "a.csv", "target": "y", "drop": [], "time": None}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "metrics.json").write_text('{"recipe": "tabular"}')
+    said = "received the settings of tabular, and this recipe has no csv, target, drop, …; nothing"
+    for path in (tmp_path, tmp_path / "config.json"):
+        with pytest.raises(InputError, match=said):
+            command_line.found_settings(path, fmnist.Config, "--config")
 
 
 @pytest.mark.parametrize(

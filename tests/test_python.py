@@ -62,6 +62,7 @@ def test_the_page_runs_in_a_kernel(tmp_path, monkeypatch):
     assert max(len(text.splitlines()) for text in printed) < 40
 
 
+LEVELS = pd.DataFrame(1, range(40), pd.MultiIndex.from_product([["a", "b"], ["c", "d"]]))
 NUMBERS = pd.DataFrame({"a": np.sin(range(60)), "b": np.arange(60) % 7, "c": np.arange(60) % 2})
 ARRAY = np.zeros((2, 4))
 
@@ -85,6 +86,7 @@ ARRAY = np.zeros((2, 4))
         (tabular, {"csv": NUMBERS}, "which column to predict? Say target=COLUMN"),
         (tabular, {"csv": NUMBERS[["a"]], "target": "b"}, "expected the target and"),
         (tabular, {"csv": "nowhere.csv", "target": "b"}, "nowhere.csv"),
+        (tabular, {"csv": LEVELS, "target": "a"}, "columns have 2 levels of names, such as ('a'"),
         (tabular, {"csv": {"a": [1]}}, "csv: received {'a': [1]}, expected a path, or a table"),
         (tabular, {"csv": ARRAY}, "csv: received a value of type ndarray, expected a path, or a"),
         (tabular, {"csv": NUMBERS, "target": ["c"]}, "target: received ['c'], expected text"),
