@@ -3,13 +3,17 @@
     from keras_recipes import train, load_run, predict, check, fit, runs
 
 Each is imported when it is first asked for, so that `import keras_recipes` loads no TensorFlow.
+TensorFlow then prints no notes about the processor, unless TF_CPP_MIN_LOG_LEVEL is set otherwise.
 """
 
 from __future__ import annotations
 
+import os
 import typing
 
 from keras_recipes.version import __version__
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
 
 if typing.TYPE_CHECKING:
     from keras_recipes.api import train

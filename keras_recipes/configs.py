@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from keras_recipes import reading
-from keras_recipes.errors import InputError, describe
+from keras_recipes.errors import InputError, describe, expected_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,7 +329,7 @@ def check_names(given: Iterable[str], known: Sequence[str], owner: str) -> None:
         if name not in known:
             renamed = f" ({now} now)" if now else ""
             raise InputError(
-                f"{name}{renamed}: {owner} has no such setting; expected one of {', '.join(known)}"
+                f"{name}{renamed}: {owner} has no such setting; {expected_names(name, known)}"
             )
 
 

@@ -1,10 +1,16 @@
 """Errors that are for the user to read: one line that says what came, what was due, what to do."""
 
 import contextlib
+import difflib
+import functools
+import inspect
 import numbers
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
+
+_Arguments, _Result = ParamSpec("_Arguments"), TypeVar("_Result")
 
 
 class InputError(ValueError):
@@ -32,6 +38,11 @@ def first_line(error: BaseException) -> str:
     return lines[wrapped] if lines else type(error).__name__
 
 
+def with_article(noun: str) -> str:
+    """Return a name with its article: a loss, an accuracy."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
 def describe(value: object) -> str:
     """Describe what was received: plain values as they are, of others the type."""
     if value is None or isinstance(value, str | numbers.Number):
@@ -43,6 +54,29 @@ def describe(value: object) -> str:
     if isinstance(value, list | tuple | dict | set):
         return " ".join(reprlib.repr(value).split())
     return f"a value of type {type(value).__name__}"
+
+
+def expected_names(name: str, known: Sequence[str]) -> str:
+    """Describe which names are known, the one that may have been meant first."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{f'did you mean {near[0]}? E' if near else 'e'}xpected one of {', '.join(known)}"
+
+
+def for_known_keywords(
+    function: Callable[_Arguments, _Result],
+) -> Callable[_Arguments, _Result]:
+    """Return a function that names the keywords it has where it receives another one."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+        for name in named:
+            if name not in known:
+                owner = f"{function.__name__} has no such argument"
+                raise InputError(f"{name}: {owner}; {expected_names(name, known)}")
+        return function(*arguments, **named)
+
+    return checked
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import keras
 from keras_recipes import configs
 from keras_recipes.configs import Config
 from keras_recipes.data.splits import Splits
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, with_article
 from keras_recipes.problems import Problem
 
 if typing.TYPE_CHECKING:
@@ -141,5 +141,7 @@ def _file(recipe: Recipe) -> pathlib.Path:
 
 
 def _wrong(recipe: Recipe, part: str, given: object, expected: str) -> InputError:
-    received = "nothing (is a `return` missing?)" if given is None else f"a {type(given).__name__}"
+    received = with_article(type(given).__name__)
+    if given is None:
+        received = "nothing (is a `return` missing?)"
     return InputError(f"{_file(recipe).name}: {part} returned {received}, expected {expected}")

@@ -279,6 +279,8 @@ FALLING = [2.0, 1.0, 0.5, 0.4]
     [
         ({"loss": FALLING, "val_loss": FALLING}, {}, []),
         ({"loss": [2.0, 1.999, 2.0]}, {}, ["A1"]),
+        ({"loss": [2.0, 1.999, 2.0], "val_loss": [2.1, 2.1, 2.2]}, {}, ["A1"]),
+        ({"loss": [0.45, 1.56, 0.46], "val_loss": [1.71, 0.45, 0.29]}, {}, []),
         ({"loss": [1e-5, 1e-5, 1e-5]}, {}, []),
         ({"loss": [2.0, 2.0]}, {}, []),
         ({"loss": [1.0, 0.1, 0.01], "val_loss": [1.0, 0.9, 1.1]}, {}, ["A2"]),
@@ -303,6 +305,14 @@ def test_trained_model_is_looked_back_at(history, predictions, rules):
     found = checks.check_trained(history, **predictions)
     assert ids(found) == rules
     assert not found.notes
+
+
+def test_scores_of_a_training_have_their_article():
+    scores = {"loss": FALLING, "accuracy": [0.99] * 4}
+    (finding,) = checks.check_trained(scores | {"val_loss": FALLING, "val_accuracy": [0.6] * 4})
+    assert "received an accuracy of 0.99 in training and 0.6 in validation" in str(finding)
+    (finding,) = checks.check_trained({"loss": FALLING, "val_loss": [9.0] * 4})
+    assert "received a loss of 0.4 in training and 9 in validation" in str(finding)
 
 
 def test_looking_back_at_the_epoch_that_was_kept():

@@ -15,6 +15,9 @@ ROWS = 300
 DICE = np.random.default_rng(0)
 X = DICE.normal(size=ROWS)
 NUMBER = (X * 3 + DICE.normal(size=ROWS)).round(2)
+Z, YEARS = DICE.random(ROWS), DICE.integers(1, 45, ROWS)
+COUNT = DICE.integers(-50, 50, ROWS)
+MANY = np.linspace(-9, 9, ROWS)[DICE.permutation(ROWS)]
 CLASS = np.where(X + DICE.normal(size=ROWS) > 0, "yes", "no")
 DAYS = pd.date_range("2020-01-01", periods=ROWS).strftime("%Y-%m-%d").to_numpy()
 
@@ -61,6 +64,18 @@ TRAPS = {
         "D16",
         "'z'",
     ),
+    "one class is one number": (
+        lambda: read(z=np.where(CLASS == "yes", 0, DICE.exponential(100, ROWS))),
+        "D16",
+        "'z'",
+    ),
+    "rounded": (lambda: read(NUMBER, price=(NUMBER * 9).round()), "D16", "'price'"),
+    "target is rounded": (lambda: read((MANY * 4).round(), price=MANY), "D16", "'price'"),
+    "both are rounded": (
+        lambda: read((MANY * 20).round(), price=(MANY * 44).round()),
+        "D16",
+        "'price'",
+    ),
     "two columns": (lambda: read(**{"a b": CLASS, "c": CLASS}), "D16", "--drop 'a b' c"),
     "numbered rows": (lambda: read(row=np.arange(ROWS) * 3 + 7), "D17", "column 'row'"),
     "numbered from the end": (lambda: read(row=9000 - np.arange(ROWS) * 3), "D17", "'row'"),
@@ -91,6 +106,14 @@ RIGHT = {
     "classes": lambda: read(z=DICE.normal(size=ROWS)),
     "numbers": lambda: read(NUMBER, z=DICE.normal(size=ROWS)),
     "strong column": lambda: read(NUMBER, z=NUMBER + DICE.normal(size=ROWS) / 3),
+    "threshold": lambda: read(np.where(Z > 0.3, "yes", "no"), z=Z),
+    "threshold of whole numbers": lambda: read(np.where(YEARS >= 18, "yes", "no"), z=YEARS),
+    "two clusters, one wide": lambda: read(
+        z=np.where(CLASS == "yes", 6 + DICE.random(ROWS), 5 * Z)
+    ),
+    "quantity and amount": lambda: read(
+        (COUNT * 123.4 + DICE.normal(size=ROWS)).round(2), quantity=COUNT
+    ),
     "words": lambda: read(z=DICE.choice(["a", "b", "c"], ROWS), w=DICE.choice(list("def"), ROWS)),
     "gaps": lambda: read(z=np.where(DICE.random(ROWS) < 0.5, DICE.random(ROWS), np.nan)),
     "many words": lambda: read(z=[f"w{n}" for n in DICE.integers(0, 100, ROWS)]),

@@ -305,6 +305,23 @@ def test_answers_without_loading_tensorflow(arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--help",), 0, "XOR: two layers can compute it"),
+        (("--sed", "3"), 2, "error: --sed: no such flag; did you mean --seed?"),
+        (("--seed", "-3"), 2, "error: --seed: received -3"),
+    ],
+)
+def test_a_lesson_answers_before_its_own_imports(arguments, code, said):
+    done = run("recipes.lessons.xor", *arguments, program=("-X", "importtime", "-m"))
+    assert done.returncode == code
+    assert said in (done.stderr if code else done.stdout)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "recipes.lessons._options" in loaded
+    assert not loaded & {"pandas", "sklearn", "matplotlib", "tensorflow"}
+
+
 def test_list_names_every_recipe():
     done = run("recipes")
     assert done.returncode == 0
@@ -381,7 +398,7 @@ def test_found_settings_stand_below_the_flags_and_old_names_are_understood(tmp_p
     [
         ("{", "is damaged"),
         ("[1]", "expected an object, received a list"),
-        ('{"wings": 2}', "wings is no setting of this recipe; give the settings of a run"),
+        ('{"wings": 2}', "this recipe has no wings; nothing is trained; give the settings of"),
         ('{"epochs": "many"}', "--epochs: received 'many', expected a whole number"),
         ('{"epochs": true}', "--epochs: received none, expected one argument"),
         ('{"epochs": 0}', "--epochs: received 0, expected at least 1"),
@@ -396,6 +413,16 @@ def test_settings_that_cannot_be_are_one_line(tmp_path, content, message):
     with pytest.raises(InputError, match=f"^--config {re.escape(str(path))}") as caught:
         command_line.found_settings(path, fmnist.Config, "--config")
     assert message in str(caught.value)
+
+
+def test_settings_of_another_recipes_run_name_that_recipe(tmp_path):
+    settings = {"epochs": 3, "csv": "a.csv", "target": "y", "drop": [], "time": None}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "metrics.json").write_text('{"recipe": "tabular"}')
+    said = "received the settings of tabular, and this recipe has no csv, target, drop, …; nothing"
+    for path in (tmp_path, tmp_path / "config.json"):
+        with pytest.raises(InputError, match=said):
+            command_line.found_settings(path, fmnist.Config, "--config")
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,7 @@ def help_of(*program):
     return done.stdout
 
 
-def in_tiers():
-    """A lesson's --help loads pandas and scikit-learn: second tier."""
-    for words in programs():
-        is_lesson = words[0].startswith("recipes.lessons.")
-        marks = pytest.mark.second_tier if is_lesson else ()
-        yield pytest.param(words, id=" ".join(words), marks=marks)
-
-
-@pytest.mark.parametrize("words", list(in_tiers()))
+@pytest.mark.parametrize("words", programs(), ids=" ".join)
 def test_a_command_exists_and_has_its_flags(words):
     module, *rest = words
     if module == "recipes.my_project" or rest[:1] == ["my_project"]:

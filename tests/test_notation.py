@@ -275,6 +275,62 @@ def test_rows_that_hold_no_data_are_left_out_and_said(case, caplog):
     assert f"row {(len(rows) - 1 if place < 0 else place) + 1}" in caplog.text
 
 
+def with_row_of_units(units, *rows):
+    return "\n".join(["temp,wind,power", units, *rows])
+
+
+MEASURED = [f"{row * 13 % 50 / 4},{row * 7 % 23}.5,{row * 11 % 67}.25" for row in range(ROWS)]
+# Row of units of new rows, what is read of 41, 36 and 2, and what is said.
+UNITS_OF_ROWS = {
+    "the same": ("°C,m/s,kW", [41, 36, 2], []),
+    "others": (
+        "°F,km/h,MW",
+        [5, 10, 2000],
+        ["'temp': 1 of 1 rows are in °F, such as '41 °F'; brought to °C", "brought to m/s"],
+    ),
+    "of another dimension": (
+        "°C,kg,kW",
+        [41, np.nan, 2],
+        ["'36 kg'; the training had m/s, and no"],
+    ),
+    "unknown": (
+        "warm,m/s,kW",
+        [41, 36, 2],
+        ["'temp': the row of units has 'warm', which is not known; the training had °C; the num"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNITS_OF_ROWS)
+def test_a_row_of_units_of_new_rows_is_compared_with_that_of_training(case, caplog, tmp_path):
+    units, read, said = UNITS_OF_ROWS[case]
+    source = load(with_row_of_units("°C,m/s,kW", *MEASURED), "power").source
+    assert [one.notation.unit for one in source.columns] == ["°C", "m/s"]
+    assert source.target_notation.unit == "kW"
+    caplog.clear()
+    path = tmp_path / "new.csv"
+    path.write_text(with_row_of_units(units, "41,36,2"), encoding="utf-8")
+    rows = own_table.read_rows(path, json.loads(json.dumps(dataclasses.asdict(source))))
+    np.testing.assert_allclose([*rows.x.iloc[0], rows.y[0]], read)
+    left_out, *others = caplog.messages
+    assert "a row holds no data and is left out: units or names" in left_out
+    assert len(others) == len(said)
+    assert all(part in message for part, message in zip(said, others, strict=True))
+
+
+def test_a_row_of_units_where_the_training_had_none_is_named(caplog, tmp_path):
+    source = load("\n".join(["temp,wind,power", *MEASURED]), "power").source
+    path = tmp_path / "new.csv"
+    path.write_text(with_row_of_units("°F,none,MW", "41,36,2"), encoding="utf-8")
+    rows = own_table.read_rows(path, json.loads(json.dumps(dataclasses.asdict(source))))
+    assert [*rows.x.iloc[0], rows.y[0]] == [41, 36, 2]
+    said = "the row of units has {}; the training had no unit; the numbers are read without conv"
+    assert [message for message in caplog.messages if "row of units" in message] == [
+        f"column {name!r}: {said.format(repr(unit))}ersion"
+        for name, unit in (("temp", "°F"), ("power", "MW"))
+    ]
+
+
 def test_a_category_named_total_stays():
     cells = ["Total", "male", "female"]
     assert column(load(text(z=cells))).num_values == 3

@@ -62,6 +62,7 @@ def test_the_page_runs_in_a_kernel(tmp_path, monkeypatch):
     assert max(len(text.splitlines()) for text in printed) < 40
 
 
+LEVELS = pd.DataFrame(1, range(40), pd.MultiIndex.from_product([["a", "b"], ["c", "d"]]))
 NUMBERS = pd.DataFrame({"a": np.sin(range(60)), "b": np.arange(60) % 7, "c": np.arange(60) % 2})
 ARRAY = np.zeros((2, 4))
 
@@ -69,7 +70,11 @@ ARRAY = np.zeros((2, 4))
 @pytest.mark.parametrize(
     ("recipe", "fields", "said"),
     [
-        (iris, {"epoch": 3}, "epoch: iris has no such setting; expected one of epochs,"),
+        (
+            iris,
+            {"epoch": 3},
+            "epoch: iris has no such setting; did you mean epochs? Exp",
+        ),
         (tabular, {"members": 4}, "members: is called ensemble_size now"),
         (iris, {"members": 4}, "members (ensemble_size now): iris has no such setting"),
         (iris, {"epochs": 0}, "epochs: received 0, expected at least 1"),
@@ -81,6 +86,7 @@ ARRAY = np.zeros((2, 4))
         (tabular, {"csv": NUMBERS}, "which column to predict? Say target=COLUMN"),
         (tabular, {"csv": NUMBERS[["a"]], "target": "b"}, "expected the target and"),
         (tabular, {"csv": "nowhere.csv", "target": "b"}, "nowhere.csv"),
+        (tabular, {"csv": LEVELS, "target": "a"}, "columns have 2 levels of names, such as ('a'"),
         (tabular, {"csv": {"a": [1]}}, "csv: received {'a': [1]}, expected a path, or a table"),
         (tabular, {"csv": ARRAY}, "csv: received a value of type ndarray, expected a path, or a"),
         (tabular, {"csv": NUMBERS, "target": ["c"]}, "target: received ['c'], expected text"),
@@ -170,7 +176,11 @@ def made(tmp_path_factory):
         (lambda made: keras_recipes.check("m", ARRAY), "expected a compiled keras.Model"),
         (
             lambda made: keras_recipes.check(made["iris"].model, ARRAY, foo=2),
-            "foo: no such argument of fit; expected one of epochs, batch_size",
+            "foo: fit has no such argument; expected one of epochs, batch_size",
+        ),
+        (
+            lambda made: keras_recipes.check(made["iris"].model, ARRAY, epoch=2),
+            "epoch: fit has no such argument; did you mean epochs? Expected one of",
         ),
         (
             lambda made: keras_recipes.check(made["iris"].model, ARRAY, epochs="3"),
@@ -205,6 +215,16 @@ def made(tmp_path_factory):
         (lambda made: tuning.compare(iris, seeds="3"), "seeds: received '3', expected a whole"),
         (lambda made: tuning.compare(iris, tuners="a"), "tuners: received 'a', expected names"),
         (lambda made: tuning.load_results(5), "folder: received 5, expected a path"),
+        (lambda made: tuning.load_results(fold="x"), "argument; did you mean folder?"),
+        (
+            lambda made: tuning.make_tuner(iris, "random", max_trails=2),
+            "max_trails: make_tuner has no such argument; did you mean max_trials? Expected one of",
+        ),
+        (
+            lambda made: keras_recipes.fit(None, ARRAY, ARRAY, epoch=2),
+            "epoch: fit has no such argument; did you mean epochs? Expected one of model, x, y,",
+        ),
+        (lambda made: keras_recipes.predict("x", "y", treshold=0.2), "did you mean threshold?"),
     ],
 )
 def test_what_is_of_another_type_is_one_line(made, call, said):

@@ -123,7 +123,7 @@ def test_a_recipe_is_checked_with_its_data_before_the_first_trial():
     for wrong, message in (
         ({"y": 2 * part.y - 1}, "binary labels"),
         ({"validation_data": None}, "a recipe needs x, y and validation_data"),
-        ({"wings": 2}, "'wings'; expected fields of the recipe's Config"),
+        ({"wings": 2}, "wings: breast_cancer has no such setting; expected one of epochs"),
     ):
         with pytest.raises(InputError, match=message):
             tuner.search(**{**data, **wrong})

@@ -34,7 +34,7 @@ from keras_recipes import (
 )
 from keras_recipes.console import files
 from keras_recipes.data import splits
-from keras_recipes.errors import InputError, RunError
+from keras_recipes.errors import InputError, RunError, for_known_keywords
 from keras_recipes.recipe import Recipe
 from tuning.oracles import oracles, seeds, spaces
 from tuning.trials import inputs, trials
@@ -81,10 +81,9 @@ class RecipeModel(keras_tuner.HyperModel):
         """
         if x is None or y is None or validation_data is None:
             raise InputError("search: a recipe needs x, y and validation_data=(x, y) as arrays")
-        try:
-            config = dataclasses.replace(self.recipe.Config(), **settings)
-        except TypeError as error:
-            raise InputError(f"search: {error}; expected fields of the recipe's Config") from error
+        fields = [field.name for field in dataclasses.fields(self.recipe.Config)]
+        configs.check_names(settings, fields, self.name)
+        config = dataclasses.replace(self.recipe.Config(), **settings)
         self.data = _splits(x, y, validation_data)
         check = checks.PreFlight(contract.ignored_checks(self.recipe))
         training.prepare(self.recipe, config, self.data, check=check)
@@ -233,8 +232,10 @@ class Tuner(keras_tuner.Tuner):
 
     def _check_objective(self, arguments: tuple, named: dict[str, Any]) -> None:
         """Refuse an objective that no epoch of `model.fit` can log."""
+        signature = inspect.signature(keras.Model.fit)
+        configs.check_names(named, list(signature.parameters), "model.fit")
         try:
-            fit = inspect.signature(keras.Model.fit).bind_partial(None, *arguments, **named)
+            fit = signature.bind_partial(None, *arguments, **named)
         except TypeError as error:
             raise InputError(f"search: {error}; expected what model.fit takes") from error
         given = fit.arguments
@@ -387,6 +388,7 @@ class Tuner(keras_tuner.Tuner):
 _Times = Annotated[int, configs.Range(0)]
 
 
+@for_known_keywords
 def make_tuner(
     hypermodel: str | pathlib.Path | types.ModuleType | keras_tuner.HyperModel | Callable,
     tuner: str = "random",

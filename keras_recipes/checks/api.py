@@ -35,7 +35,7 @@ from keras_recipes.checks.rules import (
     tables,
     targets,
 )
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, expected_names
 
 MODULES = (
     outputs, targets, inputs, shapes, scaling, classes, splits, sequences, settings, programs,
@@ -100,7 +100,7 @@ def check(
     known = [field.name for field in dataclasses.fields(Settings) if field.init]
     if unknown := [name for name in fit_settings if name not in known]:
         raise InputError(
-            f"{unknown[0]}: no such argument of fit; expected one of {', '.join(known)}"
+            f"{unknown[0]}: fit has no such argument; {expected_names(unknown[0], known)}"
         )
     left_out = _ids(ignore)
     facts = Facts(model, x, y, validation_data, test_data, Settings(**fit_settings))

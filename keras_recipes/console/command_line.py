@@ -109,6 +109,14 @@ def describe_versions() -> str:
     )
 
 
+def _recipe_of(path: pathlib.Path) -> str:
+    """Return the recipe whose settings these are, by the metrics of the run."""
+    for folder in (path, path / "best", path.parent):
+        with contextlib.suppress(InputError, KeyError):
+            return str(reading.read_json(folder / "metrics.json", "")["recipe"])
+    return "another recipe"
+
+
 def found_settings(path: pathlib.Path, kind: type[configs.Config], given_by: str) -> list[str]:
     """Return the settings that a run or a search has left as arguments of the command line.
 
@@ -121,12 +129,14 @@ def found_settings(path: pathlib.Path, kind: type[configs.Config], given_by: str
         InputError: If there is no such file, or a setting in it is none of this recipe's.
     """
     arguments, known = [], {field.name for field in dataclasses.fields(kind)}
-    for name, value in configs.read_settings(path, kind, given_by).items():
-        if name not in known:
-            raise InputError(
-                f"{given_by} {path}: {name} is no setting of this recipe; give the settings of a "
-                "run of the same recipe"
-            )
+    settings = configs.read_settings(path, kind, given_by)
+    if unknown := [name for name in settings if name not in known]:
+        shown = ", ".join(unknown[:3]) + ", …" * (len(unknown) > 3)
+        raise InputError(
+            f"{given_by} {path}: received the settings of {_recipe_of(path)}, and this recipe has "
+            f"no {shown}; nothing is trained; give the settings of a run of the same recipe"
+        )
+    for name, value in settings.items():
         if isinstance(value, bool):
             arguments.append(flag(name if value else f"no_{name}"))
         elif value is not None:

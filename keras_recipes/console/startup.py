@@ -1,6 +1,7 @@
 """How a program begins: quick answers to `--help`, quiet loading of TensorFlow, one-line errors.
 
-Only a command line calls this. Imported from Python or a notebook, the library changes nothing.
+Only a command line calls this. Imported from Python or a notebook, the library changes nothing but
+the default of TensorFlow's log level.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def begin(package: str, folder: pathlib.Path) -> bool:
     Returns:
         Whether this is such a process.
     """
-    program = _program()
+    program = called_module()
     if program.partition(".")[0] != package:
         return False
     _check_packages()
@@ -47,7 +48,7 @@ def begin(package: str, folder: pathlib.Path) -> bool:
     return True
 
 
-def _program() -> str:
+def called_module() -> str:
     """Return the module that `python -m` was called with, while Python looks for it; "" later."""
     if sys.argv[:1] != ["-m"] or "-m" not in sys.orig_argv[:-1]:
         return ""
@@ -113,7 +114,6 @@ def load_tensorflow() -> None:
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         _log.warning("KERAS_BACKEND=%s is passed over for tensorflow", os.environ["KERAS_BACKEND"])
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the recipes are written and tested for this one
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -10,7 +10,8 @@ import dataclasses
 import difflib
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from keras_recipes.data import cells
@@ -90,6 +91,7 @@ def infer(
     decimal: str = ".",
     missing: tuple[str, ...] = (),
     codes: Collection[float] = (),
+    in_row: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Column]:
     """Decide what each column means.
 
@@ -102,6 +104,7 @@ def infer(
         missing: Cells that stand for no value, as in `missing_in`; in columns without any, they are
             found out.
         codes: Numbers that stand for a gap in the target.
+        in_row: Units by the names of their columns, from a row of units.
 
     Returns:
         One entry for each column, in their order.
@@ -111,7 +114,11 @@ def infer(
     """
     asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
     likes = {
-        name: Notation(decimal, missing=missing_in(str(name), missing, frame.columns))
+        name: Notation(
+            decimal,
+            unit=in_row.get(str(name), ""),
+            missing=missing_in(str(name), missing, frame.columns),
+        )
         for name in frame.columns
     }
     decided = {name: _decide(frame[name], asked.get(name), likes[name], codes) for name in likes}
@@ -143,13 +150,13 @@ def missing_in(name: str, missing: Iterable[str], names: Iterable[str]) -> tuple
         missing: Cells for all columns, or NAME=CELL for one; NAME= for none in it.
         names: Of all columns.
     """
-    known, found = {*map(str, names)}, []
+    found = []
     for text in missing:
         column, mark, cell = text.rpartition("=")
-        if not mark or column not in known:
-            found.append(text)
-        elif column == name:
+        if mark and column == name:
             found.append(cell)
+        elif not mark or all(column != str(one) for one in names):
+            found.append(text)
     return tuple(found)
 
 
@@ -274,7 +281,7 @@ def read_numbers(tidied: "pd.Series", like: Notation) -> Numbers:
     if pd.api.types.is_numeric_dtype(tidied):
         values, fits = like.read(tidied), 1.0
         notation = dataclasses.replace(like, is_share=notations.is_of_shares(values))
-        if given := units.of_name(name):
+        if given := units.of_cell(like.unit) or units.of_name(name):
             notation = dataclasses.replace(notation, dimension=given.dimension, unit=given.unit)
         notes: tuple[str, ...] = ()
         problem = ""
@@ -471,6 +478,39 @@ def _read(values: "pd.Series", kind: Kind, notation: Notation) -> "pd.Series":
 def read(values: "pd.Series", column: Column) -> "pd.Series":
     """Read the cells of a column in its meaning: as numbers, dates or categories."""
     return _read(tidy(values, column.notation), column.kind, column.notation)
+
+
+def with_units(
+    frame: "pd.DataFrame", in_row: Mapping[str, str], likes: Mapping[str, Notation]
+) -> "pd.DataFrame":
+    """Return new rows with the unit behind each number whose unit is another one than in training.
+
+    Args:
+        frame: Table of new rows.
+        in_row: Units by the names of their columns, from a row of units in the file.
+        likes: By the names of numeric columns, how they were written in training.
+    """
+    import pandas as pd
+
+    changed = {}
+    for name, unit in in_row.items():
+        like, given = likes.get(name), units.of_cell(unit)
+        if not like or name not in frame or not (like.unit or given):
+            continue
+        if not like.unit or not given:
+            trained, unknown = like.unit or "no unit", "" if given else ", which is not known"
+            _logger.warning(
+                "column %r: the row of units has %s%s; the training had %s; the numbers are read "
+                "without conversion",
+                *(name, cells.short(unit), unknown, trained),
+            )
+        elif given.unit != like.unit:
+            values = tidy(frame[name], like)
+            is_number = pd.api.types.is_numeric_dtype(values)
+            text = cells.written(values) if is_number else values
+            is_bare = is_number | text.str.fullmatch(r"[-+−]?[\d.,\s]+").fillna(False)
+            changed[name] = text.where(~is_bare, text + f" {unit}")
+    return frame.assign(**changed) if changed else frame
 
 
 def differences(frame: "pd.DataFrame", columns: Iterable[Column]) -> Iterator[tuple[str, str]]:

@@ -122,7 +122,17 @@ def as_file(table: "str | os.PathLike[str] | pd.DataFrame | np.ndarray") -> Iter
 
 
 def as_text(table: "pd.DataFrame") -> str:
-    """Write a table as CSV; of its index what has a name, as columns before the others."""
+    """Write a table as CSV; of its index what has a name, as columns before the others.
+
+    Raises:
+        InputError: If the names of the columns have several levels.
+    """
+    if table.columns.nlevels > 1:
+        raise InputError(
+            f"received a DataFrame whose columns have {table.columns.nlevels} levels of names, "
+            f"such as {describe(table.columns[0])}, expected one name for each; join them: "
+            "table.columns = ['_'.join(map(str, names)) for names in table.columns]"
+        )
     named = [name for name in table.index.names if name is not None and name not in table.columns]
     return (table.reset_index(level=named) if named else table).to_csv(index=False)
 

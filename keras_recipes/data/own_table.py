@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_recipes import reading
 from keras_recipes.data import cells, columns, csv_reader, related, rents, splits, targets
-from keras_recipes.data.numbers import gaps, notation
+from keras_recipes.data.numbers import gaps, notation, units
 from keras_recipes.data.numbers.notation import Notation
 from keras_recipes.errors import InputError
 
@@ -235,9 +235,10 @@ def _make(
             rows = f"{len(frame)} row{'s' * (len(frame) != 1)}"
             raise InputError(f"{rows}, expected at least {_MIN_ROWS}; bring more rows.")
         _check_target(frame, target, wishes)
-        frame = _without_strays(origin.name, frame, decimal)
+        frame, in_row = _without_strays(origin.name, frame, decimal)
+        in_row = {name: unit for name, unit in in_row.items() if units.of_cell(unit)}
         of_target = columns.missing_in(target, wishes.missing, frame.columns)
-        goal = targets.read(frame[target], problem, decimal, of_target)
+        goal = targets.read(frame[target], problem, decimal, of_target, in_row.get(target, ""))
         known, y = _with_target(frame, goal.y, target)
         num_known = len(known)
         known, y = _without_copies(origin.name, known, known, y, "every column")
@@ -249,6 +250,7 @@ def _make(
             decimal=decimal,
             missing=wishes.missing,
             codes=goal.codes,
+            in_row=in_row,
         )
         found = [_named_as_group(one) if one.name == wishes.group else one for one in found]
         x = _inputs(known, found, target)
@@ -300,13 +302,19 @@ def _with_target(
     return frame[known].reset_index(drop=True), y[known]
 
 
-def _without_strays(name: str, frame: "pd.DataFrame", decimal: str) -> "pd.DataFrame":
-    """Leave out the rows that hold no data; columns that are numeric without them become so."""
+def _without_strays(
+    name: str, frame: "pd.DataFrame", decimal: str
+) -> "tuple[pd.DataFrame, dict[str, str]]":
+    """Leave out the rows that hold no data; columns that are numeric without them become so.
+
+    Returns:
+        The other rows, and what a row of units holds, by column.
+    """
     import pandas as pd
 
     found = gaps.strays(frame)
     if not found:
-        return frame
+        return frame, {}
     for what in dict.fromkeys(found.values()):
         rows = [row for row, one in found.items() if one == what]
         several = len(rows) > 1
@@ -322,7 +330,7 @@ def _without_strays(name: str, frame: "pd.DataFrame", decimal: str) -> "pd.DataF
         numbers = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce")
         if (numbers.notna() == text.notna()).all() and not text.str.match(r"\s*0\d").any():
             kept[column] = numbers
-    return kept
+    return kept, gaps.row_units(frame, found)
 
 
 def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
@@ -503,7 +511,7 @@ def read_rows(path: pathlib.Path, source: Source) -> NewRows:
         decimal=decimal,
         expected_encoding=source.encoding,
     )
-    frame = _without_strays(pathlib.Path(path).name, frame, decimal)
+    frame, in_row = _without_strays(pathlib.Path(path).name, frame, decimal)
     names = source.names
     if not source.header:
         if frame.shape[1] == len(names) - 1:  # without the target
@@ -514,6 +522,11 @@ def read_rows(path: pathlib.Path, source: Source) -> NewRows:
                 "without the target."
             )
         frame.columns = names
+    of_target = source.target_notation
+    likes = {column.name: column.notation for column in used if column.kind == "number"}
+    if not source.class_names:
+        likes[source.target] = of_target
+    frame = columns.with_units(frame, in_row, likes)
     try:
         x = columns.convert(frame, used)
         notes = list(columns.differences(frame, used))
@@ -527,6 +540,5 @@ def read_rows(path: pathlib.Path, source: Source) -> NewRows:
     identifiers = {name: cells.written(frame[name]) for name in frame.columns if name in named}
     y = None
     if source.target in frame.columns:
-        target = frame[source.target]
-        y = targets.read_again(target, source.class_names, source.target_notation)
+        y = targets.read_again(frame[source.target], source.class_names, of_target)
     return NewRows(x, pd.DataFrame(identifiers, index=frame.index), others, y)

@@ -52,6 +52,7 @@ def read(
     problem: Literal["auto"] | Kind = "auto",
     decimal: str = ".",
     missing: tuple[str, ...] = (),
+    unit: str = "",
 ) -> Target:
     """Decide what kind of problem a target makes.
 
@@ -60,13 +61,14 @@ def read(
         problem: Kind of problem, or "auto" to decide by the values.
         decimal: Mark of the file, for numbers that leave it open.
         missing: Cells that stand for no value; without any, they are found out.
+        unit: That a row of units names.
 
     Raises:
         InputError: The target cannot be learned, or not as the problem asked for.
     """
     import pandas as pd
 
-    like = Notation(decimal, signs=bool((values == "+").any()), missing=missing)
+    like = Notation(decimal, unit=unit, signs=bool((values == "+").any()), missing=missing)
     tidied = columns.tidy(_finite(values), like)
     labels = cells.written(tidied) if pd.api.types.is_numeric_dtype(tidied) else tidied
     distinct = labels.dropna().unique()

@@ -9,7 +9,7 @@ import pathlib
 import pandas as pd
 
 from keras_recipes import configs, reading
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, for_known_keywords
 from keras_recipes.problems import direction
 from keras_recipes.runs import saved
 
@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 COLUMNS = ("folder", "recipe", "data", "metric", "test", "best_baseline", "seconds", "written")
 
 
+@for_known_keywords
 def list_runs(folder: str | os.PathLike[str] = "runs") -> pd.DataFrame:
     """List the runs in a folder, the newest first.
 

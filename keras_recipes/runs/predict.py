@@ -14,7 +14,7 @@ import pandas as pd
 
 from keras_recipes import catalog, configs, problems, reading, training
 from keras_recipes.data import csv_reader
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, for_known_keywords
 from keras_recipes.features import parts
 from keras_recipes.features.kind import Kind
 from keras_recipes.runs import saved, scoring
@@ -23,6 +23,7 @@ from keras_recipes.runs.result import Run
 _log = logging.getLogger(__name__)
 
 
+@for_known_keywords
 def predict(
     run: Run | str | os.PathLike[str],
     source: pd.DataFrame | np.ndarray | str | os.PathLike[str],
@@ -76,6 +77,7 @@ def _with_threshold(problem: problems.Problem, threshold: float) -> problems.Pro
     return dataclasses.replace(problem, threshold=float(threshold))
 
 
+@for_known_keywords
 def open_run(folder: str | os.PathLike[str]) -> Run:
     """Load a run from its folder.
 

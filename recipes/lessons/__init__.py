@@ -2,6 +2,8 @@
 
 import typing
 
+from keras_recipes.console import startup
+
 Language = typing.Literal["en", "ko"]
 
 # In learning order, with the seconds that each takes on 2 cores, about.
@@ -21,3 +23,11 @@ SECONDS = {
     "search": 5,
 }
 ORDER = tuple(SECONDS)
+
+if (_lesson_run := startup.called_module().removeprefix(f"{__name__}.")) in SECONDS:
+    # Before the imports of the lesson, which take seconds: --help and a wrong flag answer at once.
+    from keras_recipes.console import command_line
+    from recipes.lessons import _options
+
+    with command_line.errors_as_lines():
+        _options.parse(_lesson_run)

@@ -6,7 +6,6 @@ take `--lang ko` for Korean.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 import html
@@ -22,11 +21,11 @@ from keras_recipes import catalog, configs
 from keras_recipes.console import command_line, files, startup, terminal
 from keras_recipes.errors import InputError
 from recipes import lessons
+from recipes.lessons import _options
 
 if typing.TYPE_CHECKING:  # TensorFlow loads with it
     from recipes.lessons import _lesson as lesson
 
-FOLDER = pathlib.Path(__file__).resolve().parent
 KOREAN = "한국어: "  # the line of a lesson's docstring with its title in Korean
 STYLE = (
     "body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"
@@ -63,8 +62,7 @@ WORDS = {
 
 def title(name: str, lang: lessons.Language = "en") -> str:
     """Read a lesson's title off its file, without running it."""
-    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
-    lines = (ast.get_docstring(tree) or name).splitlines()
+    lines = _options.docstring(name).splitlines()
     korean = next((line for line in lines if line.startswith(KOREAN)), lines[0])
     return korean.removeprefix(KOREAN) if lang == "ko" else lines[0]
 

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from keras_recipes import configs
 from keras_recipes.console import command_line, files, startup, terminal
 from keras_recipes.runs import plots
 from recipes import lessons
+from recipes.lessons import _options
 
 if typing.TYPE_CHECKING:
     import keras
@@ -59,21 +59,6 @@ class Shown:
         return self.korean if lang == "ko" else (self.first, self.second, self.third)
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Settings of a lesson."""
-
-    seed: configs.Seed = 0
-    """Random seed."""
-    out: pathlib.Path | None = None
-    """Output folder; by default, a new folder in runs/."""
-    lang: lessons.Language = "en"
-    """Language of the three sentences: en (English) or ko (Korean)."""
-
-    def __post_init__(self) -> None:
-        configs.check_fields(self)
-
-
 def main(study: Callable[[int], Shown]) -> None:
     """Run a lesson as a program: print its table and sentences, write its picture.
 
@@ -84,9 +69,7 @@ def main(study: Callable[[int], Shown]) -> None:
     lesson = sys.modules[study.__module__]
     with command_line.errors_as_lines():
         name = pathlib.Path(inspect.getfile(study)).stem
-        (options,) = command_line.parse(
-            f"python -m recipes.lessons.{name}", lesson.__doc__, lesson=Options
-        )
+        options = _options.parse(name)
         terminal.print_if_read(f"{name}: takes about {lessons.SECONDS[name]} s on 2 cores")
         startup.load_tensorflow()
         folder = options.out or files.next_folder(pathlib.Path("runs"), name)

@@ -24,7 +24,7 @@ import pandas as pd
 
 from keras_recipes import configs, reading
 from keras_recipes.console import files
-from keras_recipes.errors import InputError, RunError
+from keras_recipes.errors import InputError, RunError, for_known_keywords
 from tuning.trials import records
 
 FORMAT = 4
@@ -294,6 +294,7 @@ def _lock(folder: pathlib.Path) -> int:
     return held
 
 
+@for_known_keywords
 def load_results(folder: str | pathlib.Path) -> pd.DataFrame:
     """Load the trials of a search as a table, also while it runs, without TensorFlow.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from keras_recipes import errors
 from keras_recipes.checks.inspect import columns, reading
 
 ROWS = 1000
@@ -122,7 +123,7 @@ def show(kind: str, example: Any) -> str:
     if kind == "nothing":
         return "nothing but missing values"
     if kind == "lists":
-        return f"a {type(example).__name__} in each cell"
+        return f"{errors.with_article(type(example).__name__)} in each cell"
     if kind == "dates" and not isinstance(example, str):
         return "dates"
     if kind == "numbers as text" and _is_no_number(example):

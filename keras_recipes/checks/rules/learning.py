@@ -208,7 +208,10 @@ def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
     # A loss that began near 0 had nowhere to go.
     if len(losses) < MIN_EPOCHS or abs(losses[0]) < NOTHING:
         return
-    if losses[0] - min(losses) < MOVED * abs(losses[0]):
+    # The loss of the first epoch is partly that of the untrained model, which a few large steps may
+    # make worse before it becomes better: the validation rows are scored after the steps.
+    others = [loss for loss in trained.history.get("val_loss", []) if math.isfinite(loss)]
+    if not any(_falls(one) for one in (losses, others) if one):
         yield warning(
             f"a training loss that went from {losses[0]:.4g} to {min(losses):.4g} at best in "
             f"{len(losses)} epochs",
@@ -216,6 +219,10 @@ def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
             "likely causes: a learning rate that is far too small or too large, inputs that are "
             "not scaled, relu units that are dead, labels in another order than the rows",
         )
+
+
+def _falls(losses: list[float]) -> bool:
+    return losses[0] - min(losses) >= MOVED * abs(losses[0])
 
 
 @trained("A2", "overfitting")
@@ -238,7 +245,8 @@ def memorised(trained: Trained) -> Iterator[Mistake]:
         by_loss = name == "loss" and not scored and its > LOSS_RATIO * mine > 0
         if by_score or by_loss:
             yield warning(
-                f"a {name} of {mine:.4g} in training and {its:.4g} in validation",
+                f"{errors.with_article(name)} of {mine:.4g} in training and {its:.4g} in "
+                "validation",
                 "scores that are alike",
                 "dropout, weight decay, fewer units, early stopping with restore_best_weights, or "
                 "more rows; and a look at whether both splits come from the same data",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from keras_recipes import errors
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head, metric_class, metric_name
@@ -114,7 +115,7 @@ def activation_and_loss_do_not_pair(head: Head) -> Iterator[Mistake]:
     elif head.activation in activations.REACH and not _is_taken(head):
         yield Mistake(
             "warning" if head.from_logits and not head.uses(BINARY) else "error",
-            f"a {head.activation} output with {name}",
+            f"{errors.with_article(head.activation)} output with {name}",
             "probabilities by sigmoid (two classes) or softmax (more), or logits from a linear "
             "output with from_logits=True",
             remedies.fix(head),

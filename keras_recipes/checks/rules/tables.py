@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,7 +22,11 @@ MIN_VALUES = 50
 ROWS_OF_VALUE = 5
 # What a column leaves open of the target, as a fraction of what is open without it.
 OPEN = 0.01
+VALUES_OF_CLASS = 2  # of a column that has another word or number for each class
 ORDERED = 0.9995  # rank correlation
+SAME = 1e-6  # difference of two equal targets, in standard deviations
+FEW_REPEATED = 5
+FILLED = 0.5  # of the range that rounding leaves open
 # Rank correlation of the dates with the places of the rows, and with the target.
 SORTED, DRIFT = 0.9, 0.2
 # So many categories may be the names of patients.
@@ -227,35 +232,72 @@ def _groups(values: pd.Series) -> np.ndarray | None:
 
 
 def _tells_class(values: pd.Series, y: np.ndarray) -> bool:
-    """Return whether nearly all classes follow from one column."""
+    """Return whether one column is another way of writing the classes.
+
+    A threshold in a number, such as an age of 18 or more, does not make it one: numbers on both
+    sides of it are a cause. Numbers of the classes stand far apart, or are all the same in one.
+    """
     classes, labels = np.unique(y, return_inverse=True)
     without = len(y) - np.bincount(labels).max()
     if without < ROWS_OF_CLASS:
         return False
+    is_complete = pd.api.types.is_numeric_dtype(values) and not values.isna().any()
+    if is_complete and values.nunique() > VALUES_OF_CLASS * len(classes):
+        numbers = values.to_numpy()
+        order = np.lexsort((labels, numbers))
+        at = np.flatnonzero(np.diff(labels[order])) + 1
+        if len(at) < len(classes):
+            pieces = np.split(numbers[order], at)
+            widths = [piece[-1] - piece[0] for piece in pieces]
+            gaps = [after[0] - before[-1] for before, after in itertools.pairwise(pieces)]
+            return min(widths) == 0 or min(gaps) > max(widths)
     groups = _groups(values)
-    if groups is not None:
-        table = np.zeros((groups.max() + 1, len(classes)))
-        np.add.at(table, (groups, labels), 1)
-        if len(y) - table.max(axis=1).sum() <= OPEN * without:
-            return True
-    if not pd.api.types.is_numeric_dtype(values) or values.isna().any():
+    if groups is None:
         return False
-    ordered = labels[np.lexsort((labels, values.to_numpy()))]
-    return int((ordered[1:] != ordered[:-1]).sum()) <= len(classes) - 1
+    table = np.zeros((groups.max() + 1, len(classes)))
+    np.add.at(table, (groups, labels), 1)
+    return bool(len(y) - table.max(axis=1).sum() <= OPEN * without)
 
 
 def _tells_value(values: pd.Series, y: np.ndarray) -> bool:
-    """Return whether nearly all of a number's variance follows from one column."""
+    """Return whether one column determines the target to its last digit, or is it in another unit.
+
+    What leaves some noise, such as the quantity of an invoice its amount, is a cause.
+    """
     known = values.notna().to_numpy()
     if len(y) < ENOUGH_ROWS or y.std() == 0:
         return False
     groups = _groups(values)
     if groups is not None:
-        means = pd.Series(y).groupby(groups).transform("mean").to_numpy()
-        return bool(((y - means) ** 2).mean() <= OPEN * y.var() / 10)
+        medians = pd.Series(y).groupby(groups).transform("median").to_numpy()
+        if (np.abs(y - medians) > SAME * y.std()).mean() <= OPEN:
+            return True
     if not pd.api.types.is_numeric_dtype(values) or known.sum() < max(ENOUGH_ROWS, len(y) / 2):
         return False
-    return _rank_correlation(values.to_numpy()[known], y[known]) >= ORDERED
+    x, y = values.to_numpy()[known], y[known]
+    return _rank_correlation(x, y) >= ORDERED and _is_in_order(x, y)
+
+
+def _is_in_order(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether one number grows with another, without noise, whichever is rounded.
+
+    Where a number comes several times, the other is then the same in each such row, or fills the
+    range of what is rounded to it.
+    """
+    y = y * np.sign(np.corrcoef(x, y)[0, 1])
+    y = y[np.lexsort((y, x))]
+    if (np.diff(y) < 0).sum() > OPEN * len(y):
+        return False
+    distinct, counts = np.unique(x, return_counts=True)
+    ends = np.cumsum(counts)
+    low, high = y[ends - counts], y[ends - 1]
+    if (several := counts > 1).sum() < FEW_REPEATED:
+        return True
+    rounded = np.gradient((low + high) / 2, distinct) * np.diff(distinct).min()
+    expected = np.abs(rounded) * (counts - 1) / (counts + 1)  # range of uniform numbers in it
+    ranges = np.maximum((high - low) - SAME * y.std(), 0)
+    filled = np.median(ranges[several] / (expected[several] + SAME * y.std()))
+    return bool(filled == 0 or FILLED <= filled <= 1 / FILLED)
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

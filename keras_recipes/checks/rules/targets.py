@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from keras_recipes import errors
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
 from keras_recipes.checks.inspect import activations, remedies
 from keras_recipes.checks.inspect.heads import Head
@@ -222,7 +223,7 @@ def regression_with_activation(head: Head) -> Iterator[Mistake]:
         fraction = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
         yield Mistake(
             "error" if outside else "warning",
-            f"a {head.activation} output"
+            f"{errors.with_article(head.activation)} output"
             + (f", which cannot reach {fraction} of the targets" if outside else ""),
             "a linear output for a regression",
             _number_fix(head),

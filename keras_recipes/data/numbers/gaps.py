@@ -3,10 +3,10 @@
 import re
 from typing import TYPE_CHECKING
 
-from keras_recipes.data.numbers import notation
+from keras_recipes.data.numbers import notation, units
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     import numpy as np
     import pandas as pd
@@ -20,6 +20,7 @@ _MAX_TOTALS = 3
 _TOTALS_SHARE = 0.02  # of the rows; where more say Total, it is a category
 _SAMPLE_ROWS = 500
 _MAX_HEADER_ROWS = 3
+_ROW_OF_UNITS = "units or names"
 _TOTAL = re.compile(
     r"(grand |sub[- ]?)?totals?|sums?|summe|zwischensumme|gesamt|gesamtsumme|insgesamt|somme"
     r"|suma|totale|합계|총계|총합계|소계|합|계|总计|合计|小计|合計|総計|小計|итого|всего",
@@ -114,6 +115,21 @@ def strays(frame: "pd.DataFrame") -> dict[int, str]:
     return found | {row: "a total" for row in _totals(frame, text) if row not in found}
 
 
+def row_units(frame: "pd.DataFrame", found: "Mapping[int, str]") -> dict[str, str]:
+    """Return what stands in a row of units, by the names of the columns; known units first.
+
+    Args:
+        frame: As in `strays`.
+        found: What `strays` found in it.
+    """
+    named: dict[str, str] = {}
+    for row in (row for row, what in found.items() if what.startswith(_ROW_OF_UNITS)):
+        for name, cell in frame.loc[row].dropna().items():
+            if str(name) not in named or units.of_cell(str(cell)):
+                named[str(name)] = str(cell).strip()
+    return named
+
+
 def _header_rows(frame: "pd.DataFrame", text: list[str]) -> "Iterator[tuple[int, str]]":
     """Yield rows that repeat the names, and rows of units or more names below the header."""
     if len(text) == frame.shape[1] or frame.drop(columns=text).isna().any(axis=1).any():
@@ -121,7 +137,8 @@ def _header_rows(frame: "pd.DataFrame", text: list[str]) -> "Iterator[tuple[int,
             filled = frame.loc[row].dropna()
             if len(filled) > 1 and all(str(cell).strip() == name for name, cell in filled.items()):
                 yield row, "the header again"
-    below = frame[text].iloc[_MAX_HEADER_ROWS : _MAX_HEADER_ROWS + _SAMPLE_ROWS]
+    start = min(_MAX_HEADER_ROWS, len(frame) - 1)  # a table to predict may have one row
+    below = frame[text].iloc[start : start + _SAMPLE_ROWS]
     numeric = [name for name in text if _holds_numbers(below[name].dropna())]
     others = [name for name in frame if name not in text]
     for row in range(min(_MAX_HEADER_ROWS, len(frame)) if len(numeric) > 1 else 0):
@@ -129,7 +146,7 @@ def _header_rows(frame: "pd.DataFrame", text: list[str]) -> "Iterator[tuple[int,
         is_filled = frame.loc[row].notna().any()
         if frame.loc[row, others].notna().any() or _has_numbers(cells) or not is_filled:
             break
-        yield row, f"units or names ({', '.join(map(str, frame.loc[row].dropna()[:3]))})"
+        yield row, f"{_ROW_OF_UNITS} ({', '.join(map(str, frame.loc[row].dropna()[:3]))})"
 
 
 def _holds_numbers(cells: "pd.Series") -> bool:

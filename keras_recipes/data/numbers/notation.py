@@ -213,7 +213,8 @@ def learn(text: "pd.Series", counts: "np.ndarray", like: Notation, name: str = "
     Args:
         text: Its distinct cells, tidy.
         counts: Rows of each.
-        like: What is known already: the decimal mark where the cells leave it open.
+        like: What is known already: the decimal mark where the cells leave it open, and the unit
+            that a row of units names.
         name: Of the column, which may name the unit of numbers without one: weight (kg).
     """
     import pandas as pd
@@ -227,7 +228,7 @@ def learn(text: "pd.Series", counts: "np.ndarray", like: Notation, name: str = "
     num_bare = int(by_spelling.pop(_BARE)) if _BARE in by_spelling else 0
     found = {str(key): int(count) for key, count in by_spelling.items() if _is_one(str(key))}
     dimension = _dimension(found)
-    given = units.of_name(name) if num_bare else None
+    given = (units.of_cell(like.unit) or units.of_name(name)) if num_bare else None
     if given and dimension in ("", given.dimension):
         dimension, unit = given.dimension, given.unit
     else:

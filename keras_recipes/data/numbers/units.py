@@ -288,6 +288,12 @@ def base(dimension: str, unit: str) -> Meaning:
     return next(found, Meaning(dimension, unit, 1.0))
 
 
+def of_cell(text: str) -> Meaning | None:
+    """Return the unit that a cell of a row of units names, such as kg or °C; None for others."""
+    measures = (one for one in meanings("", text.strip()) if one.dimension != NUMBER)
+    return next((one for one in measures if is_known(one.dimension)), None)
+
+
 def of_name(column: str) -> Meaning | None:
     """Return the unit that a column's name ends in, such as weight (kg), height_cm, 금액(만원)."""
     bracketed = re.search(r"[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$", column)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_recipes.errors import with_article
 from keras_recipes.training.fused import eligibility
 
 
@@ -76,7 +77,8 @@ def _to_tensor(array: Any) -> tf.Tensor:
         # As Keras does: a column stays a column, (rows, 1).
         array = array.to_numpy()[:, None] if array.ndim == 1 else array.to_numpy()
     if not isinstance(array, np.ndarray | tf.Tensor) and not hasattr(array, "__array__"):
-        raise eligibility.Unsupported(f"the data hold a {type(array).__name__}, not an array")
+        kind = with_article(type(array).__name__)
+        raise eligibility.Unsupported(f"the data hold {kind}, not an array")
     if not isinstance(array, tf.Tensor):
         array = np.asarray(array)
         if array.dtype.kind not in "biuf":

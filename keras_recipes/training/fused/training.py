@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_recipes import configs
-from keras_recipes.errors import InputError, describe
+from keras_recipes.errors import InputError, describe, for_known_keywords
 from keras_recipes.training.fused import eligibility, engine, packing, programs
 
 # A program call cannot be interrupted. One that lasts about this long keeps the progress bar
@@ -20,6 +20,7 @@ _SECONDS_PER_CALL = 1.0
 _FIRST_STEPS = 64
 
 
+@for_known_keywords
 def fit(
     model: keras.Model,
     x: Any = None,
