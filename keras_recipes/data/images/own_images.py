@@ -361,7 +361,8 @@ def _images(
     shift: int,
 ) -> Images:
     """Group the pictures, and describe what was seen."""
-    entries, headers, facts = map(list, zip(*pictures, strict=True))
+    entries = [picture.entry for picture in pictures]
+    headers, facts = [one.header for one in pictures], [one.facts for one in pictures]
     names = tuple(entry.name for entry in entries)
     parts: tuple[str, ...] | None = tuple(entry.part for entry in entries)
     if not {*parts} - {"", "train"}:
