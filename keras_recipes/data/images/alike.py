@@ -11,11 +11,13 @@ from keras_recipes.errors import InputError
 BLOCKS = "blocks"
 NUM_BLOCKS = 20
 _MIN_BLOCKS = 5  # of one series: 3 to train, 1 to validate, 1 to test
-_ROWS_AT_ONCE = 2048
-_SIDE = 8  # of the grid whose differences make the hash
+_ROWS_AT_ONCE = 512
+_SIDE = 16  # of the pixels that are compared
+_CELLS = 9  # of the grid whose differences make the hash, 8 x 8
 _MAX_BITS = 6  # of 64 that differ, at most
 _MAX_DIFFERENCE = 0.15  # of the pixels, in the std of a picture
-_PAIRS_AT_ONCE = 20_000
+_PAIRS_AT_ONCE = 10_000
+_MAX_PROPOSED = 100  # pairs for each picture
 _MIN_NEIGHBOURS = 50
 _NEARER = 0.65  # how often a neighbour is nearer than another picture of its class; 0.5 by chance
 _COARSE = 8
@@ -32,47 +34,55 @@ def copies(digests: Sequence[bytes]) -> np.ndarray:
     return np.array([pair for pair in pairs if pair[0] != pair[1]], int).reshape(-1, 2)
 
 
-def near_copies(x: np.ndarray) -> np.ndarray:
+def near_copies(x: np.ndarray) -> np.ndarray | None:
     """Return pairs of pictures that look the same: saved again, scaled, slightly lighter.
 
     A difference hash of 64 bits proposes pairs: of each place of a coarse grid, whether the next
-    one is lighter. The pixels decide: their difference is below 15 % of their std.
+    one is lighter. The pixels decide: their difference is below 15 % of their std. Pictures of one
+    colour are no copies of each other.
 
     Args:
-        x: uint8 (rows, size, size, channels).
+        x: uint8 (rows, size, size, channels), no two of them equal.
 
     Returns:
-        Places (pairs, 2), each pair once, the smaller place first.
+        Places (pairs, 2), each pair once, the smaller place first; None where so many are proposed
+        that pictures look alike by nature.
     """
-    whole = np.concatenate([_standardised(some) for some in _some_rows(x)])
-    grid = _coarse(whole.reshape(len(x), _side(x), _side(x)), min(_SIDE + 1, _side(x)))
-    signs = np.where(grid[:, :-1, 1:] > grid[:, :-1, :-1], 1, -1).astype("float32")
-    signs = signs.reshape(len(x), -1)
-    found = [np.empty((0, 2), int)]
-    for start in range(0, len(x), _ROWS_AT_ONCE):
-        alike = signs[start : start + _ROWS_AT_ONCE] @ signs[start:].T
-        one, other = np.nonzero(alike >= signs.shape[1] - 2 * _MAX_BITS)
-        pairs = np.stack([one, other], axis=1)[one < other] + start
-        for low in range(0, len(pairs), _PAIRS_AT_ONCE):
-            some = pairs[low : low + _PAIRS_AT_ONCE]
-            squares = (whole[some[:, 0]] - whole[some[:, 1]]) ** 2
-            found.append(some[squares.mean(axis=1) < _MAX_DIFFERENCE**2])
-    return np.concatenate(found)
+    side = min(x.shape[1], _SIDE)
+    whole = np.concatenate([_standardised(some, side) for some in _some_rows(x)])
+    rows = np.flatnonzero(whole.any(axis=1))
+    whole = whole[rows]
+    cells = min(side, _CELLS)
+    grid = _coarse(whole.reshape(-1, side, side), cells)
+    signs = np.where(grid[:, : cells - 1, 1:] > grid[:, : cells - 1, :-1], 1, -1).astype("float32")
+    signs = signs.reshape(len(rows), -1)
+    found, left = [np.empty((0, 2), int)], _MAX_PROPOSED * len(rows)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        products = signs[start : start + _ROWS_AT_ONCE] @ signs[start:].T
+        one, other = np.nonzero(np.triu(products >= signs.shape[1] - 2 * _MAX_BITS, 1))
+        left -= len(one)
+        if left < 0:
+            return None
+        for low in range(0, len(one), _PAIRS_AT_ONCE):
+            pairs = np.stack([one, other], axis=1)[low : low + _PAIRS_AT_ONCE] + start
+            squares = (whole[pairs[:, 0]] - whole[pairs[:, 1]]) ** 2
+            found.append(pairs[squares.mean(axis=1) < _MAX_DIFFERENCE**2])
+    return rows[np.concatenate(found)]
 
 
 def _some_rows(x: np.ndarray) -> Iterator[np.ndarray]:
     return (x[start : start + _ROWS_AT_ONCE] for start in range(0, len(x), _ROWS_AT_ONCE))
 
 
-def _side(x: np.ndarray) -> int:
-    return min(x.shape[1], 32)
+def _standardised(x: np.ndarray, side: int) -> np.ndarray:
+    """Return the brightness of coarse pixels with mean 0 and std 1, float32 (rows, pixels).
 
-
-def _standardised(x: np.ndarray) -> np.ndarray:
-    """Return the brightness of coarse pixels with mean 0 and std 1, float32 (rows, pixels)."""
-    whole = _coarse(x.mean(axis=-1, dtype="float32"), _side(x)).reshape(len(x), -1)
+    Pictures of one colour are all 0.
+    """
+    whole = _coarse(x.mean(axis=-1, dtype="float32"), side).reshape(len(x), -1)
     whole -= whole.mean(axis=1, keepdims=True)
-    return whole / np.maximum(whole.std(axis=1, keepdims=True), 1)  # below 1 level all is noise
+    std = whole.std(axis=1, keepdims=True)
+    return np.where(std < 1, 0, whole / np.maximum(std, 1))
 
 
 def _coarse(x: np.ndarray, side: int) -> np.ndarray:

@@ -33,11 +33,13 @@ def copies(
     Returns:
         Places (pairs, 2).
     """
-    exact, near = alike.copies(digests), alike.near_copies(x)
-    near = near[[digests[one] != digests[other] for one, other in near]]
-    if len(near) and np.bincount(alike.merge(len(y), None, near)).max() > _MAX_GROUP * len(y):
+    exact = alike.copies(digests)
+    firsts = np.setdiff1d(np.arange(len(y)), exact[:, 1])
+    near = alike.near_copies(x[firsts] if len(exact) else x)
+    if near is None or _largest_group(len(firsts), near) > _MAX_GROUP * len(firsts):
         notes.say("near copies", "too many; they look alike by nature, and are split at random")
-        near = near[:0]
+        near = np.empty((0, 2), int)
+    near = firsts[near]
     for what, pairs in (("copies", exact), ("near copies", near)):
         texts = [f"{entries[other].name} = {entries[one].name}" for one, other in pairs]
         notes.add(what, "kept in one split", texts)
@@ -51,6 +53,10 @@ def copies(
                 f" ({len(contradicting):,} such {what})" if len(contradicting) > 1 else "",
             )
     return np.concatenate([exact, near])
+
+
+def _largest_group(num_rows: int, pairs: np.ndarray) -> int:
+    return int(np.bincount(alike.merge(num_rows, None, pairs)).max()) if len(pairs) else 0
 
 
 def on_one_side(
