@@ -36,7 +36,7 @@ from keras_recipes.checks.rules import (
     tables,
     targets,
 )
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, first_line
 
 MODULES = (
     outputs, targets, inputs, shapes, scaling, classes, splits, sequences, images, settings,
@@ -180,7 +180,7 @@ def _apply(rules: Iterable[Rule], facts: Any, ignore: set[str], notes: list[str]
             found += rule.find(facts)
         except Exception as error:
             # Data may be odd in ways that nobody thought of; a check must not stop the training.
-            fault = f"{type(error).__name__}: {error}"
+            fault = f"{type(error).__name__}: {first_line(error)}"
             notes.append(f"{rule.name} ({rule.id}) could not be judged: {fault}")
     return found
 

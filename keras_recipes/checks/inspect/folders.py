@@ -44,9 +44,9 @@ def other_order(names: Sequence[str], program: str) -> Listing | None:
     }
     for node in ast.walk(tree):
         listed = _names_of(node)
-        if node not in given and len(listed) == len(names) and {*listed} == {*names}:
-            if listed != list(names):
-                return Listing(listed, node.lineno)  # type: ignore[attr-defined]
+        same = len(listed) == len(names) and {*listed} == {*names}
+        if same and listed != list(names) and node not in given:
+            return Listing(listed, getattr(node, "lineno", 0))
     return None
 
 
@@ -87,9 +87,10 @@ def _names_of(node: ast.AST) -> list[str]:
             if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
         ]
         by_label = [
-            (first, second) if isinstance(first, int) else (second, first)
-            for first, second in pairs
+            (label, str(name))
+            for pair in pairs
+            for label, name in (pair, pair[::-1])
+            if isinstance(label, int) and isinstance(name, str)
         ]
-        if by_label and all(isinstance(n, int) and isinstance(s, str) for n, s in by_label):
-            return [name for _, name in sorted(by_label)]
+        return [name for _, name in sorted(by_label)]
     return []

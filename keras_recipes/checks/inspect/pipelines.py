@@ -40,8 +40,8 @@ def origin(stream: Any) -> Origin:
     class_names: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     for one in _with_sources(stream):
-        indices = getattr(one, "class_indices", None)  # of flow_from_directory
-        named = getattr(one, "class_names", None) or sorted(indices or (), key=(indices or {}).get)
+        indices: dict = getattr(one, "class_indices", None) or {}  # of flow_from_directory
+        named = getattr(one, "class_names", None) or sorted(indices, key=lambda key: indices[key])
         class_names = class_names or tuple(map(str, named))
         files = files or tuple(
             map(str, getattr(one, "file_paths", None) or getattr(one, "filenames", None) or ())

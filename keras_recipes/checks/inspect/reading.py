@@ -56,7 +56,7 @@ class Split:
     unbatched: bool = False
     odd_text: tuple[str, ...] = ()
     y_beside: bool = False
-    origin: pipelines.Origin = pipelines.Origin()
+    origin: pipelines.Origin = dataclasses.field(default_factory=pipelines.Origin)
 
     @property
     def x_leaves(self) -> list[tuple[str, Leaf]]:

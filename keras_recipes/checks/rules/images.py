@@ -10,8 +10,9 @@ from keras import layers
 from keras.src.layers.convolutional import base_conv
 
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
-from keras_recipes.checks.inspect import columns, fingerprints, folders, graph, reading
+from keras_recipes.checks.inspect import backbones, columns, fingerprints, folders, graph, reading
 from keras_recipes.checks.inspect.facts import Facts
+from keras_recipes.checks.rules import scaling
 
 RULES, rule = rule_list("images")
 
@@ -54,15 +55,15 @@ def channels_on_wrong_axis(facts: Facts) -> Iterator[Mistake]:
     first = call.operation.data_format == "channels_first"
     row = call.shape[1:]
     sides, channels = (row[:2], row[2]) if first else (row[1:], row[0])
-    if channels not in CHANNELS or None in sides or min(sides) < max(MIN_SIDE, *CHANNELS):
+    if channels not in CHANNELS or not _are_sides(sides):
         return
-    if max(sides) > MAX_RATIO * min(sides) or not _is_smooth(facts, call, -2 if first else -1):
+    if not _is_smooth(facts, call, -2 if first else -1):
         return
-    has = "channels_first" if first else "channels_last"
+    has, place = ("channels_first", "first") if first else ("channels_last", "last")
     yield error(
         f"images of shape {row} for the layer {call.operation.name!r}, which is {has} and takes "
-        f"them for {row[0] if first else row[-1]} channels of {'x'.join(map(str, _image(row, first)))}",
-        f"the channels on the {'first' if first else 'last'} axis",
+        f"them for {row[0] if first else row[-1]} channels",
+        f"the channels on the {place} axis",
         "x = np.moveaxis(x, -1, 1), or data_format='channels_last' in the layers"
         if first
         else f"x = np.moveaxis(x, 1, -1) and keras.Input({(*sides, channels)})",
@@ -111,8 +112,8 @@ def validation_augmented(facts: Facts) -> Iterator[Mistake]:
             yield warning(
                 f"{name}images changed at random by {split.origin.augmented_by}",
                 "validation and test images as they are",
-                "keras.layers.RandomFlip and its like as layers of the model, or a pipeline without "
-                "them for these images",
+                "keras.layers.RandomFlip and its like as layers of the model, or a pipeline "
+                "without them for these images",
             )
 
 
@@ -207,15 +208,66 @@ def group_in_both_splits(facts: Facts) -> Iterator[Mistake]:
         if both:
             shown = ", ".join(map(repr, both[:3])) + (", …" if len(both) > 3 else "")
             yield warning(
-                f"files of {len(both)} subjects, such as {shown}, in training and in the {name}data",
+                f"files of {len(both)} subjects, such as {shown}, in training and {name}data",
                 "all files of one subject in one split, if these names are subjects",
                 "folders train and validation with whole subjects in each, in the place of "
                 "validation_split; or sklearn.model_selection.GroupShuffleSplit on the files",
             )
 
 
-def _image(row: tuple, first: bool) -> tuple:
-    return row[1:] if first else row[:2]
+@rule("I7", "scaled-unlike-backbone")
+def scaled_unlike_backbone(facts: Facts) -> Iterator[Mistake]:
+    """Images on another scale than the one that a backbone's weights were learned on.
+
+    Why: a backbone that has learned from pixels of -1 to 1 makes nothing of 0 to 255, and less than
+        it can of 0 to 1; each one has a scale of its own, and few scale by themselves.
+    Fix: `keras.applications.mobilenet_v2.preprocess_input(inputs)`, of the backbone's own module,
+        in the model.
+    Thread: keras-team/keras#13293, tensorflow/tensorflow#34340, tensorflow/tensorflow#39925
+    """
+    if len(facts.train.x_leaves) != 1 or next(scaling.scaled_twice(facts), None):
+        return  # one scaling too many has a rule of its own
+    ((label, leaf),) = facts.train.x_leaves
+    if not isinstance(leaf, np.ndarray) or leaf.dtype.kind not in "biuf" or leaf.ndim != 4:
+        return
+    found = backbones.find(facts.model)
+    if found is None or not found.is_learned:
+        return
+    sample = reading.take(leaf, reading.spread(len(leaf), backbones.ROWS_TO_RUN))
+    values = graph.entering(found.first, sample).astype("float32")
+    form = backbones.form(values)
+    misfits = {name: found.misfit(made) for name, made in backbones.scaled(values, form).items()}
+    wanted = found.wanted or (min(misfits, key=lambda name: misfits[name] or 0) if form else "")
+    received = (
+        f"{label} that reaches {found.first.operation.name!r}, the backbone's first layer, within "
+        f"{values.min():.3g} to {values.max():.3g}"
+    )
+    fix = (
+        f"keras.applications.{found.module}.preprocess_input(inputs) in the model, of pixels 0 to "
+        "255"
+        if found.module
+        else backbones.FIXES.get(wanted, "the scaling that the backbone was trained with")
+    )
+    if factor := found.factor(values):
+        yield error(
+            f"{received}: its outputs spread {factor:.3g} times as far as those that its weights "
+            "were learned from",
+            f"images as the backbone has learned them{': ' * bool(wanted)}{wanted}",
+            fix,
+        )
+    elif form and form != wanted and found.fits_better(misfits, wanted, form):
+        yield warning(
+            received,
+            f"{wanted}, as in the images of the ImageNet weights of {found.module}",
+            fix,
+        )
+
+
+def _are_sides(sides: tuple) -> bool:
+    """Return whether these may be the height and the width of a picture."""
+    if None in sides or min(sides) < MIN_SIDE:
+        return False
+    return bool(max(sides) <= MAX_RATIO * min(sides))
 
 
 def _listed(names: Sequence[str]) -> str:
