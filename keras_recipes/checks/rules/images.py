@@ -87,7 +87,7 @@ def statistics_learned_anew(facts: Facts) -> Iterator[Mistake]:
     if unfrozen and (why := _is_fine_tuning(facts, seen, unfrozen)):
         freeze = "layer.trainable = False for each keras.layers.BatchNormalization, before compile"
         yield warning(
-            f"{len(unfrozen)} BatchNormalization layers with learned statistics, such as "
+            f"{len(unfrozen)} BatchNormalization layer(s) with learned statistics, such as "
             f"{unfrozen[0].operation.name!r}, that fit will change, {why}",
             "batch normalisation in inference while a backbone is fine-tuned",
             f"backbone(inputs, training=False) where the model is made; or {freeze}"
@@ -237,7 +237,8 @@ def scaled_unlike_backbone(facts: Facts) -> Iterator[Mistake]:
     values = graph.entering(found.first, sample).astype("float32")
     form = backbones.form(values)
     misfits = {name: found.misfit(made) for name, made in backbones.scaled(values, form).items()}
-    wanted = found.wanted or (min(misfits, key=lambda name: misfits[name] or 0) if form else "")
+    nearest = min(misfits, key=lambda name: misfits[name] or 0, default="")
+    wanted = found.wanted or (nearest if nearest != form else "")
     received = (
         f"{label} that reaches {found.first.operation.name!r}, the backbone's first layer, within "
         f"{values.min():.3g} to {values.max():.3g}"
