@@ -1,6 +1,6 @@
 """Measure the check: which classic mistakes it and Keras report, and how long it takes.
 
-Each of the 38 mistakes in `benchmarks.mistakes` is trained with Keras as a user would do it, and
+Each mistake in `benchmarks.mistakes` is trained with Keras as a user would do it, and
 checked. A report of Keras is any error, or any warning of Python's or of TensorFlow's log: before
 training (while the model is built and compiled), during it, or after it (saving, predicting). A
 loss that is NaN is no report. The cost is the time of a check on the data of each recipe, in a new

@@ -1,4 +1,4 @@
-"""The 38 classic mistakes, each reproduced in a few lines from the threads that report it.
+"""Classic mistakes, each reproduced in a few lines from the threads that report it.
 
 `EXAMPLES` maps the id of the rule to a function that builds a model and says what to train it on.
 `python -m benchmarks.checks` trains them with stock Keras and checks them; the tests check them.
@@ -159,6 +159,113 @@ def _huge_initial_weights() -> Example:
     return Example(model, {"x": rows()[0], "y": classes(), "epochs": EPOCHS})
 
 
+@functools.cache
+def pictures() -> np.ndarray:
+    """Return colour images of 16x16 pixels, float32 from 0 to 255, each of 4x4 squares."""
+    squares = np.random.default_rng(0).integers(0, 256, size=(ROWS, 4, 4, 3))
+    return np.kron(squares, np.ones((1, 4, 4, 1))).astype("float32")
+
+
+def backbone(*first: keras.layers.Layer, learned_on: np.ndarray | None = None) -> keras.Model:
+    """Return a small network of images that ends in features.
+
+    Args:
+        first: Layers before its first convolution.
+        learned_on: Images whose statistics it keeps, as a network that learned from them.
+    """
+    convolution, norm = keras.layers.Conv2D(8, 3, use_bias=False), keras.layers.BatchNormalization()
+    rest = (keras.layers.ReLU(), keras.layers.GlobalAveragePooling2D())
+    made = keras.Sequential([keras.Input((16, 16, 3)), *first, convolution, norm, *rest])
+    if learned_on is not None:
+        outputs = keras.ops.convert_to_numpy(convolution(learned_on))
+        norm.moving_mean.assign(outputs.mean(axis=(0, 1, 2)))
+        norm.moving_variance.assign(outputs.var(axis=(0, 1, 2)))
+    return made
+
+
+def classifier(*inside, shape=(16, 16, 3)) -> keras.Model:
+    """Return a compiled classifier of images: these layers and a softmax."""
+    model = keras.Sequential([keras.Input(shape), *inside, keras.layers.Dense(3, "softmax")])
+    model.compile("adam", SPARSE, metrics=["accuracy"])
+    return model
+
+
+def convolutional(*first, shape=(16, 16, 3)) -> keras.Model:
+    """Return a classifier of one convolution after some layers."""
+    convolution = keras.layers.Conv2D(4, 3, activation="relu")
+    return classifier(*first, convolution, keras.layers.Flatten(), shape=shape)
+
+
+def _of_pictures(model: keras.Model, x=None, validation=None, **check) -> Example:
+    """Return an example of images; the validation images are of the same labels."""
+    x = pictures() if x is None else x
+    fit = {"x": x, "epochs": EPOCHS}
+    if isinstance(x, np.ndarray):
+        fit["y"] = classes()[: len(x)]
+    if validation is not None:
+        fit["validation_data"] = validation
+    return Example(model, fit, check)
+
+
+def folders(
+    rows: slice, names: list[str], files: list[str] | None = None, x: np.ndarray | None = None
+) -> tf.data.Dataset:
+    """Return images in batches with the names that `image_dataset_from_directory` leaves on them.
+
+    Args:
+        rows: Of the images.
+        names: Of the folders, in label order.
+        files: Of the images of all rows; numbered ones where None.
+        x: The images of all rows, those of `pictures` where None.
+    """
+    x = pictures() if x is None else x
+    labels = classes() % len(names)
+    data = tf.data.Dataset.from_tensor_slices((x[rows], labels[rows])).batch(32)
+    files = files or [f"IMG_{number:04}.jpg" for number in range(ROWS)]
+    data.class_names = names
+    data.file_paths = [
+        f"{names[label]}/{file}" for label, file in zip(labels[rows], files[rows], strict=True)
+    ]
+    return data
+
+
+def _unfrozen_backbone() -> Example:
+    x = pictures() / 255
+    return _of_pictures(classifier(backbone(learned_on=x)), x)
+
+
+def _augmented_validation() -> Example:
+    flip = keras.layers.RandomFlip()
+    validation = folders(slice(150, None), list("abc"))
+    validation = validation.map(lambda x, y: (flip(x, training=True), y)).prefetch(1)
+    model = convolutional(keras.layers.Rescaling(1 / 255))
+    return _of_pictures(model, folders(slice(150), list("abc")), validation)
+
+
+def _numbered_folders() -> Example:
+    data = folders(slice(None), ["1", "10", "2"])
+    return _of_pictures(convolutional(keras.layers.Rescaling(1 / 255)), data)
+
+
+def _mirrored_before_the_split() -> Example:
+    x = pictures() / 255
+    copies = x[:50, :, ::-1] * 0.9 + 0.02
+    validation = (copies, classes()[:50])
+    return _of_pictures(convolutional(), x[:150], validation)
+
+
+def _subjects_in_both_splits() -> Example:
+    files = [f"patient{number // 5}_{number % 5}.png" for number in range(ROWS)]
+    data = [folders(slice(start, None, 2), list("abc"), files) for start in (0, 1)]
+    return _of_pictures(convolutional(keras.layers.Rescaling(1 / 255)), *data)
+
+
+def _pixels_for_another_backbone() -> Example:
+    known = backbone(learned_on=pictures() / 127.5 - 1)
+    known.trainable = False
+    return _of_pictures(classifier(known))
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     # Softmax for yes and no.
     "H1": lambda: _example(yes_or_no(), 1, "softmax", BINARY, ["accuracy"]),
@@ -237,4 +344,18 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     # A learning rate of 5.
     "T6": lambda: _example(numbers(), 1, optimizer=keras.optimizers.SGD(5.0)),
     "T7": _huge_initial_weights,
+    # Pixels divided by 255 before a backbone that does so by itself.
+    "D25": lambda: _of_pictures(
+        classifier(keras.layers.Rescaling(1 / 255), backbone(keras.layers.Rescaling(1 / 255)))
+    ),
+    # Colours on the first axis.
+    "I1": lambda: _of_pictures(
+        convolutional(shape=(3, 16, 16)), np.moveaxis(pictures() / 255, -1, 1)
+    ),
+    "I2": _unfrozen_backbone,
+    "I3": _augmented_validation,
+    "I4": _numbered_folders,
+    "I5": _mirrored_before_the_split,
+    "I6": _subjects_in_both_splits,
+    "I7": _pixels_for_another_backbone,
 }

@@ -72,6 +72,23 @@ def scaled_by_training_rows():
     return (x - mean) / deviation
 
 
+LAST = slice(150, None)
+PATIENTS = [f"patient{number // 5}_{number % 5}.png" for number in range(ROWS)]
+
+
+def pixels():
+    return keras.layers.Rescaling(1 / 255)
+
+
+def of_pictures(rule, model=None, frozen=False, **fit):
+    """The example of a mistake with images, with another model or other data."""
+    example = EXAMPLES[rule]()
+    model = example.model if model is None else model
+    if frozen:
+        model.layers[0].trainable = False
+    return dataclasses.replace(example, model=model, fit={**example.fit, **fit})
+
+
 # What the user should have done, for each mistake.
 TWINS = {
     "H1": lambda: repaired("H1", 1, "sigmoid", BINARY),
@@ -118,6 +135,20 @@ TWINS = {
     "T5": lambda: dataclasses.replace(EXAMPLES["T5"](), check={"save_path": "model.keras"}),
     "T6": lambda: repaired("T6", 1),
     "T7": lambda: repaired("T7", 3, None, LOGITS),
+    "D25": lambda: of_pictures("D25", mistakes.classifier(mistakes.backbone(pixels()))),
+    "I1": lambda: of_pictures("I1", mistakes.convolutional(), x=mistakes.pictures() / 255),
+    "I2": lambda: of_pictures("I2", frozen=True),
+    "I3": lambda: of_pictures("I3", validation_data=mistakes.folders(LAST, list("abc"))),
+    "I4": lambda: of_pictures("I4", x=mistakes.folders(slice(None), ["1", "2", "10"])),
+    "I5": lambda: of_pictures(
+        "I5", validation_data=(mistakes.pictures()[LAST] / 255, CLASSES[LAST])
+    ),
+    "I6": lambda: of_pictures(
+        "I6",
+        x=mistakes.folders(slice(150), list("abc"), PATIENTS),
+        validation_data=mistakes.folders(LAST, list("abc"), PATIENTS),
+    ),
+    "I7": lambda: of_pictures("I7", x=mistakes.pictures() / 127.5 - 1),
 }
 
 

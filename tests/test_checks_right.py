@@ -14,6 +14,7 @@ ROWS = 96
 RANDOM = np.random.default_rng(7)
 X = RANDOM.normal(size=(ROWS, 4)).astype("float32")
 IMAGES = RANDOM.integers(0, 256, size=(ROWS, 8, 8, 1)).astype("uint8")
+COLOURS = np.random.default_rng(8).integers(0, 256, size=(ROWS, 16, 16, 3)).astype("float32")
 SEQUENCES = RANDOM.normal(size=(ROWS, 6, 3)).astype("float32")
 TOKENS = RANDOM.integers(1, 50, size=(ROWS, 7))
 TEXTS = np.array(["a good film", "a bad film", "so so"] * 32, dtype=object)
@@ -200,6 +201,40 @@ def flattened_images_with_an_empty_edge():
     x = (IMAGES.reshape(ROWS, -1) / 255).astype("float32")
     x[:, :9] = 0
     return compiled(stack(layers.Dense(3, "softmax"), x=x), SPARSE), x, CLASSES
+
+
+def learned_backbone(*first):
+    """A network of colour images of 0 to 255 that has learned."""
+    norm = layers.BatchNormalization()
+    inside = (layers.Conv2D(4, 3), norm, layers.GlobalAveragePooling2D())
+    made = stack(*first, *inside, x=COLOURS)
+    norm.moving_mean.assign([0.1, 0.2, 0.3, 0.4])
+    norm.moving_variance.assign([0.1, 0.2, 1.0, 3.0])
+    return made
+
+
+@right
+def backbone_that_scales_by_itself():
+    known = learned_backbone(layers.RandomFlip(), layers.Rescaling(1 / 255))
+    known.trainable = False
+    return compiled(stack(known, layers.Dense(3, "softmax"), x=COLOURS), SPARSE), COLOURS, CLASSES
+
+
+@right
+def fine_tuned_backbone_in_inference():
+    known, inputs = learned_backbone(), keras.Input((16, 16, 3))
+    outputs = layers.Dense(3, "softmax")(known(inputs / 127.5 - 1, training=False))
+    return compiled(keras.Model(inputs, outputs), SPARSE), COLOURS, CLASSES
+
+
+@right
+def folders_of_images():
+    data = tf.data.Dataset.from_tensor_slices((COLOURS, CLASSES)).batch(32)
+    data.class_names = ["cat", "dog", "owl"]
+    data.file_paths = [f"{CLASSES[n]}/IMG_{n:04}.jpg" for n in range(ROWS)]
+    inside = (layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D())
+    model = compiled(stack(*inside, layers.Dense(3, "softmax"), x=COLOURS), SPARSE)
+    return model, data.prefetch(1), None
 
 
 @right

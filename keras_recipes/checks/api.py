@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and returns all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a mistake or nothing; a new one is a new function with `@rule` in the module of its kind:
-`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `sequences`, `settings`,
-`programs`, `compiled`, `tables` (a table of the user's) and `learning` (runs the untrained model on
-one batch, and looks at a trained one).
+`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `sequences`, `images`,
+`settings`, `programs`, `compiled`, `tables` (a table of the user's) and `learning` (runs the
+untrained model on one batch, and looks at a trained one).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from keras_recipes.checks.inspect.facts import Facts, Settings
 from keras_recipes.checks.rules import (
     classes,
     compiled,
+    images,
     inputs,
     learning,
     outputs,
@@ -35,17 +36,17 @@ from keras_recipes.checks.rules import (
     tables,
     targets,
 )
-from keras_recipes.errors import InputError, expected_names
+from keras_recipes.errors import InputError, expected_names, first_line
 
 MODULES = (
-    outputs, targets, inputs, shapes, scaling, classes, splits, sequences, settings, programs,
-    compiled, tables, learning,
+    outputs, targets, inputs, shapes, scaling, classes, splits, sequences, images, settings,
+    programs, compiled, tables, learning,
 )  # fmt: skip
 # In the order in which findings are listed. The other rules follow where these find no error.
 BEFORE = (
     *outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES,
-    *classes.RULES, *inputs.LEAKS, *splits.RULES, *sequences.RULES, *settings.RULES,
-    *programs.RULES, *compiled.WHOLE,
+    *classes.RULES, *inputs.LEAKS, *splits.RULES, *sequences.RULES, *images.RULES,
+    *settings.RULES, *programs.RULES, *compiled.WHOLE,
 )  # fmt: skip
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.
@@ -92,7 +93,8 @@ def check(
     """
     if not isinstance(model, keras.Model):
         raise InputError(f"received {type(model).__name__}, expected a compiled keras.Model")
-    if hasattr(model, "parts_type") and not isinstance(x, dict):
+    takes_columns = hasattr(model, "parts_type") and isinstance(model.input, dict)
+    if takes_columns and not isinstance(x, dict):
         raise InputError(
             "x: the model of a run with your own table takes columns that the run has encoded; the "
             "table was checked before training. keras_recipes.predict(run, x) takes it as it is"
@@ -179,7 +181,7 @@ def _apply(rules: Iterable[Rule], facts: Any, ignore: set[str], notes: list[str]
             found += rule.find(facts)
         except Exception as error:
             # Data may be odd in ways that nobody thought of; a check must not stop the training.
-            fault = f"{type(error).__name__}: {error}"
+            fault = f"{type(error).__name__}: {first_line(error)}"
             notes.append(f"{rule.name} ({rule.id}) could not be judged: {fault}")
     return found
 

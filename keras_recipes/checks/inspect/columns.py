@@ -99,7 +99,7 @@ def summarise(leaf: Leaf) -> Summary | None:
     named = [(name, column) for name, column in each(sample) if is_numeric(column)]
     if not named:
         return None
-    images = _are_images(leaf)
+    images = are_images(leaf)
     if isinstance(leaf, pd.DataFrame):
         values = np.column_stack([numbers(column) for _, column in named])
         names = [name.strip() for name, _ in named]
@@ -112,7 +112,7 @@ def summarise(leaf: Leaf) -> Summary | None:
     return Summary(names, values, images) if len(values) else None
 
 
-def _are_images(leaf: Leaf) -> bool:
+def are_images(leaf: Leaf) -> bool:
     """Return whether these are images, with rows and columns of pixels."""
     if leaf.ndim == 3:
         return leaf.shape[1] == leaf.shape[2] > 4 or leaf.dtype == "uint8"

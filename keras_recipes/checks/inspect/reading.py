@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import time
 import types
@@ -14,6 +15,7 @@ import pandas as pd
 import scipy.sparse
 
 from keras_recipes import errors
+from keras_recipes.checks.inspect import pipelines
 
 # Of a stream of batches this much is read: enough to judge, cheap enough not to be felt.
 ROWS_OF_STREAM = 5000
@@ -34,23 +36,27 @@ class Split:
         x: Inputs: an array, table or sparse matrix, or a dict, list or tuple of such.
         y: Targets in the same forms; None where there are none.
         batches: Of a stream, -1 for one without end; None where it is not known or no stream.
+        batches_read: Of a stream, from its beginning; 0 for no stream.
         fault: Why nothing could be read; None where it could.
         note: What was left out; None where all was read.
         lists: Labels of what came as Python lists, which Keras does not take.
         unbatched: Whether a stream yields single rows where Keras takes batches.
         odd_text: Labels of text in a form that Keras does not take.
         y_beside: Whether targets came beside a stream, which yields them itself.
+        origin: What a stream says of where its rows come from.
     """
 
     x: Any = None
     y: Any = None
     batches: int | None = None
+    batches_read: int = 0
     fault: str | None = None
     note: str | None = None
     lists: tuple[str, ...] = ()
     unbatched: bool = False
     odd_text: tuple[str, ...] = ()
     y_beside: bool = False
+    origin: pipelines.Origin = dataclasses.field(default_factory=pipelines.Origin)
 
     @property
     def x_leaves(self) -> list[tuple[str, Leaf]]:
@@ -86,12 +92,14 @@ def read(x: Any, y: Any = None) -> Split:
             `tf.data.Dataset` or a `PyDataset`.
         y: Targets, in the same forms; None where x yields them too.
     """
-    if isinstance(x, types.GeneratorType | Iterator):
+    batches_by_number = isinstance(x, keras.utils.PyDataset)
+    if isinstance(x, types.GeneratorType | Iterator) and not batches_by_number:
         return Split(fault="a generator can be read only once")
     lists = tuple(label for label, values in (("x", x), ("y", y)) if _is_plain_list(values))
     try:
-        if hasattr(x, "element_spec") or isinstance(x, keras.utils.PyDataset):
-            return dataclasses.replace(_read_stream(x), y_beside=y is not None)
+        if hasattr(x, "element_spec") or batches_by_number:
+            made = pipelines.origin(x)
+            return dataclasses.replace(_read_stream(x), y_beside=y is not None, origin=made)
         odd_text = tuple(label for label, leaf in leaves(x, "x") if _is_odd_text(leaf))
         split = Split(_convert(x), _convert(y), lists=lists, odd_text=odd_text)
         if any(not leaf.ndim for _, leaf in [*split.x_leaves, *split.y_leaves]):
@@ -186,8 +194,10 @@ def _convert_leaf(value: Any) -> Leaf:
 def _read_stream(stream: Any) -> Split:
     """Read batches until there are rows enough, or the time for it is over."""
     batches: list[Any] = []
+    state = np.random.get_state()
     rows, note, start = 0, None, time.perf_counter()
     if isinstance(stream, keras.utils.PyDataset):
+        stream = copy.copy(stream)  # an ImageDataGenerator's counts what it has yielded
         num_batches = -1 if stream.num_batches is None else stream.num_batches
         stream = map(stream.__getitem__, range(max(num_batches, 1)))
     elif (num_batches := int(stream.cardinality())) == -2:
@@ -200,13 +210,14 @@ def _read_stream(stream: Any) -> Split:
             break
         batches.append(_convert(batch if isinstance(batch, tuple) else (batch,)))
         rows += max((count(leaf) for _, leaf in leaves(batches[-1], "")), default=0)
+    np.random.set_state(state)
     if not batches:
         return Split(batches=num_batches, fault="a data set without a batch")
     unbatched = any(leaf.ndim == 0 for _, leaf in leaves(batches[0], ""))
     join = np.stack if unbatched else np.concatenate
     joined = [_join([batch[place] for batch in batches], join) for place in range(len(batches[0]))]
     y = joined[1] if len(joined) > 1 else None
-    return Split(joined[0], y, num_batches, note=note, unbatched=unbatched)
+    return Split(joined[0], y, num_batches, len(batches), note=note, unbatched=unbatched)
 
 
 def _join(batches: list[Any], join: Callable[[list], np.ndarray]) -> Any:

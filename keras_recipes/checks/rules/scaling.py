@@ -13,7 +13,7 @@ from keras.src.layers.pooling import base_global_pooling, base_pooling
 from keras.src.ops import numpy as arrays
 
 from keras_recipes.checks.findings import Mistake, error, rule_list, warning
-from keras_recipes.checks.inspect import columns, reading, remedies, targets
+from keras_recipes.checks.inspect import backbones, columns, graph, reading, remedies, targets
 from keras_recipes.checks.inspect.facts import Facts
 from keras_recipes.checks.inspect.losses import NUMERIC, RELATIVE
 
@@ -64,6 +64,7 @@ _SHUFFLE = "shuffle the rows before the split; where they follow time, learn the
 SMALL_SCALE = 0.01
 # Of data that a Normalization layer was adapted to, the standard deviations come out near 1.
 SQUEEZED = 0.05
+ROWS_TO_RUN = 64
 
 
 @rule("D3", "inputs-not-scaled")
@@ -78,6 +79,9 @@ def inputs_not_scaled(facts: Facts) -> Iterator[Mistake]:
     """
     if not _starts_with_weights(facts):
         return
+    backbone = backbones.find(facts.model)
+    if backbone is not None and backbone.is_learned:
+        return  # whose weights know a scale of their own, of which another rule tells
     for label, leaf in facts.train.x_leaves:
         summary = columns.summarise(_without_masked(facts, leaf))
         if summary is None:
@@ -233,35 +237,37 @@ def layer_not_adapted(facts: Facts) -> Iterator[Mistake]:
 def scaled_twice(facts: Facts) -> Iterator[Mistake]:
     """Inputs that were scaled before they come to a layer that scales them again.
 
-    Why: pixels divided by 255 twice are all but 0 and hardly differ; so are columns that were
-        scaled by hand for a Normalization that was adapted to the raw ones.
+    Why: pixels divided by 255 twice are all but 0 and hardly differ, as before an EfficientNet,
+        MobileNetV3 or ConvNeXt, which scale by themselves; so are columns that were scaled by hand
+        for a Normalization that was adapted to the raw ones.
     Fix: scale once: in the model, and leave x as it was.
-    Thread: keras-team/keras-io#1549
+    Thread: keras-team/keras-io#1549, tensorflow/tensorflow#48412
     """
-    layer = _first_layer(facts)
-    # One that was not adapted is reported by D13, or the caller adapts it.
-    if layer is None or layer in not_adapted(facts) or len(facts.train.x_leaves) != 1:
+    if len(facts.train.x_leaves) != 1 or facts.train.rows < reading.FEW:
         return
     ((label, leaf),) = facts.train.x_leaves
-    summary = columns.summarise(leaf)
-    if summary is None or len(leaf) < reading.FEW:
-        return
-    if isinstance(layer, layers.Rescaling):
-        values = summary.values
-        small = np.ndim(layer.scale) == 0 and 0 < layer.scale <= SMALL_SCALE
-        floats = isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"  # bytes may well be dark
-        if not small or not floats or np.abs(values).max() > 1:
+    not_yet = not_adapted(facts)  # reported by D13, or the caller adapts them
+    is_first = True
+    for call in graph.stem(facts.model):
+        layer = call.operation
+        if isinstance(layer, (*_WEIGHTS, layers.BatchNormalization, layers.Embedding)):
             return
-        received = f"{label} within {values.min():.3g} to {values.max():.3g}"
-    elif (spread := _spread_after(layer, summary)) is not None and spread < SQUEEZED:
-        received = f"{label} whose columns vary by {spread:.2g} after it, where 1 is meant,"
-    else:
-        return
-    yield error(
-        f"{received} before the {type(layer).__name__} layer {layer.name!r}",
-        "inputs that are scaled once",
-        "leave x as it was, or take that layer out of the model",
-    )
+        scales = isinstance(layer, layers.Rescaling | layers.Normalization)
+        received = (
+            _received_twice(leaf, label, call, is_first)
+            if scales and layer not in not_yet
+            else None
+        )
+        if received:
+            yield error(
+                f"{received} before the {type(layer).__name__} layer {layer.name!r}",
+                "inputs that are scaled once",
+                "leave x as it was, or take that layer out of the model"
+                if is_first
+                else "take the scaling before it out of the model, or that layer",
+            )
+            return
+        is_first = is_first and isinstance(layer, _BEFORE_WEIGHTS)
 
 
 def _targets_scaled_differently(facts: Facts) -> Iterator[Mistake]:
@@ -412,15 +418,40 @@ def _without_vocabulary(facts: Facts) -> list[layers.Layer]:
     ]
 
 
-def _first_layer(facts: Facts) -> layers.Layer | None:
-    """Return the layer that the only input goes into; None where that is not known."""
-    if len(getattr(facts.model, "inputs", None) or []) != 1:
+def _received_twice(leaf: reading.Leaf, label: str, call: graph.Call, is_first: bool) -> str | None:
+    """Describe what comes scaled to a layer that scales; None where that is not so.
+
+    Args:
+        leaf: Training inputs.
+        label: Their name.
+        call: Of the layer.
+        is_first: Whether nothing before it changes the values.
+    """
+    layer = call.operation
+    rescales = isinstance(layer, layers.Rescaling)
+    if rescales and (np.ndim(layer.scale) or not 0 < layer.scale <= SMALL_SCALE):
         return None
-    for operation in facts.operations:
-        if not isinstance(operation, _RESHAPING):
-            scales = isinstance(operation, layers.Rescaling | layers.Normalization)
-            return operation if scales else None
-    return None
+    summary = columns.summarise(leaf)
+    if summary is not None and not is_first:
+        rows = max(1, columns.NUMBERS_OF_SAMPLE * len(leaf) // leaf.size)
+        sample = reading.take(leaf, reading.spread(len(leaf), min(rows, ROWS_TO_RUN)))
+        before, summary = summary, columns.summarise(graph.entering(call, sample))
+    if summary is None:
+        return None
+    values = summary.values
+    if rescales:
+        # Bytes may well be dark, where no layer has scaled them.
+        floats = isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"
+        changed = not is_first and np.abs(before.values).max() > np.abs(values).max()
+        if not (floats or changed) or np.abs(values).max() > 1:
+            return None
+        of = "" if is_first else "values of "
+        return f"{of}{label} within {values.min():.3g} to {values.max():.3g}"
+    spread = _spread_after(layer, summary)
+    are_dark = summary.are_images and np.abs(values).max() > 2
+    if spread is None or spread >= SQUEEZED or are_dark:
+        return None
+    return f"{label} whose columns vary by {spread:.2g} after it, where 1 is meant,"
 
 
 def _spread_after(layer: layers.Normalization, summary: columns.Summary) -> float | None:
@@ -429,6 +460,8 @@ def _spread_after(layer: layers.Normalization, summary: columns.Summary) -> floa
         return None
     learned = np.ravel(np.sqrt(keras.ops.convert_to_numpy(layer.variance)))
     moved = summary.std > 0
+    if summary.are_images:
+        learned = learned.mean(keepdims=True)
     if len(learned) != len(moved) or not moved.any():
         return None
     return float(np.median(summary.std[moved] / np.maximum(learned[moved], 1e-12)))
