@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 REFUSED = (
@@ -53,15 +54,20 @@ def _pixels(data: tf.Tensor, size: int, depth_shift: int) -> tf.Tensor:
     kinds = {
         "jpeg": _starts(data, b"\xff\xd8\xff"),
         "png": _starts(data, b"\x89PNG\r\n\x1a\n"),
-        "webp": _starts(data, b"RIFF") & (numbers.at(8, 4, False) == int.from_bytes(b"WEBP", "big")),
+        "webp": _starts(data, b"RIFF")
+        & (numbers.at(8, 4, False) == int.from_bytes(b"WEBP", "big")),
         "bmp": _starts(data, b"BM"),
         "gif": _starts(data, b"GIF8"),
     }
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any([*kinds.values()]), [REFUSED])]):
+    with tf.control_dependencies(
+        [tf.debugging.Assert(tf.reduce_any([*kinds.values()]), [REFUSED])]
+    ):
         kind = tf.argmax(tf.stack([*kinds.values()]), output_type=tf.int32)
     decoders = [
         lambda: _turned(_jpeg(data, size), _exif_in_jpeg(numbers), numbers),
-        lambda: _turned(_png(data, numbers, depth_shift), _chunk(numbers, b"eXIf", is_png=True), numbers),
+        lambda: _turned(
+            _png(data, numbers, depth_shift), _chunk(numbers, b"eXIf", is_png=True), numbers
+        ),
         lambda: _turned(_webp(data, numbers), _chunk(numbers, b"EXIF", is_png=False), numbers),
         lambda: _bmp(data, numbers),
         lambda: _gif(data, numbers),
@@ -78,27 +84,22 @@ class _Numbers:
     """The bytes of a file as numbers; beyond its end all are 0."""
 
     def __init__(self, data: tf.Tensor):
-        self.bytes = tf.io.decode_raw(data, tf.uint8)
-        self.count = tf.size(self.bytes)
+        found = tf.cast(tf.io.decode_raw(data, tf.uint8), tf.int64)
+        self.count = tf.size(found)
+        self._padded = tf.concat([found, [0]], axis=0)
 
-    def at(self, places: tf.Tensor, length: int, is_little: tf.Tensor | bool) -> tf.Tensor:
+    def at(self, places: tf.Tensor | int, length: int, is_little: tf.Tensor | bool) -> tf.Tensor:
         """Read whole numbers, int32; one beyond 2**31 - 1 becomes that.
 
         Args:
-            places: Of their first bytes, any shape.
+            places: Of their first bytes, int32, any shape.
             length: Bytes of each.
             is_little: Whether the last byte weighs most.
         """
-        offsets = tf.range(length)
-        each = tf.cast(places, tf.int32)[..., None] + offsets
-        is_inside = (each >= 0) & (each < self.count)
-        found = tf.gather(self.bytes, tf.clip_by_value(each, 0, self.count - 1))
-        values = tf.where(is_inside, tf.cast(found, tf.int64), 0)
-        weights = tf.bitwise.left_shift(
-            tf.constant(1, tf.int64), 8 * tf.cast(tf.range(length), tf.int64)
-        )
-        weights = tf.where(is_little, weights, weights[::-1])
-        number = tf.reduce_sum(values * weights, axis=-1)
+        each = tf.convert_to_tensor(places)[..., None] + np.arange(length, dtype="int32")
+        values = tf.gather(self._padded, tf.clip_by_value(each, 0, self.count))
+        weights = 256 ** np.arange(length)
+        number = tf.reduce_sum(values * tf.where(is_little, weights, weights[::-1]), axis=-1)
         return tf.cast(tf.minimum(number, 2**31 - 1), tf.int32)
 
 
@@ -117,7 +118,7 @@ def _jpeg(data: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _exif_in_jpeg(numbers: _Numbers) -> tf.Tensor:
-    """Return where the EXIF data of a JPEG begin, of the segments before its pixels; -1 for none."""
+    """Return where the EXIF data before the pixels of a JPEG begin; -1 for none."""
 
     def is_exif(place: tf.Tensor) -> tf.Tensor:
         is_segment = numbers.at(place + 1, 1, False) == _EXIF_SEGMENT

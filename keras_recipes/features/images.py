@@ -13,13 +13,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_recipes.data.splits import Split
 from keras_recipes.problems import Problem
 
 FEATURES = "features"  # the layer whose maps are pooled: what `grad_cam` looks at
 PIXELS_AT_ONCE = 2**20  # of a prediction: 256 pictures of 64x64, whose first maps take 100 MB
-ROWS_TO_TRAIN_AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,18 +93,21 @@ def network(
     if colour:
         hidden = recoloured(hidden, colour)
     for stage, units in enumerate(filters):
-        hidden = keras.layers.Conv2D(units, 3, padding="same", use_bias=False)(hidden)
-        hidden = keras.layers.MaxPooling2D()(hidden)  # before the rest, which then costs a quarter
-        hidden = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(hidden))
+        hidden = _convolved(hidden, units, width=3 if stage else 4, strides=2)
         if stage:
-            added = keras.layers.Conv2D(units, 3, padding="same", use_bias=False)(hidden)
-            added = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(added))
-            hidden = keras.layers.Add()([hidden, added])
+            hidden = keras.layers.Add()([hidden, _convolved(hidden, units, width=3, strides=1)])
     hidden = keras.layers.Identity(name=FEATURES)(hidden)
     pools = keras.layers.GlobalAveragePooling2D(), keras.layers.GlobalMaxPooling2D()
     hidden = keras.layers.Concatenate()([pool(hidden) for pool in pools])
     hidden = keras.layers.Dropout(dropout)(hidden)
     return keras.Model(inputs, problem.outputs(hidden), name="network")
+
+
+def _convolved(
+    inputs: keras.KerasTensor, filters: int, width: int, strides: int
+) -> keras.KerasTensor:
+    convolution = keras.layers.Conv2D(filters, width, strides, padding="same", use_bias=False)
+    return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(convolution(inputs)))
 
 
 def _random(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
@@ -146,7 +149,9 @@ def warped(
         ops.cast(ops.clip(ops.round(place + (size - 1) / 2), 0, size - 1), "int32")
         for place in (from_y, from_x)
     )
-    before = ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1  # pictures before each, of the batch
+    before = (
+        ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1
+    )  # pictures before each, of the batch
     places = (before * size + rows) * size + columns
     pixels = ops.take(ops.reshape(inputs, (-1, channels)), places, axis=0)
     return ops.reshape(pixels, (-1, size, size, channels))
@@ -224,3 +229,45 @@ def trained_network(model: keras.Model, problem: Problem) -> keras.Model:
 def targets(model: keras.Model, problem: Problem, y: np.ndarray) -> Any:
     """Return targets as the network's loss takes them."""
     return problem.labels(y)
+
+
+def grad_cam(model: keras.Model, x: np.ndarray, outputs: np.ndarray | None = None) -> np.ndarray:
+    """Compute where in each picture the network finds what speaks for an output.
+
+    Source: Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2: the last maps before the pooling,
+    each weighted by the mean gradient of the output before its activation, and cut off at 0.
+
+    Args:
+        model: From `serving`.
+        x: Pictures, shape (rows, height, width, channels).
+        outputs: Of each picture the number of the output to explain, for two classes the class;
+            by default the one that is predicted.
+
+    Returns:
+        float32 (rows, size, size) in 0..1; the largest of each picture is 1, or all are 0.
+    """
+    encoder, network = model.image_parts.encoder, model.image_parts.network
+    output = network.get_layer("output")
+    maps = keras.Model(network.input, [network.get_layer(FEATURES).output, output.input])
+    _, size, _, _ = encoder.output_shape
+    rows = max(1, PIXELS_AT_ONCE // size**2)
+    found = []
+    for start in range(0, len(x), rows):
+        encoded = predict(encoder, x[start : start + rows])
+        with tf.GradientTape() as tape:
+            pictures = tf.convert_to_tensor(encoded)
+            tape.watch(pictures)
+            of_maps, hidden = maps(pictures, training=False)
+            scores = tf.matmul(hidden, output.kernel) + output.bias
+            if output.units == 1 and output.activation is not keras.activations.linear:
+                scores = tf.concat([-scores, scores], axis=-1)  # of two classes
+            chosen = tf.argmax(scores, axis=-1)
+            if outputs is not None:
+                chosen = tf.convert_to_tensor(outputs[start : start + rows], tf.int64)
+            score = tf.gather(scores, chosen, axis=1, batch_dims=1)
+        weights = tf.reduce_mean(tape.gradient(score, of_maps), axis=(1, 2), keepdims=True)
+        heat = tf.nn.relu(tf.reduce_sum(weights * of_maps, axis=-1, keepdims=True))
+        heat = tf.image.resize(heat, (size, size))[..., 0]
+        largest = tf.reduce_max(heat, axis=(1, 2), keepdims=True)
+        found.append(tf.math.divide_no_nan(heat, largest).numpy())
+    return np.concatenate(found)
