@@ -1,0 +1,358 @@
+"""Pictures become numbers, predictions, explanations and baselines; files are decoded exactly."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import keras
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from keras_recipes import problems
+from keras_recipes.data import splits
+from keras_recipes.features import decoding, gradients, images
+
+SIZE = 16
+SOURCE = splits.Source("drawn", "built-in", "drawn", "none")
+MULTICLASS = problems.multiclass(("a", "b", "c"))
+NETWORK = {
+    "filters": (4, 8),
+    "dropout": 0.1,
+    "rotation": 10.0,
+    "zoom": 0.1,
+    "shift": 0.1,
+    "colour": 0.1,
+    "flip": True,
+}
+
+
+def pictures(*shape, seed=0):
+    """Return uint8 pictures of random numbers."""
+    return np.random.default_rng(seed).integers(0, 256, shape, "uint8")
+
+
+def served(problem=MULTICLASS, channels=3, **settings):
+    """Return a model for pictures, compiled, its weights drawn from a seed."""
+    keras.utils.set_random_seed(0)
+    network = images.network(problem, SIZE, channels, **{**NETWORK, **settings})
+    model = images.serving(images.encoder(SIZE, channels), network)
+    return problem.compile(model, keras.optimizers.Adam(0.01))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_the_size_come_back_as_they_are(kind, channels):
+    x = pictures(5, SIZE, SIZE, channels)
+    encoded = images.predict(images.encoder(SIZE, channels), x.astype(kind))
+    assert encoded.dtype == np.float32
+    np.testing.assert_array_equal(encoded, x)
+
+
+@pytest.mark.parametrize("shape", [(40, 23), (9, 50), (17, 16)])
+def test_other_sizes_become_whole_numbers_of_the_size(shape):
+    x = pictures(3, *shape, 3)
+    encoded = images.predict(images.encoder(SIZE, 3), x)
+    wanted = tf.image.resize(x, (SIZE, SIZE), antialias=True).numpy()
+    np.testing.assert_array_equal(encoded, np.clip(np.rint(wanted), 0, 255))
+
+
+def test_rows_are_kept_as_bytes():
+    model = served()
+    of_size, others = pictures(3, SIZE, SIZE, 3), pictures(3, 30, 20, 3)
+    y = np.arange(3)
+    assert images.encode(model, splits.Split(of_size, y)) is of_size
+    encoded = images.encode(model, splits.Split(others, y))
+    assert encoded.dtype == np.uint8
+    np.testing.assert_array_equal(encoded, images.predict(images.parts_of(model).encoder, others))
+
+
+def test_augmentation_is_off_in_prediction():
+    settings = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "colour": 0.0, "flip": False}
+    changing, plain = served(), served(**settings)
+    plain.set_weights([w for w in changing.get_weights() if w.dtype == np.float32])
+    x = pictures(4, SIZE, SIZE, 3)
+    np.testing.assert_array_equal(images.predict(changing, x), images.predict(plain, x))
+    training = [changing(x, training=True).numpy() for _ in range(2)]
+    assert not np.array_equal(*training)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_training_picture_is_moved_not_mixed(flip):
+    inputs = keras.Input((SIZE, SIZE, 1))
+    keras.utils.set_random_seed(1)
+    moved = keras.Model(inputs, images.warped(inputs, 0.0, 0.0, 0.0, flip))
+    x = pictures(64, SIZE, SIZE, 1)
+    outputs = moved(x, training=True).numpy()
+    is_same = (outputs == x).all(axis=(1, 2, 3))
+    is_mirrored = (outputs == x[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (is_same | is_mirrored).all()
+    assert 16 < is_mirrored.sum() < 48 if flip else is_same.all()
+
+
+def test_each_picture_of_a_batch_is_moved_by_itself():
+    inputs = keras.Input((SIZE, SIZE, 3))
+    shifted = keras.Model(inputs, images.warped(inputs, 0.0, 0.0, 0.2, False))
+    x = np.broadcast_to(np.arange(8)[:, None, None, None], (8, SIZE, SIZE, 3)).astype("float32")
+    np.testing.assert_array_equal(shifted(x, training=True), x)  # pixels of the same picture
+    same = np.repeat(pictures(1, SIZE, SIZE, 3), 8, axis=0)
+    assert len(np.unique(shifted(same, training=True).numpy(), axis=0)) > 4
+
+
+@pytest.mark.parametrize(
+    "problem", [problems.binary(), MULTICLASS, problems.regression("kg")], ids=lambda p: p.rule.kind
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_network_trains_and_its_model_predicts(problem, channels):
+    model = served(problem, channels)
+    x = pictures(32, SIZE, SIZE, channels)
+    y = np.arange(32) % 2
+    x[y == 1] //= 3
+    network = images.trained_network(model, problem)
+    network.fit(x, images.targets(model, problem, y), epochs=2, batch_size=8, verbose=0)
+    outputs = images.predict(model, x)
+    assert outputs.shape == (32, problem.num_outputs)
+    np.testing.assert_array_equal(outputs, images.predict(network, x))
+
+
+def test_a_saved_model_loads_without_the_library(tmp_path):
+    model = served()
+    x = pictures(4, 20, 30, 3)
+    images.trained_network(model, MULTICLASS).fit(
+        pictures(4, SIZE, SIZE, 3), np.arange(4) % 3, verbose=0
+    )
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "x.npy", x)
+    program = """if True:
+        import sys, keras, numpy as np
+        model = keras.saving.load_model("model.keras")
+        np.save("outputs.npy", model(np.load("x.npy"), training=False))
+        assert not any(name.startswith("keras_recipes") for name in sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "outputs.npy"), images.predict(model, x))
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    images.attach(loaded)
+    np.testing.assert_array_equal(
+        images.predict(
+            images.parts_of(loaded).network, images.encode(loaded, splits.Split(x, np.arange(4)))
+        ),
+        images.predict(model, x),
+    )
+
+
+def corner_model():
+    """Return a model whose output 1 grows with the brightness of a picture, output 0 falls."""
+    settings = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "colour": 0.0, "flip": False}
+    model = served(problems.multiclass(("dark", "bright")), 1, filters=(4, 8), **settings)
+    network = images.parts_of(model).network
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = np.zeros(layer.kernel.shape)
+            kernel[1, 1] = 1.0
+            layer.set_weights([kernel])
+    output = network.get_layer("output")
+    sign = np.array([-1.0, 1.0])
+    output.set_weights([np.tile(sign, (output.kernel.shape[0], 1)), np.zeros(2)])
+    return model
+
+
+def test_the_heat_map_is_hot_where_the_score_comes_from():
+    x = np.zeros((2, 32, 32, 1), "uint8")
+    x[0, :12, :12], x[1, 20:, 20:] = 255, 255
+    heat = images.grad_cam(corner_model(), x, np.array([1, 1]))
+    assert heat.shape == (2, SIZE, SIZE)
+    assert heat.dtype == np.float32
+    assert heat.min() >= 0
+    np.testing.assert_array_equal(heat.max(axis=(1, 2)), 1)
+    assert heat[0, 1, 1] > 0.9 > 0.1 > heat[0, -2, -2]
+    assert heat[1, -2, -2] > 0.9 > 0.1 > heat[1, 1, 1]
+
+
+def test_the_heat_map_of_the_other_output_is_another():
+    x = np.zeros((1, SIZE, SIZE, 1), "uint8")
+    x[0, :6, :6] = 255
+    assert images.grad_cam(corner_model(), x, np.array([0])).max() == 0  # all speaks against it
+
+
+@pytest.mark.parametrize("problem", [problems.binary(), problems.regression("kg")])
+def test_a_single_output_has_heat_maps(problem):
+    heat = images.grad_cam(served(problem), pictures(3, SIZE, SIZE, 3))
+    assert heat.shape == (3, SIZE, SIZE)
+    assert np.isfinite(heat).all()
+
+
+def test_histograms_hold_the_directions_of_edges():
+    columns = np.broadcast_to(np.arange(64) * 4, (64, 64))
+    x = np.stack([columns, columns.T])[..., None]
+    found = gradients.histograms(x).reshape(2, 7, 7, 4, 9)
+    # Brightness grows to the right: direction 0, between the last bin and the first.
+    np.testing.assert_allclose(found[0, ..., 0], found[0, ..., 8], atol=1e-3)
+    assert found[0, ..., 2:7].max() < 1e-3 < 0.2 < found[0, ..., 0].min()
+    assert found[1].argmax(axis=-1).min() == found[1].argmax(axis=-1).max() == 4
+    np.testing.assert_allclose(np.linalg.norm(found.reshape(2, 49, 36), axis=-1), 1, atol=1e-3)
+
+
+def test_histograms_of_one_colour_are_0_and_of_any_size_have_one_length():
+    assert not gradients.histograms(np.full((2, 20, 30, 3), 90, "uint8")).any()
+    assert gradients.histograms(pictures(3, 28, 28, 1)).shape == (3, 1764)
+
+
+def encoded(picture, kind, **settings):
+    """Return the bytes of a picture file."""
+    file = io.BytesIO()
+    picture.save(file, kind, **settings)
+    return file.getvalue()
+
+
+def drawn(height=50, width=70, mode="RGB", seed=0):
+    """Return a picture of smooth random colours."""
+    bands = len(PIL.Image.new(mode, (1, 1)).getbands())
+    small = pictures(6, 8, bands, seed=seed)
+    picture = PIL.Image.fromarray(
+        small[..., 0] if bands == 1 else small, mode if bands > 1 else "L"
+    )
+    return picture.resize((width, height), PIL.Image.Resampling.BICUBIC)
+
+
+def turned_by(number, kind="JPEG", height=50, width=70):
+    """Return a file whose EXIF data say that its picture is turned."""
+    exif = PIL.Image.Exif()
+    exif[0x010F], exif[0x0112] = "a maker", number
+    return encoded(drawn(height, width), kind, exif=exif)
+
+
+def deep_png(channels, kind, largest=65536):
+    """Return a PNG file of 16 bits."""
+    x = np.random.default_rng(0).integers(0, largest, (50, 70, channels))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in x)
+    header = struct.pack(">IIBBBBB", 70, 50, 16, kind, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    packed = (
+        struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def big_endian_exif():
+    """Return a JPEG whose EXIF data have the other order of bytes, after a segment of another."""
+    file = encoded(drawn(), "JPEG")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
+    segments = b"".join(
+        b"\xff\xe1" + struct.pack(">H", len(one) + 2) + one for one in (b"http://other\0abc", exif)
+    )
+    return file[:2] + segments + file[2:]
+
+
+FILES = {
+    "jpeg": lambda: encoded(drawn(), "JPEG"),
+    "jpeg grey": lambda: encoded(drawn(mode="L"), "JPEG"),
+    "jpeg progressive": lambda: encoded(drawn(), "JPEG", progressive=True, quality=30),
+    "jpeg cmyk": lambda: encoded(drawn().convert("CMYK"), "JPEG"),
+    "jpeg / 2": lambda: encoded(drawn(64, 90), "JPEG"),
+    "jpeg / 4": lambda: encoded(drawn(201, 128), "JPEG"),
+    "jpeg / 8": lambda: encoded(drawn(257, 300), "JPEG"),
+    **{f"jpeg turned {n}": lambda n=n: turned_by(n) for n in range(10)},
+    "jpeg / 4 turned": lambda: turned_by(6, height=201, width=128),
+    "jpeg big-endian EXIF": big_endian_exif,
+    "jpeg damaged EXIF": lambda: turned_by(6).replace(b"II*\0\x08\0\0\0", b"II*\0\xff\xff\xff\xff"),
+    "png": lambda: encoded(drawn(), "PNG"),
+    "png grey": lambda: encoded(drawn(mode="L"), "PNG"),
+    "png 1 bit": lambda: encoded(drawn(mode="L").convert("1"), "PNG"),
+    "png palette": lambda: encoded(drawn().quantize(200), "PNG"),
+    "png palette 4 bits": lambda: encoded(drawn().quantize(12), "PNG", bits=4),
+    "png palette transparent": lambda: encoded(
+        drawn().quantize(12), "PNG", transparency=bytes(range(0, 240, 20))
+    ),
+    "png rgba": lambda: encoded(drawn(mode="RGBA"), "PNG"),
+    "png grey and alpha": lambda: encoded(drawn(mode="LA"), "PNG"),
+    "png 16 bits": lambda: deep_png(1, 0),
+    "png 12 bits": lambda: deep_png(1, 0, largest=4096),
+    "png rgb 16 bits": lambda: deep_png(3, 2),
+    "png rgba 16 bits": lambda: deep_png(4, 6),
+    "png turned": lambda: turned_by(6, "PNG"),
+    "webp": lambda: encoded(drawn(), "WEBP"),
+    "webp rgba": lambda: encoded(drawn(mode="RGBA"), "WEBP", lossless=True),
+    "webp turned": lambda: turned_by(8, "WEBP"),
+    "bmp": lambda: encoded(drawn(), "BMP"),
+    "bmp grey": lambda: encoded(drawn(mode="L"), "BMP"),
+    "bmp palette": lambda: encoded(drawn().quantize(200), "BMP"),
+    "gif": lambda: encoded(drawn(), "GIF", comment=b"a" * 300),
+    "gif animated": lambda: encoded(drawn(), "GIF", save_all=True, append_images=[drawn(seed=1)]),
+    "small": lambda: encoded(drawn(8, 9), "PNG"),
+    "of the size": lambda: encoded(drawn(SIZE, SIZE), "PNG"),
+}
+
+
+def by_pillow(file, channels, depth_shift):
+    """Return what training has of a picture file."""
+    image = PIL.Image.open(io.BytesIO(file))
+    factor = next(f for f in (8, 4, 2, 1) if f == 1 or min(image.size) >= 2 * f * SIZE)
+    if image.format == "JPEG" and factor > 1:
+        image.draft(None, (image.width // factor, image.height // factor))
+    image.load()
+    turn = image.getexif().get(0x0112, 1)
+    if image.mode.startswith("I"):
+        deep = np.asarray(image) >> depth_shift
+        pixels = np.repeat(np.minimum(deep, 255).astype("uint8")[..., None], 3, axis=-1)
+    elif image.mode == "CMYK":
+        inks = 255 - np.asarray(image).astype("int32")
+        pixels = (inks[..., :3] * inks[..., 3:] // 255).astype("uint8")
+    elif image.has_transparency_data:
+        wide = np.asarray(image.convert("RGBA")).astype("int32")
+        over_white = wide[..., :3] * wide[..., 3:] + 255 * (255 - wide[..., 3:]) + 127
+        pixels = (over_white // 255).astype("uint8")
+    else:
+        pixels = np.asarray(image.convert("RGB"))
+    turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # of PIL.Image.Transpose
+    picture = PIL.Image.fromarray(pixels)
+    picture = picture.transpose(PIL.Image.Transpose(turns[turn])) if turn in turns else picture
+    if channels == 1:
+        picture = picture.convert("L")
+    pixels = np.asarray(picture).reshape(picture.height, picture.width, channels)
+    resized = tf.image.resize(pixels, (SIZE, SIZE), antialias=True).numpy()
+    return np.clip(np.rint(resized), 0, 255).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def decoders():
+    """Return decoders by their channels and depth shift, each traced once."""
+    return {(c, s): decoding.decoder(SIZE, c, s) for c, s in ((1, 8), (3, 8), (3, 4))}
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_a_file_is_decoded_as_by_pillow(form, decoders):
+    file = FILES[form]()
+    for (channels, shift), decode in decoders.items():
+        wanted = by_pillow(file, channels, shift)
+        np.testing.assert_array_equal(decode([file]).numpy()[0], wanted)
+
+
+def test_several_files_are_decoded_at_once(decoders):
+    files = [make() for make in FILES.values()]
+    found = decoders[3, 8](files)
+    assert found.shape == (len(files), SIZE, SIZE, 3)
+    for one, file in zip(found, files, strict=True):
+        np.testing.assert_array_equal(one, by_pillow(file, 3, 8))
+    assert decoders[3, 8](tf.constant([], tf.string)).shape == (0, SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        b"",
+        b"no picture",
+        encoded(drawn().quantize(12), "GIF", transparency=2),
+        encoded(drawn(), "WEBP", save_all=True, append_images=[drawn(seed=1)]),
+        encoded(drawn(mode="L").convert("1"), "BMP"),
+        encoded(drawn(), "TIFF"),
+        encoded(drawn(), "PNG")[:200],
+    ],
+    ids=["empty", "text", "transparent gif", "animated webp", "bmp 1 bit", "tiff", "cut"],
+)
+def test_what_cannot_be_decoded_is_refused(file, decoders):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decoders[3, 8]([file])
