@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_recipes import problems
 from keras_recipes.data import splits
-from keras_recipes.features import decoding, gradients, images
+from keras_recipes.features import decoding, gradients, images, parts
 
 SIZE = 16
 SOURCE = splits.Source("drawn", "built-in", "drawn", "none")
@@ -47,7 +47,7 @@ def served(problem=MULTICLASS, channels=3, **settings):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pictures_of_the_size_come_back_as_they_are(kind, channels):
     x = pictures(5, SIZE, SIZE, channels)
-    encoded = images.predict(images.encoder(SIZE, channels), x.astype(kind))
+    encoded = images.run(images.encoder(SIZE, channels), x.astype(kind))
     assert encoded.dtype == np.float32
     np.testing.assert_array_equal(encoded, x)
 
@@ -55,7 +55,7 @@ def test_pictures_of_the_size_come_back_as_they_are(kind, channels):
 @pytest.mark.parametrize("shape", [(40, 23), (9, 50), (17, 16)])
 def test_other_sizes_become_whole_numbers_of_the_size(shape):
     x = pictures(3, *shape, 3)
-    encoded = images.predict(images.encoder(SIZE, 3), x)
+    encoded = images.run(images.encoder(SIZE, 3), x)
     wanted = tf.image.resize(x, (SIZE, SIZE), antialias=True).numpy()
     np.testing.assert_array_equal(encoded, np.clip(np.rint(wanted), 0, 255))
 
@@ -64,10 +64,10 @@ def test_rows_are_kept_as_bytes():
     model = served()
     of_size, others = pictures(3, SIZE, SIZE, 3), pictures(3, 30, 20, 3)
     y = np.arange(3)
-    assert images.encode(model, splits.Split(of_size, y)) is of_size
-    encoded = images.encode(model, splits.Split(others, y))
+    assert parts.of(model).encode(splits.Split(of_size, y)) is of_size
+    encoded = parts.of(model).encode(splits.Split(others, y))
     assert encoded.dtype == np.uint8
-    np.testing.assert_array_equal(encoded, images.predict(images.parts_of(model).encoder, others))
+    np.testing.assert_array_equal(encoded, images.run(parts.of(model).encoder, others))
 
 
 def test_augmentation_is_off_in_prediction():
@@ -75,7 +75,7 @@ def test_augmentation_is_off_in_prediction():
     changing, plain = served(), served(**settings)
     plain.set_weights([w for w in changing.get_weights() if w.dtype == np.float32])
     x = pictures(4, SIZE, SIZE, 3)
-    np.testing.assert_array_equal(images.predict(changing, x), images.predict(plain, x))
+    np.testing.assert_array_equal(images.run(changing, x), images.run(plain, x))
     training = [changing(x, training=True).numpy() for _ in range(2)]
     assert not np.array_equal(*training)
 
@@ -111,19 +111,17 @@ def test_a_network_trains_and_its_model_predicts(problem, channels):
     x = pictures(32, SIZE, SIZE, channels)
     y = np.arange(32) % 2
     x[y == 1] //= 3
-    network = images.trained_network(model, problem)
-    network.fit(x, images.targets(model, problem, y), epochs=2, batch_size=8, verbose=0)
-    outputs = images.predict(model, x)
+    network = parts.of(model).trained(problem)
+    network.fit(x, problem.labels(y), epochs=2, batch_size=8, verbose=0)
+    outputs = images.run(model, x)
     assert outputs.shape == (32, problem.num_outputs)
-    np.testing.assert_array_equal(outputs, images.predict(network, x))
+    np.testing.assert_array_equal(outputs, images.run(network, x))
 
 
 def test_a_saved_model_loads_without_the_library(tmp_path):
     model = served()
     x = pictures(4, 20, 30, 3)
-    images.trained_network(model, MULTICLASS).fit(
-        pictures(4, SIZE, SIZE, 3), np.arange(4) % 3, verbose=0
-    )
+    parts.of(model).trained(MULTICLASS).fit(pictures(4, SIZE, SIZE, 3), np.arange(4) % 3, verbose=0)
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     program = """if True:
@@ -133,14 +131,14 @@ def test_a_saved_model_loads_without_the_library(tmp_path):
         assert not any(name.startswith("keras_recipes") for name in sys.modules)
     """
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "outputs.npy"), images.predict(model, x))
+    np.testing.assert_array_equal(np.load(tmp_path / "outputs.npy"), images.run(model, x))
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    images.attach(loaded)
+    parts.attach(loaded, images.ImageParts)
     np.testing.assert_array_equal(
-        images.predict(
-            images.parts_of(loaded).network, images.encode(loaded, splits.Split(x, np.arange(4)))
+        images.run(
+            parts.of(loaded).network, parts.of(loaded).encode(splits.Split(x, np.arange(4)))
         ),
-        images.predict(model, x),
+        images.run(model, x),
     )
 
 
@@ -148,7 +146,7 @@ def corner_model():
     """Return a model whose output 1 grows with the brightness of a picture, output 0 falls."""
     settings = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "colour": 0.0, "flip": False}
     model = served(problems.multiclass(("dark", "bright")), 1, filters=(4, 8), **settings)
-    network = images.parts_of(model).network
+    network = parts.of(model).network
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             kernel = np.zeros(layer.kernel.shape)

@@ -1,6 +1,5 @@
 """Folders of pictures as people have them: each trouble is rebuilt, and ends in the right value."""
 
-import dataclasses
 import gc
 import io
 import json
@@ -14,6 +13,8 @@ import pytest
 from keras_recipes.data import splits
 from keras_recipes.data.images import own_images, pixels, shapes, storage
 from keras_recipes.errors import InputError
+from keras_recipes.features import kinds
+from keras_recipes.features.own_images import OwnImages
 
 RNG = np.random.default_rng(0)
 NUM = 12  # sound pictures of each of two classes
@@ -437,8 +438,8 @@ def test_dirty_folder_is_read_with_the_right_value(folder, name):
     check(images, seen(images))
     data = images.split(0)
     assert sum(map(len, (data.train, data.validation, data.test))) == len(images.y)
-    schema = json.loads(json.dumps(dataclasses.asdict(images.source)))
-    assert own_images.source_from(schema) == images.source
+    kind = OwnImages(images.source)
+    assert kinds.from_json(json.loads(json.dumps(kinds.to_json(kind)))) == kind
 
 
 # --- parts, groups, a CSV -----------------------------------------------------------------------
@@ -916,6 +917,7 @@ def test_source_of_other_rows_is_refused():
     [("size", 0), ("size", 10**6), ("channels", 2), ("depth_shift", -1), ("seen", "x")],
 )
 def test_edited_schema_is_refused(entry, value):
-    schema = dataclasses.asdict(own_images.read(None).source)
+    schema = kinds.to_json(OwnImages(own_images.read(None).source))
+    schema["images"][entry] = value
     with pytest.raises(ValueError, match=r"cannot|expected"):
-        own_images.source_from({**schema, entry: value})
+        kinds.from_json(schema)

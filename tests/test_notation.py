@@ -1,6 +1,5 @@
 """A cell is a value and a unit, for learning, for the target, for flags and for new rows alike."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 
 from keras_recipes.data import own_table
 from keras_recipes.errors import InputError
+from keras_recipes.features import kinds, own_tables
 
 ROWS = 60
 X = [f"{row * 37 % 101 / 10}" for row in range(ROWS)]
@@ -41,10 +41,11 @@ def column(table, name="z"):
 
 def predict(table, *cells, name="z"):
     """New rows with these cells, in the notation that stands in schema.json."""
-    schema = json.loads(json.dumps(dataclasses.asdict(table.source)))
+    saved = json.dumps(kinds.to_json(own_tables.OwnTables(table.source)))
+    source = kinds.from_json(json.loads(saved)).table
     with open("new.csv", "w") as file:
         file.write(f'x,"{name}"\n' + "".join(f'1,"{double(cell)}"\n' for cell in cells))
-    return own_table.read_rows("new.csv", schema).x.get(name, pd.Series()).tolist()
+    return own_table.read_rows("new.csv", source).x.get(name, pd.Series()).tolist()
 
 
 @pytest.fixture(autouse=True)
@@ -310,7 +311,7 @@ def test_a_row_of_units_of_new_rows_is_compared_with_that_of_training(case, capl
     caplog.clear()
     path = tmp_path / "new.csv"
     path.write_text(with_row_of_units(units, "41,36,2"), encoding="utf-8")
-    rows = own_table.read_rows(path, json.loads(json.dumps(dataclasses.asdict(source))))
+    rows = own_table.read_rows(path, source)
     np.testing.assert_allclose([*rows.x.iloc[0], rows.y[0]], read)
     left_out, *others = caplog.messages
     assert "a row holds no data and is left out: units or names" in left_out
@@ -322,7 +323,7 @@ def test_a_row_of_units_where_the_training_had_none_is_named(caplog, tmp_path):
     source = load("\n".join(["temp,wind,power", *MEASURED]), "power").source
     path = tmp_path / "new.csv"
     path.write_text(with_row_of_units("°F,none,MW", "41,36,2"), encoding="utf-8")
-    rows = own_table.read_rows(path, json.loads(json.dumps(dataclasses.asdict(source))))
+    rows = own_table.read_rows(path, source)
     assert [*rows.x.iloc[0], rows.y[0]] == [41, 36, 2]
     said = "the row of units has {}; the training had no unit; the numbers are read without conv"
     assert [message for message in caplog.messages if "row of units" in message] == [

@@ -1,10 +1,6 @@
 """Lessons: one file, one idea, run to see it. `python -m recipes.lessons` lists them in order."""
 
-import typing
-
 from keras_recipes.console import startup
-
-Language = typing.Literal["en", "ko"]
 
 # In learning order, with the seconds that each takes on 2 cores, about.
 SECONDS = {

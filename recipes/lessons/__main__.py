@@ -38,7 +38,7 @@ STYLE = (
 class ListOptions:
     """Language of the list."""
 
-    lang: lessons.Language = "en"
+    lang: _options.Language = "en"
     """Language of the list: en (English) or ko (Korean)."""
 
 
@@ -50,7 +50,7 @@ class Options:
     """Random seed."""
     out: pathlib.Path | None = None
     """Output folder; by default, a new folder in runs/."""
-    lang: lessons.Language = "en"
+    lang: _options.Language = "en"
     """Language of the index and the sentences: en (English) or ko (Korean)."""
 
 
@@ -60,14 +60,14 @@ WORDS = {
 }
 
 
-def title(name: str, lang: lessons.Language = "en") -> str:
+def title(name: str, lang: _options.Language = "en") -> str:
     """Read a lesson's title off its file, without running it."""
     lines = _options.docstring(name).splitlines()
     korean = next((line for line in lines if line.startswith(KOREAN)), lines[0])
     return korean.removeprefix(KOREAN) if lang == "ko" else lines[0]
 
 
-def print_list(lang: lessons.Language = "en") -> None:
+def print_list(lang: _options.Language = "en") -> None:
     """Print the lessons in the order in which to learn them."""
     heading, how, lesson, idea, unit = WORDS[lang]
     table = Table("", lesson, title=f"{heading}: {how}")
@@ -109,7 +109,7 @@ def run_all(options: Options) -> pathlib.Path:
     return folder
 
 
-def section(name: str, doc: str, shown: lesson.Shown, lang: lessons.Language = "en") -> str:
+def section(name: str, doc: str, shown: lesson.Shown, lang: _options.Language = "en") -> str:
     """Write one lesson as HTML."""
     heading, _, text = doc.strip().partition("\n")
     heading = heading if lang == "en" else title(name, lang)
@@ -122,7 +122,7 @@ def section(name: str, doc: str, shown: lesson.Shown, lang: lessons.Language = "
     )
 
 
-def page(sections: list[str], lang: lessons.Language = "en") -> str:
+def page(sections: list[str], lang: _options.Language = "en") -> str:
     """Write the whole page."""
     links = "".join(
         f"<li><a href='#{name}'>{html.escape(title(name, lang))}</a></li>" for name in lessons.ORDER

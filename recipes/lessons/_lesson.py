@@ -54,7 +54,7 @@ class Shown:
     third: str
     korean: tuple[str, str, str]
 
-    def sentences(self, lang: lessons.Language) -> tuple[str, str, str]:
+    def sentences(self, lang: _options.Language) -> tuple[str, str, str]:
         """Return all three, in a language."""
         return self.korean if lang == "ko" else (self.first, self.second, self.third)
 
