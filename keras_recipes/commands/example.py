@@ -1,15 +1,18 @@
-"""The command `example`: write a small example table."""
+"""The command `example`: write small example data."""
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import pathlib
 from typing import Annotated
 
 from keras_recipes.console import command_line, files
 from keras_recipes.data import rents
+from keras_recipes.data.images import shapes
 
-NUM_NEW_ROWS = 5
+NUM_NEW = 5
+NUM_IMAGES = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,14 +20,23 @@ class Example:
     """Write a synthetic table of flats and rents: rents.csv for training, new.csv to predict."""
 
     folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)] = pathlib.Path()
-    """Existing folder for the two files; by default, the current folder."""
+    """Existing folder for the files; by default, the current folder."""
+    images: bool = False
+    """Write drawn images instead: the folder shapes for training, the folder new_shapes to predict."""
 
 
 def example(arguments: Example) -> None:
-    """Write the two files; neither replaces a file that is there."""
-    table = rents.draw(1000 + NUM_NEW_ROWS)
-    known, new = table.iloc[:-NUM_NEW_ROWS], table.iloc[-NUM_NEW_ROWS:].drop(columns="rent")
-    paths = {arguments.folder / "rents.csv": known, arguments.folder / "new.csv": new}
+    """Write the files; none of them replaces one that is there."""
+    if arguments.images:
+        _write_images(arguments.folder)
+    else:
+        _write_table(arguments.folder)
+
+
+def _write_table(folder: pathlib.Path) -> None:
+    table = rents.draw(1000 + NUM_NEW)
+    known, new = table.iloc[:-NUM_NEW], table.iloc[-NUM_NEW:].drop(columns="rent")
+    paths = {folder / "rents.csv": known, folder / "new.csv": new}
     for path in paths:
         files.check_new_file("FOLDER", path)
     for path, rows in paths.items():
@@ -32,3 +44,24 @@ def example(arguments: Example) -> None:
             files.write_text(path, rows.to_csv(index=False))
         print(f"{path}: {len(rows):,} rows x {rows.shape[1]} columns")
     print(f"Next: python -m recipes.tabular {next(iter(paths))} --target rent")
+
+
+def _write_images(folder: pathlib.Path) -> None:
+    import PIL.Image
+
+    x, y = shapes.draw(NUM_IMAGES + NUM_NEW)
+    known, new = folder / "shapes", folder / "new_shapes"
+    with (
+        files.whole_folder(known, "FOLDER") as of_classes,
+        files.whole_folder(new, "FOLDER") as of_new,
+    ):
+        for number, (pixels, kind) in enumerate(zip(x, y, strict=True), start=1):
+            is_known = number <= NUM_IMAGES
+            place = of_classes / shapes.NAMES[kind] if is_known else of_new
+            place.mkdir(exist_ok=True)
+            content = io.BytesIO()
+            PIL.Image.fromarray(pixels).save(content, "png")
+            (place / f"{number:03}.png").write_bytes(content.getvalue())
+    print(f"{known}: {NUM_IMAGES} images in {len(shapes.NAMES)} folders, one per class")
+    print(f"{new}: {NUM_NEW} images to predict")
+    print(f"Next: python -m recipes.images {known}")

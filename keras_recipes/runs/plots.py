@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
+from keras_recipes.data.splits import Split
 from keras_recipes.problems import Problem, direction
 from keras_recipes.runs import fonts, importance, scoring, thresholds
 
@@ -250,13 +251,8 @@ def draw_samples(
         y: True class numbers, shape (rows,).
         outputs: The model's outputs, shape (rows, num_outputs).
     """
-    probabilities = problem.probabilities(outputs)
-    decided = problem.decide(outputs)
-    wrong = np.flatnonzero(decided != y)
-    surest_wrong = wrong[np.argsort(-probabilities[wrong].max(axis=1))][:_NUM_SAMPLES]
-    groups = (("first test images", np.arange(min(_NUM_SAMPLES, len(x)))),) + (
-        (("the surest mistakes", surest_wrong),) if len(wrong) else ()
-    )
+    probabilities, decided = problem.probabilities(outputs), problem.decide(outputs)
+    groups = samples(problem, y, outputs).items()
     heights = [-(-len(rows) // 5) for _, rows in groups]
     figure = Figure(figsize=(11, 1.75 * sum(heights) + 0.5), layout="constrained")
     panels_of = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=heights).flat
@@ -269,6 +265,56 @@ def draw_samples(
             _name_sample(axes, problem.class_names, decided[row], y[row], fraction)
         for axes in panel.axes:
             axes.set_axis_off()
+    save(figure, path, 100)
+
+
+def samples(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the rows of the first test images, and of the surest mistakes, where there are any.
+
+    Args:
+        problem: Names the classes.
+        y: True class numbers, shape (rows,).
+        outputs: The model's outputs, shape (rows, num_outputs).
+    """
+    wrong = np.flatnonzero(problem.decide(outputs) != y)
+    probabilities = problem.probabilities(outputs)[wrong].max(axis=1)
+    surest = wrong[np.argsort(-probabilities)][:_NUM_SAMPLES]
+    found = {"first test images": np.arange(min(_NUM_SAMPLES, len(y)))}
+    return {**found, "the surest mistakes": surest} if len(wrong) else found
+
+
+def draw_heat_maps(
+    path: pathlib.Path,
+    problem: Problem,
+    groups: dict[str, np.ndarray],
+    few: Split,
+    maps: np.ndarray,
+    outputs: np.ndarray,
+) -> None:
+    """Draw images with what speaks for their predicted class on top of each.
+
+    Args:
+        path: PNG file to write.
+        problem: Names the classes.
+        groups: Rows of the test split, as `samples` returned them.
+        few: These rows, one group after the other.
+        maps: Heat in 0..1 for each of them, shape (rows, height, width).
+        outputs: The model's outputs for the whole test split.
+    """
+    rows = np.concatenate([*groups.values()])
+    probabilities, decided = problem.probabilities(outputs), problem.decide(outputs)
+    y, height = problem.classes(few.y), -(-len(rows) // 5)
+    figure = Figure(figsize=(11, 1.75 * height + 0.5), layout="constrained")
+    figure.suptitle("where the network looks (Grad-CAM): " + ", then ".join(groups))
+    for place, axes in enumerate(figure.subplots(height, 5, squeeze=False).flat):
+        axes.set_axis_off()
+        if place < len(rows):
+            row = rows[place]
+            grey = np.asarray(few.x[place], "float32").mean(axis=-1)
+            axes.imshow(grey, cmap="gray")
+            axes.imshow(maps[place], cmap="inferno", alpha=0.5, vmin=0, vmax=1)
+            fraction = probabilities[row, decided[row]]
+            _name_sample(axes, problem.class_names, decided[row], y[place], fraction)
     save(figure, path, 100)
 
 

@@ -274,6 +274,7 @@ def write(
     }
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
+    _draw_heat_maps(folder, inputs, problem, splits.test, trained.model, outputs)
     # Last: a folder with it is complete.
     files.write_json(folder / "metrics.json", metrics, with_checksum=True)
     return metrics
@@ -342,6 +343,24 @@ def _draw_predictions(
         plots.draw_probabilities(folder / "probabilities.png", problem, y, outputs[:, 0])
     if np.ndim(test.x) in (3, 4):
         plots.draw_samples(folder / "samples.png", problem, test.x, y, outputs)
+
+
+def _draw_heat_maps(
+    folder: pathlib.Path,
+    inputs: Kind,
+    problem: Problem,
+    test: Split,
+    model: keras.Model,
+    outputs: np.ndarray,
+) -> None:
+    """Draw where the network looks, in the first test images and in its surest mistakes."""
+    if problem.rule.kind not in ("binary", "multiclass"):
+        return
+    few = plots.samples(problem, problem.classes(test.y), outputs)
+    rows = test.take(np.concatenate([*few.values()]))
+    maps = inputs.heat_maps(model, rows.x)
+    if maps is not None:
+        plots.draw_heat_maps(folder / "gradcam.png", problem, few, rows, maps, outputs)
 
 
 def plain(values: dict) -> dict:
