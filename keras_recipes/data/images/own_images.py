@@ -364,9 +364,8 @@ def _images(
     entries = [picture.entry for picture in pictures]
     headers, facts = [one.header for one in pictures], [one.facts for one in pictures]
     names = tuple(entry.name for entry in entries)
-    parts: tuple[str, ...] | None = tuple(entry.part for entry in entries)
-    if not {*parts} - {"", "train"}:
-        parts = None
+    of_each = tuple(entry.part for entry in entries)
+    parts = of_each if {*of_each} - {"", "train"} else None
     groups = together.groups(name, entries, group, copies, given.notes)
     if group is None and parts is None:
         together.warn_of_neighbours(name, x, goal.y, entries, given.notes)
