@@ -1,9 +1,13 @@
 """Folders of pictures as people have them: each trouble is rebuilt, and ends in the right value."""
 
+import contextlib
 import gc
 import io
 import json
 import os
+import pathlib
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -442,6 +446,42 @@ def test_dirty_folder_is_read_with_the_right_value(folder, name):
     assert kinds.from_json(json.loads(json.dumps(kinds.to_json(kind)))) == kind
 
 
+def test_pictures_that_look_alike_by_nature_are_split_at_random(tmp_path):
+    """Many are near copies of each other: no reason to keep them together."""
+    base = np.asarray(noise(32)).astype(int)
+    for number in range(40):
+        pixel = np.clip(base + RNG.normal(0, 4, base.shape), 0, 255).astype("uint8")
+        save(PIL.Image.fromarray(pixel), tmp_path / "data" / "ab"[number % 2] / f"{number}.png")
+    images = own_images.read(tmp_path / "data")
+    assert images.groups is None
+    assert "look alike by nature" in seen(images)["near copies"][1]
+
+
+def test_blank_pictures_are_no_copies_of_each_other(folder):
+    for number in range(8):
+        save(PIL.Image.new("L", (12, 12), 30 * number), folder / "cat" / f"blank{number}.png")
+    assert own_images.read(folder).groups is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_files_and_folders_without_rights_are_named(folder):
+    (folder / "cat" / "locked").mkdir(mode=0)
+    (folder / "dog" / "locked.png").touch(mode=0)
+    table = seen(own_images.read(folder))
+    assert table["unreadable folders"][2].startswith("cat/locked: ")
+    assert table["unreadable files"][2].startswith("dog/locked.png: cannot be read")
+
+
+def test_names_that_are_no_text_are_shown_escaped(folder):
+    (folder / "cat" / "0.png").rename(folder / "cat" / "line\nbreak\x1b[31m.png")
+    with contextlib.suppress(OSError):  # a system whose names are text
+        os.rename(folder / "cat" / "1.png", os.fsencode(folder / "cat") + b"/\xff.png")
+    images = own_images.read(folder)
+    assert "cat/line\\nbreak\\x1b[31m.png" in images.names
+    assert all(name.isprintable() for name in images.names)
+    assert len(images.y) == 24
+
+
 # --- parts, groups, a CSV -----------------------------------------------------------------------
 
 
@@ -667,6 +707,47 @@ def test_pixels_are_those_that_tensorflow_computes(tmp_path, side, factor, colou
     resized = tf.image.resize(decoded, (32, 32), antialias=True)
     expected = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), "uint8")
     assert np.array_equal(found[0], expected)
+
+
+def test_phone_pictures_of_two_frames_are_scaled_while_decoded(tmp_path):
+    """MPO: a JPEG with another one behind it."""
+    first, second = noise(40).resize((400, 300)), noise(400)
+    plain = save(first, tmp_path / "plain.jpg", quality=90)
+    file = tmp_path / "phone.jpg"
+    first.save(file, "MPO", save_all=True, append_images=[second], quality=90)
+    (header,) = pixels.look([file])
+    assert (header.kind, header.is_misnamed) == ("JPEG", False)
+    found, _ = pixels.load([file, plain], 32)
+    assert np.array_equal(found[0], found[1])
+
+
+@pytest.mark.second_tier
+def test_2_000_pictures_of_a_camera_need_little_memory(tmp_path):
+    """12 megapixels each, here 60 of them, in a process of its own: what they add at most."""
+    big = noise(40).resize((4000, 3000), PIL.Image.Resampling.BICUBIC)
+    for number in range(60):
+        name = tmp_path / "data" / "ab"[number % 2] / f"{number}.jpg"
+        save(big.crop((0, 0, 4000 - number, 3000)), name, quality=85)
+    program = """
+import resource, sys, time
+import tensorflow
+from keras_recipes.data.images import own_images, shapes
+own_images.pixels.resize(shapes.draw(2)[0], 16)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+images = own_images.read("data")
+assert images.x.shape == (60, 64, 64, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    root = pathlib.Path(__file__).parents[1]
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert int(found.stdout) < 200_000, "kilobytes"
 
 
 @pytest.mark.parametrize(("side", "size"), [(8, 32), (28, 32), (45, 48), (300, 64)])

@@ -12,10 +12,8 @@ BLOCKS = "blocks"
 NUM_BLOCKS = 20
 _MIN_BLOCKS = 5  # of one series: 3 to train, 1 to validate, 1 to test
 _ROWS_AT_ONCE = 512
-_SIDE = 16  # of the pixels that are compared
-_CELLS = 9  # of the grid whose differences make the hash, 8 x 8
-_MAX_BITS = 6  # of 64 that differ, at most
-_MAX_DIFFERENCE = 0.15  # of the pixels, in the std of a picture
+_SIDES = 8, 16  # of the grids whose brightness is compared
+_MAX_DIFFERENCE = 0.1  # rms, of brightness with std 1
 _PAIRS_AT_ONCE = 10_000
 _MAX_PROPOSED = 100  # pairs for each picture
 _MIN_NEIGHBOURS = 50
@@ -37,9 +35,9 @@ def copies(digests: Sequence[bytes]) -> np.ndarray:
 def near_copies(x: np.ndarray) -> np.ndarray | None:
     """Return pairs of pictures that look the same: saved again, scaled, slightly lighter.
 
-    A difference hash of 64 bits proposes pairs: of each place of a coarse grid, whether the next
-    one is lighter. The pixels decide: their difference is below 15 % of their std. Pictures of one
-    colour are no copies of each other.
+    A perceptual hash proposes pairs: the brightness of 8 x 8 cells, with mean 0 and std 1. That of
+    16 x 16 cells decides: it differs by less than 0.1 (rms). Pictures of one colour are no copies
+    of each other.
 
     Args:
         x: uint8 (rows, size, size, channels), no two of them equal.
@@ -48,25 +46,23 @@ def near_copies(x: np.ndarray) -> np.ndarray | None:
         Places (pairs, 2), each pair once, the smaller place first; None where so many are proposed
         that pictures look alike by nature.
     """
-    side = min(x.shape[1], _SIDE)
-    whole = np.concatenate([_standardised(some, side) for some in _some_rows(x)])
-    rows = np.flatnonzero(whole.any(axis=1))
-    whole = whole[rows]
-    cells = min(side, _CELLS)
-    grid = _coarse(whole.reshape(-1, side, side), cells)
-    signs = np.where(grid[:, : cells - 1, 1:] > grid[:, : cells - 1, :-1], 1, -1).astype("float32")
-    signs = signs.reshape(len(rows), -1)
+    fine = _standardised(x, _SIDES[1])
+    rows = np.flatnonzero(fine.any(axis=1))
+    fine, coarse = fine[rows], _standardised(x, _SIDES[0])[rows]
+    # Of vectors with mean 0 and std 1, the product says how much they differ.
+    least = coarse.shape[1] * (1 - _MAX_DIFFERENCE**2 / 2)
     found, left = [np.empty((0, 2), int)], _MAX_PROPOSED * len(rows)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        products = signs[start : start + _ROWS_AT_ONCE] @ signs[start:].T
-        one, other = np.nonzero(np.triu(products >= signs.shape[1] - 2 * _MAX_BITS, 1))
-        left -= len(one)
+        products = coarse[start : start + _ROWS_AT_ONCE] @ coarse[start:].T
+        pairs = np.argwhere(products > least)
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]] + start
+        left -= len(pairs)
         if left < 0:
             return None
-        for low in range(0, len(one), _PAIRS_AT_ONCE):
-            pairs = np.stack([one, other], axis=1)[low : low + _PAIRS_AT_ONCE] + start
-            squares = (whole[pairs[:, 0]] - whole[pairs[:, 1]]) ** 2
-            found.append(pairs[squares.mean(axis=1) < _MAX_DIFFERENCE**2])
+        for low in range(0, len(pairs), _PAIRS_AT_ONCE):
+            some = pairs[low : low + _PAIRS_AT_ONCE]
+            squares = (fine[some[:, 0]] - fine[some[:, 1]]) ** 2
+            found.append(some[squares.mean(axis=1) < _MAX_DIFFERENCE**2])
     return rows[np.concatenate(found)]
 
 
@@ -75,11 +71,14 @@ def _some_rows(x: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _standardised(x: np.ndarray, side: int) -> np.ndarray:
-    """Return the brightness of coarse pixels with mean 0 and std 1, float32 (rows, pixels).
+    """Return the brightness of side x side cells with mean 0 and std 1, float32 (rows, cells).
 
     Pictures of one colour are all 0.
     """
-    whole = _coarse(x.mean(axis=-1, dtype="float32"), side).reshape(len(x), -1)
+    side = min(side, x.shape[1])
+    whole = np.concatenate(
+        [_coarse(some.mean(axis=-1, dtype="float32"), side) for some in _some_rows(x)]
+    ).reshape(len(x), -1)
     whole -= whole.mean(axis=1, keepdims=True)
     std = whole.std(axis=1, keepdims=True)
     return np.where(std < 1, 0, whole / np.maximum(std, 1))

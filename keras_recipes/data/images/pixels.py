@@ -16,7 +16,7 @@ import hashlib
 import os
 import pathlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, NamedTuple, TypeVar
 
 import numpy as np
@@ -216,26 +216,33 @@ def _opened(file: IO[bytes], suffix: str) -> PIL.Image.Image:
     if suffix in _OTHER_SUFFIXES:
         raise LeftOutError("pictures of other formats", f"{suffix}; save it as JPEG or PNG")
     reasons = (one for start, one in _BEGINNINGS.items() if beginning.startswith(start))
-    raise LeftOutError("corrupt files", next(reasons, "no picture in it"))
+    raise LeftOutError(
+        "corrupt files", next(reasons, "not readable as a picture; save it as JPEG or PNG")
+    )
 
 
-def depth_shift(files: Iterable[reading.Path]) -> int:
+def depth_shift(files: Sequence[reading.Path]) -> int:
     """Return by how many bits 16-bit numbers are shifted right: 4 where all are below 4096, else 8.
 
     Args:
         files: Of the 16-bit pictures; those that cannot be read do not count.
     """
-    any_read = False
-    for path in files:
-        try:
-            with _file(path) as file, PIL.Image.open(file, formats=tuple(SUFFIXES)) as image:
-                largest = np.asarray(image).max()
-        except LeftOutError:
-            continue
-        if largest >= _BITS_12:
-            return 8
-        any_read = True
-    return 4 if any_read else 8
+
+    def largest(rows: range) -> list[int]:
+        found = []
+        for row in rows:
+            with (
+                contextlib.suppress(LeftOutError),
+                _file(files[row]) as file,
+                PIL.Image.open(file, formats=tuple(SUFFIXES)) as image,
+            ):
+                found.append(int(np.asarray(image).max()))
+        return found
+
+    first = largest(range(min(1, len(files))))  # mostly this one says it
+    if not files or max(first, default=0) >= _BITS_12:
+        return 8
+    return 4 if max(_in_parallel(largest, len(files)), default=_BITS_12) < _BITS_12 else 8
 
 
 def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray, Facts]:
