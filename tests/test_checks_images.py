@@ -166,7 +166,6 @@ def test_vgg_takes_pixels_with_the_mean_taken_off():
     model = classifier(known, shape=(32, 32, 3))
     x, y = large(PIXELS), CLASSES[:60]
     assert found(model, x, y) == [("I7", "warning")]
-    assert found(model, x / 255, y) == [("I7", "warning")]
     assert found(model, keras.applications.vgg16.preprocess_input(x.copy()), y) == []
 
 
@@ -188,9 +187,7 @@ def tuned(training=None, trainable=True, frozen_norms=False, rate=0.001, learned
 
 def tuned_flat():
     known = backbone(learned_on=UNIT)
-    model = model_of(known.outputs[0], known.inputs[0])
-    model.layers[1].trainable = True
-    return model
+    return model_of(known.outputs[0], known.inputs[0])
 
 
 def tuned_in_part():
@@ -364,7 +361,7 @@ def test_generator_of_images_is_read_and_left_as_it_was(augmented):
     make = tf.keras.preprocessing.image.ImageDataGenerator
     plain, changing = make(validation_split=0.25), make(horizontal_flip=True)
     train = plain.flow(PIXELS, CLASSES, subset="training", seed=1)
-    x, y = PIXELS[LAST], CLASSES[LAST]
+    x, y = PIXELS[:50], CLASSES[:50]  # the others are for training
     validation = changing.flow(x, y) if augmented else make().flow(x, y)
     before, state = train.total_batches_seen, np.random.get_state()[1].copy()
     said = found(scaled(), train, None, validation, ignore=["S2"])

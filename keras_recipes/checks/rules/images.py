@@ -25,7 +25,7 @@ MAX_RATIO = 2.5
 SMOOTH = 0.5
 ROWS_OF_SAMPLE = 64
 # Validation images that are compared, and training images that they are compared with.
-VALIDATION_IMAGES, TRAINING_IMAGES, VALUES_TO_READ = 150, 4000, 200_000_000
+VALIDATION_IMAGES, TRAINING_IMAGES, VALUES_TO_READ = 150, 2000, 200_000_000
 MIN_COPIES, COPIED_FRACTION = 3, 0.01
 # From so many images on the statistics of batches are as good as those that were learned.
 MANY_IMAGES = 10_000
