@@ -20,7 +20,7 @@ REFUSED = (
 _ORIENTATION = 0x0112
 _EXIF_SEGMENT, _FIRST_ROWS_SEGMENT = 0xE1, 0xDA
 _BYTES_OF_TYPE = (0, 1, 0, 2, 4)  # of TIFF's whole numbers: BYTE, SHORT, LONG
-_GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue
+GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue
 
 
 def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -270,7 +270,7 @@ def _gif(data: tf.Tensor, numbers: _Numbers) -> tf.Tensor:
 
 
 def _grey(pixels: tf.Tensor) -> tf.Tensor:
-    weighted = tf.reduce_sum(tf.cast(pixels, tf.int32) * _GREY, axis=-1, keepdims=True)
+    weighted = tf.reduce_sum(tf.cast(pixels, tf.int32) * GREY, axis=-1, keepdims=True)
     return tf.cast((weighted + 32768) // 65536, tf.uint8)
 
 
