@@ -446,13 +446,14 @@ def test_several_files_are_decoded_at_once(decode):
     [
         b"",
         b"no picture",
+        b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
         encoded(drawn().quantize(12), "GIF", transparency=2),
         encoded(drawn(), "WEBP", save_all=True, append_images=[drawn(seed=1)]),
         encoded(drawn(mode="L").convert("1"), "BMP"),
         encoded(drawn(), "TIFF"),
         encoded(drawn(), "PNG")[:200],
     ],
-    ids=["empty", "text", "transparent gif", "animated webp", "bmp 1 bit", "tiff", "cut"],
+    ids=["empty", "text", "wav", "transparent gif", "animated webp", "bmp 1 bit", "tiff", "cut"],
 )
 def test_what_cannot_be_decoded_is_refused(file, decode):
     with pytest.raises(tf.errors.InvalidArgumentError):

@@ -8,6 +8,7 @@ formats, for the transparent pixels of a GIF and for animated WebP: such a file 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -51,33 +52,21 @@ def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tens
 def _pixels(data: tf.Tensor, size: int, depth_shift: int) -> tf.Tensor:
     """Decode one file: uint8 (height, width, 3), turned."""
     numbers = _Numbers(data)
-    kinds = {
-        "jpeg": _starts(data, b"\xff\xd8\xff"),
-        "png": _starts(data, b"\x89PNG\r\n\x1a\n"),
-        "webp": _starts(data, b"RIFF")
-        & (numbers.at(8, 4, False) == int.from_bytes(b"WEBP", "big")),
-        "bmp": _starts(data, b"BM"),
-        "gif": _starts(data, b"GIF8"),
-    }
-    with tf.control_dependencies(
-        [tf.debugging.Assert(tf.reduce_any([*kinds.values()]), [REFUSED])]
-    ):
-        kind = tf.argmax(tf.stack([*kinds.values()]), output_type=tf.int32)
-    decoders = [
-        lambda: _turned(_jpeg(data, size), _exif_in_jpeg(numbers), numbers),
-        lambda: _turned(
-            _png(data, numbers, depth_shift), _chunk(numbers, b"eXIf", is_png=True), numbers
-        ),
-        lambda: _turned(_webp(data, numbers), _chunk(numbers, b"EXIF", is_png=False), numbers),
-        lambda: _bmp(data, numbers),
-        lambda: _gif(data, numbers),
+    forms: list[tuple[bytes, Callable[[], tf.Tensor]]] = [
+        (b"\xff\xd8\xff", lambda: _turned(_jpeg(data, size), _exif_in_jpeg(numbers), numbers)),
+        (b"\x89PNG", lambda: _turned(_png(data, numbers, depth_shift), in_png(), numbers)),
+        (b"BM", lambda: _bmp(data, numbers)),
+        (b"GIF8", lambda: _gif(data, numbers)),
     ]
-    pixels = tf.switch_case(kind, decoders)
+    in_png = functools.partial(_chunk, numbers, b"eXIf", is_png=True)
+    if hasattr(tf.io, "decode_webp"):  # not in TensorFlow 2.16
+        in_webp = functools.partial(_chunk, numbers, b"EXIF", is_png=False)
+        forms.append((b"RIFF", lambda: _turned(_webp(data, numbers), in_webp(), numbers)))
+    is_form = [tf.strings.substr(data, 0, len(start)) == start for start, _ in forms]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_any(is_form), [REFUSED])]):
+        form = tf.argmax(tf.stack(is_form), output_type=tf.int32)
+    pixels = tf.switch_case(form, [decode for _, decode in forms])
     return tf.ensure_shape(pixels, [None, None, 3])
-
-
-def _starts(data: tf.Tensor, beginning: bytes) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(data, 0, len(beginning)), beginning)
 
 
 class _Numbers:

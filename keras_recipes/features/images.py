@@ -114,7 +114,7 @@ def _convolved(
 def _random(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
     """Return (rows, count) numbers of a normal distribution in training, and 0 in prediction."""
     zeros = keras.ops.zeros_like(inputs[:, 0, 0, :1])
-    return keras.layers.GaussianNoise(1.0)(keras.ops.repeat(zeros, count, axis=1))
+    return keras.layers.GaussianNoise(1.0, dtype="float32")(keras.ops.repeat(zeros, count, axis=1))
 
 
 def warped(
@@ -205,7 +205,7 @@ def encode(model: keras.Model, split: Split) -> np.ndarray:
     encoder = model.image_parts.encoder
     shape = encoder.output_shape[1:]
     if len(shape) == 1:  # features of a backbone: what it has learned belongs to the key
-        learned = hashlib.blake2b(b"".join(np.ascontiguousarray(w) for w in encoder.get_weights()))
+        learned = hashlib.blake2b(b"".join(one.tobytes() for one in encoder.get_weights()))
         made = ("encoded", shape, learned.digest())
         return split.once(made, lambda: predict(encoder, split.x))
     if split.x.shape[1:] == shape and split.x.dtype == np.uint8:
