@@ -1,6 +1,5 @@
 """Pictures become numbers, predictions, explanations and baselines; files are decoded exactly."""
 
-import functools
 import io
 import re
 import struct
@@ -106,13 +105,11 @@ def test_each_picture_of_a_batch_is_moved_by_itself():
     assert len(np.unique(shifted(same, training=True).numpy(), axis=0)) > 4
 
 
-later = functools.partial(pytest.param, marks=pytest.mark.second_tier)
-
-
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
-    ("problem", "channels"),
-    [(MULTICLASS, 3), later(problems.binary(), 1), later(problems.regression("kg"), 3)],
+    "problem", [problems.binary(), MULTICLASS, problems.regression("kg")], ids=lambda p: p.rule.kind
 )
+@pytest.mark.parametrize("channels", [1, 3])
 def test_a_network_trains_and_its_model_predicts(problem, channels):
     model = served(problem, channels)
     x = pictures(32, SIZE, SIZE, channels)
@@ -202,7 +199,8 @@ def test_a_single_output_has_heat_maps(problem):
     assert np.isfinite(heat).all()
 
 
-@pytest.mark.parametrize("channels", [3, later(1)])
+@pytest.mark.second_tier
+@pytest.mark.parametrize("channels", [1, 3])
 def test_an_own_run_is_a_backbone(channels, tmp_path):
     earlier = served()
     backbone = backbones.of_model(earlier)
@@ -277,6 +275,19 @@ def test_networks_of_keras_have_their_own_scaling(name):
         base = next(one for one in backbone.layers if isinstance(one, keras.Model))
         wanted = base(x / 127.5 - 1, training=False).numpy().mean(axis=(1, 2))
         np.testing.assert_allclose(images.predict(backbone, x), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_backbone_reads_grey_and_rgb():
+    rgb, grey = (backbones.of_model(served(channels=channels)) for channels in (3, 1))
+    x = pictures(2, SIZE, SIZE, 1)
+    found = images.predict(backbones.encoder(rgb, 1), x)
+    np.testing.assert_array_equal(found, images.predict(rgb, np.repeat(x, 3, axis=-1)))
+    x = pictures(2, SIZE, SIZE, 3)
+    of_grey = np.stack([PIL.Image.fromarray(one).convert("L") for one in x])[..., None]
+    encoder = keras.Model.from_config(backbones.encoder(grey, 3).get_config())
+    encoder.set_weights(grey.get_weights())
+    found = images.predict(encoder, x)
+    np.testing.assert_array_equal(found, images.predict(grey, of_grey))
 
 
 def test_histograms_hold_the_directions_of_edges():

@@ -114,7 +114,8 @@ def in_channels(pictures: keras.KerasTensor, wanted: int) -> keras.KerasTensor:
         return pictures
     if wanted == 3:
         return keras.ops.repeat(pictures, 3, axis=-1)
-    weighted = keras.ops.sum(pictures * decoding.GREY, axis=-1, keepdims=True)
+    channels = keras.ops.split(pictures, 3, axis=-1)
+    weighted = sum(one * float(weight) for one, weight in zip(channels, decoding.GREY, strict=True))
     return keras.ops.floor((weighted + 32768.0) / 65536.0)
 
 
