@@ -1,9 +1,11 @@
 """Pictures become numbers, predictions, explanations and baselines; files are decoded exactly."""
 
 import io
+import re
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 
 import keras
@@ -12,9 +14,10 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from keras_recipes import problems
+from keras_recipes import errors, problems
 from keras_recipes.data import splits
-from keras_recipes.features import decoding, gradients, images, parts
+from keras_recipes.features import backbones, decoding, gradients, heat_maps, images, parts
+from keras_recipes.training import fused
 
 SIZE = 16
 SOURCE = splits.Source("drawn", "built-in", "drawn", "none")
@@ -102,6 +105,7 @@ def test_each_picture_of_a_batch_is_moved_by_itself():
     assert len(np.unique(shifted(same, training=True).numpy(), axis=0)) > 4
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     "problem", [problems.binary(), MULTICLASS, problems.regression("kg")], ids=lambda p: p.rule.kind
 )
@@ -112,16 +116,28 @@ def test_a_network_trains_and_its_model_predicts(problem, channels):
     y = np.arange(32) % 2
     x[y == 1] //= 3
     network = parts.of(model).trained(problem)
-    network.fit(x, problem.labels(y), epochs=2, batch_size=8, verbose=0)
+    fused.fit(network, x, problem.labels(y), epochs=2, batch_size=8, verbose=0)
     outputs = images.run(model, x)
     assert outputs.shape == (32, problem.num_outputs)
     np.testing.assert_array_equal(outputs, images.run(network, x))
 
 
+def test_a_saved_model_has_parts_of_keras_alone(tmp_path):
+    served().save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        found = re.findall(
+            r'"(?:module|registered_name)": "([^"]+)"', file.read("config.json").decode()
+        )
+    assert {part.split(".")[0] for part in found if "." in part} == {"keras"}
+    assert not any("recipes" in part or ">" in part for part in found)
+
+
+@pytest.mark.second_tier
 def test_a_saved_model_loads_without_the_library(tmp_path):
     model = served()
     x = pictures(4, 20, 30, 3)
-    parts.of(model).trained(MULTICLASS).fit(pictures(4, SIZE, SIZE, 3), np.arange(4) % 3, verbose=0)
+    network = parts.of(model).trained(MULTICLASS)
+    network.optimizer.build(network.trainable_variables)  # as training does
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "x.npy", x)
     program = """if True:
@@ -161,7 +177,7 @@ def corner_model():
 def test_the_heat_map_is_hot_where_the_score_comes_from():
     x = np.zeros((2, 32, 32, 1), "uint8")
     x[0, :12, :12], x[1, 20:, 20:] = 255, 255
-    heat = images.grad_cam(corner_model(), x, np.array([1, 1]))
+    heat = heat_maps.grad_cam(corner_model(), x, np.array([1, 1]))
     assert heat.shape == (2, SIZE, SIZE)
     assert heat.dtype == np.float32
     assert heat.min() >= 0
@@ -173,14 +189,105 @@ def test_the_heat_map_is_hot_where_the_score_comes_from():
 def test_the_heat_map_of_the_other_output_is_another():
     x = np.zeros((1, SIZE, SIZE, 1), "uint8")
     x[0, :6, :6] = 255
-    assert images.grad_cam(corner_model(), x, np.array([0])).max() == 0  # all speaks against it
+    assert heat_maps.grad_cam(corner_model(), x, np.array([0])).max() == 0  # all speaks against it
 
 
 @pytest.mark.parametrize("problem", [problems.binary(), problems.regression("kg")])
 def test_a_single_output_has_heat_maps(problem):
-    heat = images.grad_cam(served(problem), pictures(3, SIZE, SIZE, 3))
+    heat = heat_maps.grad_cam(served(problem), pictures(3, SIZE, SIZE, 3))
     assert heat.shape == (3, SIZE, SIZE)
     assert np.isfinite(heat).all()
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_own_run_is_a_backbone(channels, tmp_path):
+    earlier = served()
+    backbone = backbones.of_model(earlier)
+    encoder = backbones.encoder(backbone, channels)
+    head = backbones.head(problems.binary(), backbone, dropout=0.1)
+    model = problems.binary().compile(images.serving(encoder, head), keras.optimizers.Adam(0.01))
+    x, y = pictures(8, 30, 20, channels), np.arange(8) % 2
+    before = [w.copy() for w in backbone.get_weights()]
+    features = parts.of(model).encode(splits.Split(x, y))
+    assert features.dtype == np.float32
+    rgb = np.repeat(x, 3, axis=-1) if channels == 1 else x
+    resized = images.run(images.encoder(SIZE, 3), rgb)
+    np.testing.assert_allclose(features, images.run(backbone, resized), atol=1e-5)
+    network = parts.of(model).trained(problems.binary())
+    fused.fit(network, features, problems.binary().labels(y), epochs=2, verbose=0)
+    assert all(map(np.array_equal, before, backbone.get_weights()))
+    np.testing.assert_allclose(images.run(model, x), images.run(head, features), atol=1e-6)
+    assert heat_maps.grad_cam(model, x).shape == (8, SIZE, SIZE)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(images.run(loaded, x), images.run(model, x))
+
+
+@pytest.mark.second_tier
+def test_fine_tuning_starts_at_the_head_and_leaves_batch_normalisation():
+    problem = problems.binary()
+    backbone = backbones.of_model(served())
+    head = backbones.head(problem, backbone, dropout=0.1)
+    frozen = images.serving(backbones.encoder(backbone, 3), head)
+    x, y = pictures(8, SIZE, SIZE, 3), np.arange(8) % 2
+    wanted = images.run(frozen, x)
+    tuned = backbones.fine_tuned(backbone, head, 3)
+    np.testing.assert_allclose(images.run(tuned, x), wanted, atol=1e-6)
+    assert heat_maps.grad_cam(tuned, x).shape == (8, SIZE, SIZE)
+    network = parts.of(problem.compile(tuned, keras.optimizers.Adam(0.01))).trained(problem)
+    before = {w.path: w.numpy() for w in backbone.weights}
+    fused.fit(network, x, problem.labels(y), epochs=1, verbose=0)
+    changed = {w.path for w in backbone.weights if not np.array_equal(w, before[w.path])}
+    assert any("conv" in path for path in changed)
+    assert not any("batch_normalization" in path for path in changed)
+
+
+def test_what_is_no_backbone_is_refused():
+    table = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    with pytest.raises(errors.InputError, match="expected a run of"):
+        backbones.of_model(table)
+    with pytest.raises(errors.InputError, match=r"ResNet5: expected .*ResNet50"):
+        backbones.of_applications("ResNet5", 32)
+    with pytest.raises(errors.InputError, match="at least 75"):
+        backbones.of_applications("InceptionV3", 32)
+
+
+def test_weights_that_cannot_be_had_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+    def fail(*arguments, **settings):
+        raise OSError("no network")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
+    with pytest.raises(errors.InputError, match=r"put .* into .*models"):
+        backbones.of_applications("MobileNetV2", 32)
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50", "EfficientNetB0"])
+def test_networks_of_keras_have_their_own_scaling(name):
+    backbone = backbones.of_applications(name, 32, weights=None)
+    encoder = backbones.encoder(backbone, 1)
+    assert images.run(encoder, pictures(2, 20, 20, 1)).shape == (2, backbone.output_shape[1])
+    if name == "MobileNetV2":  # its scaling is that of -1..1
+        x = pictures(2, 32, 32, 3).astype("float32")
+        base = next(one for one in backbone.layers if isinstance(one, keras.Model))
+        wanted = base(x / 127.5 - 1, training=False).numpy().mean(axis=(1, 2))
+        np.testing.assert_allclose(images.run(backbone, x), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_backbone_reads_grey_and_rgb():
+    rgb, grey = (backbones.of_model(served(channels=channels)) for channels in (3, 1))
+    x = pictures(2, SIZE, SIZE, 1)
+    found = images.run(backbones.encoder(rgb, 1), x)
+    np.testing.assert_array_equal(found, images.run(rgb, np.repeat(x, 3, axis=-1)))
+    x = pictures(2, SIZE, SIZE, 3)
+    of_grey = np.stack([PIL.Image.fromarray(one).convert("L") for one in x])[..., None]
+    encoder = keras.Model.from_config(backbones.encoder(grey, 3).get_config())
+    encoder.set_weights(grey.get_weights())
+    found = images.run(encoder, x)
+    np.testing.assert_array_equal(found, images.run(grey, of_grey))
 
 
 def test_histograms_hold_the_directions_of_edges():
@@ -316,26 +423,33 @@ def by_pillow(file, channels, depth_shift):
 
 
 @pytest.fixture(scope="module")
-def decoders():
-    """Return decoders by their channels and depth shift, each traced once."""
-    return {(c, s): decoding.decoder(SIZE, c, s) for c, s in ((1, 8), (3, 8), (3, 4))}
+def decode():
+    """Return a decoder, traced once."""
+    return decoding.decoder(SIZE, 3)
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_a_file_is_decoded_as_by_pillow(form, decoders):
+def test_a_file_is_decoded_as_by_pillow(form, decode):
     file = FILES[form]()
-    for (channels, shift), decode in decoders.items():
-        wanted = by_pillow(file, channels, shift)
-        np.testing.assert_array_equal(decode([file]).numpy()[0], wanted)
+    np.testing.assert_array_equal(decode([file]).numpy()[0], by_pillow(file, 3, 8))
 
 
-def test_several_files_are_decoded_at_once(decoders):
+@pytest.mark.second_tier
+@pytest.mark.parametrize(("channels", "shift"), [(1, 8), (3, 4)])
+def test_all_files_are_decoded_to_grey_and_from_12_bits(channels, shift):
+    decode = decoding.decoder(SIZE, channels, shift)
+    for form, make in FILES.items():
+        wanted = by_pillow(make(), channels, shift)
+        np.testing.assert_array_equal(decode([make()]).numpy()[0], wanted, err_msg=form)
+
+
+def test_several_files_are_decoded_at_once(decode):
     files = [make() for make in FILES.values()]
-    found = decoders[3, 8](files)
+    found = decode(files)
     assert found.shape == (len(files), SIZE, SIZE, 3)
     for one, file in zip(found, files, strict=True):
         np.testing.assert_array_equal(one, by_pillow(file, 3, 8))
-    assert decoders[3, 8](tf.constant([], tf.string)).shape == (0, SIZE, SIZE, 3)
+    assert decode(tf.constant([], tf.string)).shape == (0, SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize(
@@ -343,14 +457,15 @@ def test_several_files_are_decoded_at_once(decoders):
     [
         b"",
         b"no picture",
+        b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
         encoded(drawn().quantize(12), "GIF", transparency=2),
         encoded(drawn(), "WEBP", save_all=True, append_images=[drawn(seed=1)]),
         encoded(drawn(mode="L").convert("1"), "BMP"),
         encoded(drawn(), "TIFF"),
         encoded(drawn(), "PNG")[:200],
     ],
-    ids=["empty", "text", "transparent gif", "animated webp", "bmp 1 bit", "tiff", "cut"],
+    ids=["empty", "text", "wav", "transparent gif", "animated webp", "bmp 1 bit", "tiff", "cut"],
 )
-def test_what_cannot_be_decoded_is_refused(file, decoders):
+def test_what_cannot_be_decoded_is_refused(file, decode):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decoders[3, 8]([file])
+        decode([file])

@@ -8,6 +8,7 @@ formats, for the transparent pixels of a GIF and for animated WebP: such a file 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -20,7 +21,7 @@ TAKEN = (
 _ORIENTATION = 0x0112
 _EXIF_SEGMENT, _FIRST_ROWS_SEGMENT = 0xE1, 0xDA
 _BYTES_OF_TYPE = (0, 1, 0, 2, 4)  # of TIFF's whole numbers: BYTE, SHORT, LONG
-_GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue
+GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue
 
 
 def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -51,33 +52,23 @@ def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tens
 def _pixels(data: tf.Tensor, size: int, depth_shift: int) -> tf.Tensor:
     """Decode one file: uint8 (height, width, 3), turned."""
     numbers = _Numbers(data)
-    kinds = {
-        "jpeg": _starts(data, b"\xff\xd8\xff"),
-        "png": _starts(data, b"\x89PNG\r\n\x1a\n"),
-        "webp": _starts(data, b"RIFF")
-        & (numbers.at(8, 4, False) == int.from_bytes(b"WEBP", "big")),
-        "bmp": _starts(data, b"BM"),
-        "gif": _starts(data, b"GIF8"),
-    }
-    with tf.control_dependencies(
-        [tf.debugging.Assert(tf.reduce_any([*kinds.values()]), [f"expected {TAKEN}"])]
-    ):
-        kind = tf.argmax(tf.stack([*kinds.values()]), output_type=tf.int32)
-    decoders = [
-        lambda: _turned(_jpeg(data, size), _exif_in_jpeg(numbers), numbers),
-        lambda: _turned(
-            _png(data, numbers, depth_shift), _chunk(numbers, b"eXIf", is_png=True), numbers
-        ),
-        lambda: _turned(_webp(data, numbers), _chunk(numbers, b"EXIF", is_png=False), numbers),
-        lambda: _bmp(data, numbers),
-        lambda: _gif(data, numbers),
+    forms: list[tuple[bytes, Callable[[], tf.Tensor]]] = [
+        (b"\xff\xd8\xff", lambda: _turned(_jpeg(data, size), _exif_in_jpeg(numbers), numbers)),
+        (b"\x89PNG", lambda: _turned(_png(data, numbers, depth_shift), in_png(), numbers)),
+        (b"BM", lambda: _bmp(data, numbers)),
+        (b"GIF8", lambda: _gif(data, numbers)),
     ]
-    pixels = tf.switch_case(kind, decoders)
+    in_png = functools.partial(_chunk, numbers, b"eXIf", is_png=True)
+    if hasattr(tf.io, "decode_webp"):  # not in TensorFlow 2.16
+        in_webp = functools.partial(_chunk, numbers, b"EXIF", is_png=False)
+        forms.append((b"RIFF", lambda: _turned(_webp(data, numbers), in_webp(), numbers)))
+    is_form = [tf.strings.substr(data, 0, len(start)) == start for start, _ in forms]
+    with tf.control_dependencies(
+        [tf.debugging.Assert(tf.reduce_any(is_form), [f"expected {TAKEN}"])]
+    ):
+        form = tf.argmax(tf.stack(is_form), output_type=tf.int32)
+    pixels = tf.switch_case(form, [decode for _, decode in forms])
     return tf.ensure_shape(pixels, [None, None, 3])
-
-
-def _starts(data: tf.Tensor, beginning: bytes) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(data, 0, len(beginning)), beginning)
 
 
 class _Numbers:
@@ -270,7 +261,7 @@ def _gif(data: tf.Tensor, numbers: _Numbers) -> tf.Tensor:
 
 
 def _grey(pixels: tf.Tensor) -> tf.Tensor:
-    weighted = tf.reduce_sum(tf.cast(pixels, tf.int32) * _GREY, axis=-1, keepdims=True)
+    weighted = tf.reduce_sum(tf.cast(pixels, tf.int32) * GREY, axis=-1, keepdims=True)
     return tf.cast((weighted + 32768) // 65536, tf.uint8)
 
 

@@ -7,9 +7,9 @@ pixels, overlapping blocks of 2x2 cells, each of length 1 after it is cut off at
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 
+from keras_recipes.features import images
 from keras_recipes.features.baselines import Rows
 
 SIDE = 64  # pictures are brought to this size
@@ -34,19 +34,12 @@ def histograms(x: np.ndarray) -> np.ndarray:
 
 def grey_pixels(x: np.ndarray, side: int = 32) -> np.ndarray:
     """Return the grey of pictures brought to a small size, float32 (rows, side * side), 0..1."""
-    grey = np.asarray(x, "float32").mean(axis=-1, keepdims=True) / 255
-    return _resized(grey, side).reshape(len(x), -1)
-
-
-def _resized(x: np.ndarray, side: int) -> np.ndarray:
-    if x.shape[1:3] == (side, side):
-        return x
-    resized = keras.ops.image.resize(x, (side, side), antialias=True, data_format="channels_last")
-    return keras.ops.convert_to_numpy(resized)
+    small = images.run(images.encoder(side, x.shape[-1]), x)
+    return small.mean(axis=-1).reshape(len(x), -1) / 255
 
 
 def _histograms(x: np.ndarray) -> np.ndarray:
-    pixels = np.sqrt(_resized(np.asarray(x, "float32"), SIDE) / 255)
+    pixels = np.sqrt(images.run(images.encoder(SIDE, x.shape[-1]), x) / 255)
     padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     down = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
     right = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]

@@ -7,6 +7,9 @@ random, and is a small residual network.
 
 from __future__ import annotations
 
+import hashlib
+import math
+
 import keras
 import numpy as np
 
@@ -14,7 +17,7 @@ from keras_recipes.data.splits import Split
 from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 
-FEATURES = "features"  # the layer whose maps are pooled: what `grad_cam` looks at
+FEATURES = "features"  # the layer whose maps are pooled: what `heat_maps.grad_cam` looks at
 PIXELS_AT_ONCE = 2**20  # of a prediction: 256 pictures of 64x64, whose first maps take 100 MB
 
 
@@ -96,7 +99,7 @@ def _convolved(
 def _random(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
     """Return (rows, count) numbers of a normal distribution in training, and 0 in prediction."""
     zeros = keras.ops.zeros_like(inputs[:, 0, 0, :1])
-    return keras.layers.GaussianNoise(1.0)(keras.ops.repeat(zeros, count, axis=1))
+    return keras.layers.GaussianNoise(1.0, dtype="float32")(keras.ops.repeat(zeros, count, axis=1))
 
 
 def warped(
@@ -166,16 +169,23 @@ class ImageParts(parts.Halves):
     """Encoder and network of a model that `serving` made."""
 
     def encode(self, split: Split) -> np.ndarray:
-        """Return pictures as the network takes them, uint8 (rows, size, size, channels), made once.
+        """Return pictures as the network takes them, made once for what the encoder has learned.
 
         Args:
             split: Rows, which nobody changes any more.
+
+        Returns:
+            uint8 (rows, size, size, channels), or float32 (rows, features) behind a backbone.
         """
-        shape = self.encoder.output_shape[1:]
+        encoder = self.encoder
+        shape = encoder.output_shape[1:]
+        if len(shape) == 1:  # features of a backbone: what it has learned belongs to the key
+            learned = hashlib.blake2b(b"".join(one.tobytes() for one in encoder.get_weights()))
+            made = ("encoded", shape, learned.digest())
+            return split.once(made, lambda: run(encoder, split.x))
         if split.x.shape[1:] == shape and split.x.dtype == np.uint8:
             return split.x
-        made = ("encoded", shape)
-        return split.once(made, lambda: run(self.encoder, split.x).astype("uint8"))
+        return split.once(("encoded", shape), lambda: run(encoder, split.x).astype("uint8"))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for pictures of one size, float32 (rows, outputs)."""
@@ -183,55 +193,10 @@ class ImageParts(parts.Halves):
 
 
 def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Run a model over pictures of one size, float32 (rows, ...).
+    """Run a model over pictures of one size, some at a time, float32 (rows, ...).
 
     Args:
         model: From `serving`, its encoder or its network.
-        x: Pictures, shape (rows, height, width, channels).
+        x: Pictures, shape (rows, height, width, channels), or what the encoder returned.
     """
-    rows = max(1, PIXELS_AT_ONCE // max(1, x.shape[1] * x.shape[2]))
-    return parts.in_batches(model, x, rows)
-
-
-def grad_cam(model: keras.Model, x: np.ndarray, outputs: np.ndarray | None = None) -> np.ndarray:
-    """Compute where in each picture the network finds what speaks for an output.
-
-    Source: Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2: the last maps before the pooling,
-    each weighted by the mean gradient of the output before its activation, and cut off at 0.
-
-    Args:
-        model: From `serving`.
-        x: Pictures, shape (rows, height, width, channels).
-        outputs: Of each picture the number of the output to explain, for two classes the class;
-            by default the one that is predicted.
-
-    Returns:
-        float32 (rows, size, size) in 0..1; the largest of each picture is 1, or all are 0.
-    """
-    import tensorflow as tf  # not before: a recipe imports this file, and --help would wait
-
-    encoder, network = model.get_layer("encoder"), parts.of(model).network
-    output = network.get_layer("output")
-    maps = keras.Model(network.input, [network.get_layer(FEATURES).output, output.input])
-    _, size, _, _ = encoder.output_shape
-    rows = max(1, PIXELS_AT_ONCE // size**2)
-    found = []
-    for start in range(0, len(x), rows):
-        encoded = run(encoder, x[start : start + rows])
-        with tf.GradientTape() as tape:
-            pictures = tf.convert_to_tensor(encoded)
-            tape.watch(pictures)
-            of_maps, hidden = maps(pictures, training=False)
-            scores = tf.matmul(hidden, output.kernel) + output.bias
-            if output.units == 1 and output.activation is not keras.activations.linear:
-                scores = tf.concat([-scores, scores], axis=-1)  # of two classes
-            chosen = tf.argmax(scores, axis=-1)
-            if outputs is not None:
-                chosen = tf.convert_to_tensor(outputs[start : start + rows], tf.int64)
-            score = tf.gather(scores, chosen, axis=1, batch_dims=1)
-        weights = tf.reduce_mean(tape.gradient(score, of_maps), axis=(1, 2), keepdims=True)
-        heat = tf.nn.relu(tf.reduce_sum(weights * of_maps, axis=-1, keepdims=True))
-        heat = tf.image.resize(heat, (size, size))[..., 0]
-        largest = tf.reduce_max(heat, axis=(1, 2), keepdims=True)
-        found.append(tf.math.divide_no_nan(heat, largest).numpy())
-    return np.concatenate(found)
+    return parts.in_batches(model, x, max(1, PIXELS_AT_ONCE // max(1, math.prod(x.shape[1:3]))))
