@@ -22,7 +22,7 @@ class Example:
     folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)] = pathlib.Path()
     """Existing folder for the files; by default, the current folder."""
     images: bool = False
-    """Write drawn images instead: the folder shapes for training, the folder new_shapes to predict."""
+    """Write drawn images instead: shapes for training, new_shapes to predict."""
 
 
 def example(arguments: Example) -> None:

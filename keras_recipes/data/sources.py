@@ -6,15 +6,39 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from keras_recipes import reading
-from keras_recipes.data import download, idx, npz, splits
+from keras_recipes.data import download, idx, splits
 from keras_recipes.errors import InputError
 
 CHOICES = ("auto", "real", "builtin")
 _logger = logging.getLogger(__name__)
+
+
+class Archive(Protocol):
+    """One file that holds a whole set."""
+
+    @property
+    def name(self) -> str:
+        """Published name."""
+        ...
+
+    @property
+    def download_name(self) -> str:
+        """Name under which the file is served and cached."""
+        ...
+
+    @property
+    def max_bytes(self) -> int:
+        """Size of the file; of more, nothing is read."""
+        ...
+
+    def parse(self, content: bytes, origin: str, /) -> dict[str, Any]:
+        """Verify the content and return what is in it, by name; or raise InputError."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +60,7 @@ class Published:
     name: str
     licence: str
     files: tuple[idx.File, ...]
-    archive: npz.File | None
+    archive: Archive | None
     base_url: str
     cache_folder: str
     system_folder: Path | None

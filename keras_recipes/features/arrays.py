@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
 from keras_recipes.data import new_inputs
 from keras_recipes.data.splits import Splits
-from keras_recipes.features import baselines, kind
+from keras_recipes.features import baselines, kind, parts, tables
 from keras_recipes.features.baselines import Baseline
 from keras_recipes.problems import Problem
 
@@ -33,6 +34,11 @@ class Arrays(new_inputs.Inputs, kind.Kind):
         if isinstance(x, pd.DataFrame):
             return cls((x.shape[1],), tuple(x.columns))
         return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
+
+    def attach(self, model: keras.Model) -> None:
+        """Set how the model takes its inputs: as columns by kind, where it has such."""
+        if isinstance(model.input, dict):
+            parts.attach(model, tables.TableParts)
 
     def read(self, path: Path) -> kind.NewInputs:
         """Read a .npy array, a .csv table with the columns, a .png image or a folder of such."""

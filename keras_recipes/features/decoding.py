@@ -63,9 +63,8 @@ def _pixels(data: tf.Tensor, size: int, depth_shift: int) -> tf.Tensor:
         in_webp = functools.partial(_chunk, numbers, b"EXIF", is_png=False)
         forms.append((b"RIFF", lambda: _turned(_webp(data, numbers), in_webp(), numbers)))
     is_form = [tf.strings.substr(data, 0, len(start)) == start for start, _ in forms]
-    with tf.control_dependencies(
-        [tf.debugging.Assert(tf.reduce_any(is_form), [f"expected {TAKEN}"])]
-    ):
+    is_taken = tf.debugging.Assert(tf.reduce_any(is_form), [f"expected {TAKEN}"])
+    with tf.control_dependencies([is_taken]):
         form = tf.argmax(tf.stack(is_form), output_type=tf.int32)
     pixels = tf.switch_case(form, [decode for _, decode in forms])
     return tf.ensure_shape(pixels, [None, None, 3])

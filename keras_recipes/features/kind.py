@@ -18,7 +18,6 @@ import pandas as pd
 
 from keras_recipes import reading
 from keras_recipes.data.splits import Splits
-from keras_recipes.features import parts
 from keras_recipes.features.baselines import Baseline
 from keras_recipes.problems import Problem
 
@@ -61,13 +60,9 @@ class Kind:
 
     Attributes:
         NAME: Of the kind, in schema.json.
-        PARTS: How a model of this kind takes its inputs.
-        NEW_FILE: Name of a file with new inputs, for examples of commands.
     """
 
     NAME: ClassVar[str]
-    PARTS: ClassVar[type[parts.Parts]] = parts.Parts
-    NEW_FILE: ClassVar[str] = "new.csv"
 
     @classmethod
     def of(cls, splits: Splits) -> Self | None:
@@ -87,6 +82,9 @@ class Kind:
 
     def check(self) -> None:
         """Raise ValueError where the values of the fields do not go together."""
+
+    def attach(self, model: keras.Model) -> None:
+        """Set how a model that a file has held takes such inputs."""
 
     @property
     def unit(self) -> str | None:

@@ -16,7 +16,7 @@ from keras_recipes.data import new_inputs
 from keras_recipes.data.images import own_images
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError
-from keras_recipes.features import baselines, decoding, gradients, images, kind, parts
+from keras_recipes.features import baselines, decoding, gradients, heat_maps, images, kind, parts
 from keras_recipes.problems import Problem
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ class OwnImages(kind.Kind):
     """
 
     NAME: ClassVar[str] = "images"
-    PARTS: ClassVar[type[parts.Parts]] = images.ImageParts
 
     images: own_images.Source
 
@@ -45,6 +44,10 @@ class OwnImages(kind.Kind):
     def check(self) -> None:
         """Raise ValueError where the size or the channels cannot be."""
         own_images.check(self.images)
+
+    def attach(self, model: keras.Model) -> None:
+        """Set how the model takes its inputs: encoded first."""
+        parts.attach(model, images.ImageParts)
 
     @property
     def unit(self) -> str:
@@ -121,4 +124,4 @@ class OwnImages(kind.Kind):
 
     def heat_maps(self, model: keras.Model, x: np.ndarray) -> np.ndarray:
         """Return what speaks for the prediction of each image, by Grad-CAM."""
-        return images.grad_cam(model, x)
+        return heat_maps.grad_cam(model, x)

@@ -52,7 +52,6 @@ class OwnTables(kind.Kind):
     """
 
     NAME: ClassVar[str] = "table"
-    PARTS: ClassVar[type[parts.Parts]] = tables.TableParts
 
     table: own_table.Source
 
@@ -65,6 +64,10 @@ class OwnTables(kind.Kind):
     def check(self) -> None:
         """Raise ValueError where a column cannot be read as the schema says."""
         own_table.example(self.table)
+
+    def attach(self, model: keras.Model) -> None:
+        """Set how the model takes its inputs: encoded first."""
+        parts.attach(model, tables.TableParts)
 
     @property
     def unit(self) -> str:

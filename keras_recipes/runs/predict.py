@@ -15,7 +15,6 @@ import pandas as pd
 from keras_recipes import catalog, configs, problems, reading, training
 from keras_recipes.data import csv_reader
 from keras_recipes.errors import InputError, for_known_keywords
-from keras_recipes.features import parts
 from keras_recipes.features.kind import Kind
 from keras_recipes.runs import saved, scoring
 from keras_recipes.runs.result import Run
@@ -97,8 +96,7 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     taken, problem = saved.read_schema(folder)
     config, history = saved.read_config(folder), saved.read_history(folder)
     model = _load_model(folder / saved.MODEL)
-    if any(layer.name == "encoder" for layer in model.layers):
-        parts.attach(model, taken.PARTS)
+    taken.attach(model)
     _check_model(folder, model, taken, problem)
     if metrics["data"]["kind"] != "real":
         _log.warning("%s was trained on %s, not on the real data", folder, metrics["data"]["name"])
