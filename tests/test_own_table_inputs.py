@@ -1,6 +1,5 @@
 """Whatever a user's file holds: one line says what is wrong with it, or it is dealt with."""
 
-import dataclasses
 import gzip
 import logging
 
@@ -423,7 +422,7 @@ def test_new_numbers_of_a_german_file_may_have_thousands():
     commas = [number.replace(".", ",") for number in X]
     source = load(text(";", x=commas, z=["1,5", "7,25"])).source
     rows = "x;z\n1,5;1.000\n2,5;2.000,5\n"
-    new = own_table.read_rows(write(rows), dataclasses.asdict(source)).x
+    new = own_table.read_rows(write(rows), source).x
     assert new["z"].tolist() == [1000, 2000.5]
 
 
@@ -434,7 +433,7 @@ def quoted(cells):
 def convert(content, **learned):
     """New rows in the meaning that columns have in a table."""
     source = load(text(**learned)).source
-    return own_table.read_rows(write(content), dataclasses.asdict(source)).x
+    return own_table.read_rows(write(content), source).x
 
 
 def write(content):
@@ -455,7 +454,7 @@ def test_a_row_of_units_is_no_row_to_predict(tmp_path, caplog):
     path.write_text("\n".join([lines[0], "km/h,,m", *lines[1:]]))
     source = own_table.read(path, "y").source
     caplog.clear()
-    new = own_table.read_rows(path, dataclasses.asdict(source))
+    new = own_table.read_rows(path, source)
     assert len(new.x) == ROWS
     assert "a row holds no data and is left out" in caplog.text
 
