@@ -15,7 +15,7 @@ import pytest
 from keras_recipes.configs import RunOptions
 from keras_recipes.data import own_table
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.runs import run as runs
+from keras_recipes.runs import importance, run as runs
 from recipes import tabular
 
 ROWS = 60
@@ -53,7 +53,7 @@ def zipped():
 
 GOOD = text().encode()
 FRAME = pd.read_csv(io.BytesIO(GOOD))
-WIDE = {f"c{n}": ["1", "2", str(n)] for n in range(10_000)}
+WIDE = {f"c{n}": ["1", "2", str(n)] for n in range(1000)}
 
 # What the message says; None where the table is learned from.
 TABLES = {
@@ -101,7 +101,7 @@ TABLES = {
     "quotes in cells": (text(w=['say "a"', "'b'", '""']), None),
     "formulas": (text(w=['=HYPERLINK("x")', "@SUM(A1)", "+1+1"]), None),
     "markup": (text(**{"[bold]": X, "[/red]": Z, "{x}": X, "%s": Z}), None),
-    "10,000 columns": (text(**WIDE), None),
+    "1,000 columns": (text(**WIDE), None),
     "JSON": (json.dumps(FRAME.to_dict("records")), "JSON"),
     "a web page": ("<html><table><tr><td>x</td></tr></table></html>", "a web page"),
     "a zip file": (zipped(), None),
@@ -144,9 +144,7 @@ def test_what_is_no_table_is_refused_in_one_line(name):
 IN_TIERS = [
     pytest.param(
         name,
-        marks=pytest.mark.slow
-        if place % 4 or name == "10,000 columns"
-        else pytest.mark.second_tier,
+        marks=pytest.mark.slow if place % 4 or name == "1,000 columns" else pytest.mark.second_tier,
     )
     for place, name in enumerate(TABLES)
 ]
@@ -159,6 +157,7 @@ def test_every_table_trains_or_is_refused(name, monkeypatch):
     if name != "markup":  # whose names are drawn and printed
         monkeypatch.setattr(runs.plots, "draw_curves", lambda *_: None)
         monkeypatch.setattr(runs, "_draw_predictions", lambda *_: None)
+    monkeypatch.setattr(importance, "MAX_COLUMNS", 20)
     quick = {"epochs": 1, "refit": False, "ensemble_size": 2, "hidden_units": (4,)}
     config = tabular.Config(csv=path, target="y", **quick)
 

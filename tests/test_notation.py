@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_recipes import reading
 from keras_recipes.data import own_table
 from keras_recipes.errors import InputError
-from keras_recipes.features import kinds, own_tables
 
 ROWS = 60
 X = [f"{row * 37 % 101 / 10}" for row in range(ROWS)]
@@ -39,13 +39,17 @@ def column(table, name="z"):
     return found
 
 
+def kept(source):
+    """The source as schema.json keeps it."""
+    values = json.loads(json.dumps(dataclasses.asdict(source)))
+    return reading.checked(values, own_table.Source, "table")
+
+
 def predict(table, *cells, name="z"):
     """New rows with these cells, in the notation that stands in schema.json."""
-    saved = json.dumps(kinds.to_json(own_tables.OwnTables(table.source)))
-    source = kinds.from_json(json.loads(saved)).table
     with open("new.csv", "w") as file:
         file.write(f'x,"{name}"\n' + "".join(f'1,"{double(cell)}"\n' for cell in cells))
-    return own_table.read_rows("new.csv", source).x.get(name, pd.Series()).tolist()
+    return own_table.read_rows("new.csv", kept(table.source)).x.get(name, pd.Series()).tolist()
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +280,47 @@ def test_rows_that_hold_no_data_are_left_out_and_said(case, caplog):
     assert f"row {(len(rows) - 1 if place < 0 else place) + 1}" in caplog.text
 
 
+def test_points_part_thousands_in_one_column_and_decimals_in_another():
+    many = [f"{row * 137 % 4999 + 1:,}".replace(",", ".") for row in range(ROWS)]
+    numbers = [row * 137 % 4999 + 1 for row in range(ROWS)]
+    for delimiter in ",;":
+        rows = [
+            f"{cell}{delimiter}{x}5{delimiter}{y}" for cell, x, y in zip(many, X, Y, strict=True)
+        ]
+        table = load("\n".join([f"z{delimiter}x{delimiter}y", *rows]))
+        assert table.x["z"].tolist() == numbers
+        assert table.x["x"].tolist() == [float(f"{x}5") for x in X]
+        assert f"is {max(numbers):.0f}"[:3] in column(table).reason
+    assert predict(table, "1.489", "733") == [1489, 733]
+    target = load("\n".join([*text(z=many).splitlines()]), "z")
+    assert target.y.tolist() == numbers
+    decimals = load(text(z=[f"{row * 137 % 4999 / 1000 + 1:.3f}" for row in range(ROWS)]))
+    assert decimals.x["z"].max() < 6
+
+
+# Cells of a column; kind, and the numbers of the first cells.
+OTHER_NUMBERS = {
+    "time of day with points": (["18.00.00", "06.30.00", "07.15.30"], "number", [18, 6.5]),
+    "dates with points": (["18.10.05", "06.03.04", "07.11.12"], "date", None),
+    "some ranges": (["10-20", "7 to 8", *map(str, range(100, 150))], "number", [15, 7.5, 100]),
+    "ranges of one unit": (["10 - 20 kg", *(f"{n} kg" for n in range(40))], "number", [15, 0]),
+    "groups": (["20-29", "30-39", "40-49"], "category", None),
+    "names": ([f"{row + 10}-{row * 37 % 901 + 99}" for row in range(ROWS)], "left out", None),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_NUMBERS)
+def test_times_with_points_and_ranges(case):
+    cells, kind, numbers = OTHER_NUMBERS[case]
+    table = load(text(z=cells))
+    assert column(table).kind == kind
+    if numbers:
+        assert table.x["z"].tolist()[: len(numbers)] == numbers
+        assert predict(table, *cells[: len(numbers)]) == numbers
+    if "ranges" in case:
+        assert "ranges such as '10" in column(table).reason
+
+
 def with_row_of_units(units, *rows):
     return "\n".join(["temp,wind,power", units, *rows])
 
@@ -311,7 +356,7 @@ def test_a_row_of_units_of_new_rows_is_compared_with_that_of_training(case, capl
     caplog.clear()
     path = tmp_path / "new.csv"
     path.write_text(with_row_of_units(units, "41,36,2"), encoding="utf-8")
-    rows = own_table.read_rows(path, source)
+    rows = own_table.read_rows(path, kept(source))
     np.testing.assert_allclose([*rows.x.iloc[0], rows.y[0]], read)
     left_out, *others = caplog.messages
     assert "a row holds no data and is left out: units or names" in left_out
@@ -323,7 +368,7 @@ def test_a_row_of_units_where_the_training_had_none_is_named(caplog, tmp_path):
     source = load("\n".join(["temp,wind,power", *MEASURED]), "power").source
     path = tmp_path / "new.csv"
     path.write_text(with_row_of_units("°F,none,MW", "41,36,2"), encoding="utf-8")
-    rows = own_table.read_rows(path, source)
+    rows = own_table.read_rows(path, kept(source))
     assert [*rows.x.iloc[0], rows.y[0]] == [41, 36, 2]
     said = "the row of units has {}; the training had no unit; the numbers are read without conv"
     assert [message for message in caplog.messages if "row of units" in message] == [

@@ -18,7 +18,7 @@ import pathlib
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from keras_recipes.data import cells, text_files
@@ -145,6 +145,7 @@ def read(
     encoding: str | None = None,
     expected_encoding: str | None = None,
     no_header: str = "put a line with the names above it",
+    as_text: Collection[str] = (),
 ) -> "tuple[pd.DataFrame, Dialect]":
     """Read a delimited text file, packed or not.
 
@@ -155,10 +156,12 @@ def read(
         encoding: Of the file; None to find out.
         expected_encoding: That is tried first where the file is no UTF-8.
         no_header: What to do where the first row is a row of the table, for messages.
+        as_text: Columns whose numbers stay text.
 
     Returns:
         The table, rows in the file's order with labels 0, 1, …, and how the file is written. Whole
-        numbers in a column where some begin with zeros, such as 01067, stay text. Names and cells
+        numbers in a column where some begin with zeros, such as 01067, stay text, and so do
+        thousands such as 1.489 in a file with decimals such as 0.5. Names and cells
         are in Unicode's composed form (NFC).
 
     Raises:
@@ -176,7 +179,7 @@ def read(
     if lines.notes:
         _logger.warning("%s: %s", path.name, "; ".join(lines.notes))
     _say_short_rows(path, content, dialect, frame, header)
-    return _keep_zeros(frame, content, dialect, parse), dialect
+    return _keep_text(frame, content, dialect, parse, as_text), dialect
 
 
 def dialect_of(path: str | pathlib.Path, *, decimal: str = ".") -> Dialect:
@@ -602,24 +605,51 @@ def _say_short_rows(
         )
 
 
-def _keep_zeros(
-    frame: "pd.DataFrame", content: bytes, dialect: Dialect, parse: Callable
+def _keep_text(
+    frame: "pd.DataFrame",
+    content: bytes,
+    dialect: Dialect,
+    parse: Callable,
+    wanted: Collection[str],
 ) -> "pd.DataFrame":
-    """Read the columns with codes such as 01067, of which pandas makes 1067, again as text."""
+    """Read columns again as text whose cells are other numbers than pandas makes of them.
+
+    These are codes such as 01067, and thousands with the mark that parts decimals in other columns:
+    1.489 beside 733.
+
+    Args:
+        frame: What pandas has read.
+        content: Of the file.
+        dialect: Of the file.
+        parse: As `_parse`, for the same file.
+        wanted: Columns to be read as text in any case.
+    """
     import pandas as pd
 
-    whole = [
-        name
-        for name in frame.columns
-        if pd.api.types.is_numeric_dtype(frame[name]) and _is_whole(frame[name].dropna())
-    ]
-    if not whole or not _may_hold_codes(content, dialect.delimiter):
+    numeric = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    whole = [name for name in numeric if _is_whole(frame[name].dropna())]
+    whole = whole if _may_hold_codes(content, dialect.delimiter) else []
+    grouped = [name for name in numeric if _may_part_thousands(frame[name].dropna())]
+    asked = [name for name in numeric if name in wanted]
+    if not (again := {*whole, *grouped, *asked}):
         return frame
-    text = parse(usecols=whole, dtype="str")
-    padded = [name for name in whole if text[name].str.fullmatch(r"\s*0\d\d+\s*").any()]
-    for name in padded:
+    text = parse(usecols=[name for name in numeric if name in again], dtype="str")
+    kept = [name for name in whole if text[name].str.fullmatch(r"\s*0\d\d+\s*").any()]
+    mark = dialect.decimal
+    kept += [name for name in grouped if notation.parts_thousands(text[name].dropna(), mark)]
+    for name in {*kept, *asked}:
         frame[name] = text[name]
     return frame
+
+
+def _may_part_thousands(numbers: "pd.Series") -> bool:
+    """Return whether numbers may be thousands of which a mark made thousandths."""
+    import numpy as np
+
+    if numbers.dtype.kind != "f" or not len(numbers) or numbers.abs().max() >= 1000:
+        return False
+    thousandths = numbers * 1000
+    return bool(np.isclose(thousandths, thousandths.round(), rtol=0, atol=1e-6).all())
 
 
 def _is_whole(numbers: "pd.Series") -> bool:

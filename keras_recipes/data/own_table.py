@@ -328,7 +328,11 @@ def _without_strays(
     for column in kept.columns[[pd.api.types.is_string_dtype(kept[name]) for name in kept]]:
         text = kept[column]
         numbers = pd.to_numeric(text.str.replace(decimal, ".", regex=False), errors="coerce")
-        if (numbers.notna() == text.notna()).all() and not text.str.match(r"\s*0\d").any():
+        is_number = (numbers.notna() == text.notna()).all()
+        is_other = text.str.match(r"\s*0\d").any() or notation.parts_thousands(
+            text.dropna(), decimal
+        )
+        if is_number and not is_other:
             kept[column] = numbers
     return kept, gaps.row_units(frame, found)
 
@@ -503,13 +507,18 @@ def read_rows(path: pathlib.Path, source: Source) -> NewRows:
     import pandas as pd
 
     used = source.columns
-    has_comma = any(column.notation.decimal == "," for column in used)
-    decimal = "," if has_comma else "."
+    marks = {one.name: one.notation.decimal for one in used if one.kind == "number"}
+    if not source.class_names:
+        marks[source.target] = source.target_notation.decimal
+    decimal = "," if "," in marks.values() else "."
+    # Where both are marks of decimals, the point parts thousands in the columns with a comma.
+    grouped = [name for name, mark in marks.items() if mark == "," and "." in marks.values()]
     frame, _ = csv_reader.read(
         path,
         header=source.header,
         decimal=decimal,
         expected_encoding=source.encoding,
+        as_text=grouped,
     )
     frame, in_row = _without_strays(pathlib.Path(path).name, frame, decimal)
     names = source.names

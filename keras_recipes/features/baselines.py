@@ -75,7 +75,7 @@ def of_table(
 
 def categories(x: pd.DataFrame) -> list[str]:
     """Return the names of the categorical columns."""
-    return [name for name in x.columns if not pd.api.types.is_float_dtype(x[name])]
+    return [name for name, dtype in x.dtypes.items() if not pd.api.types.is_float_dtype(dtype)]
 
 
 def of_arrays(x: Any, x_test: Any) -> Rows:

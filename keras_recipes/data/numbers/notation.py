@@ -54,7 +54,10 @@ _COMPOUNDS = {
 _BETWEEN = "\x1f"  # the texts around a cell's numbers
 _BARE = _BETWEEN
 _CLOCK = _BETWEEN + ":"
+_DOTTED_CLOCK = r"(?:[01]?\d|2[0-4])\.[0-5]\d\.[0-5]\d"
 _MINUS = ("-", "−", "–")
+_RANGE = re.compile(r"(?<=[^\s<>-])\s*(?:[-–—~]|\bto\b|\bbis\b|\bà\b)\s*(?=[^\s-])")
+_MIDDLE = "middle"  # in the place of what stands behind a number
 _UNGROUPED = str.maketrans("", "", ".," + _SPACES)
 _NO_NUMBER = (float("nan"), 0.0, 0.0, "", False, "")
 
@@ -174,9 +177,9 @@ class Notation:
         if marked.any() and not self.marked:
             yield said(
                 int(counts[marked].sum()),
-                "have a mark",
+                "have a mark or are ranges",
                 text[marked[marked].index[0]],
-                "it counts as the number in it",
+                "the number in it counts, of a range the middle",
             )
 
 
@@ -243,7 +246,7 @@ def learn(text: "pd.Series", counts: "np.ndarray", like: Notation, name: str = "
     )
     values = notation.compute(parts)
     fitting = {key: count for key, count in found.items() if notation.meant(key)}
-    if _are_names(parts, values, notation, fitting, num_bare):
+    if _are_dates(text) or _are_names(parts, values, notation, fitting, num_bare):
         return Learned(notation, values, 0.0)
     fits, problem = (sum(fitting.values()) + num_bare) / total, ""
     notes: tuple[str, ...] = ()
@@ -350,6 +353,14 @@ def is_of_shares(numbers: "pd.Series") -> bool:
     return bool(numbers.min() >= 0 and numbers.max() <= 1 and (numbers % 1 > 0).any())
 
 
+def _are_dates(text: "pd.Series") -> bool:
+    """Return whether cells such as 18.10.05 are all dates: of times, some have 00 in the middle."""
+    dotted = text[text.str.fullmatch(_DOTTED_CLOCK)]
+    return len(dotted) > 0 and any(
+        bool(cells.dates(dotted, day_first).notna().all()) for day_first in (True, False)
+    )
+
+
 def _are_names(
     parts: "pd.DataFrame",
     values: "pd.Series",
@@ -358,9 +369,11 @@ def _are_names(
     num_bare: int,
 ) -> bool:
     """Return whether what looks like numbers with marks are names: 2+ and 2-, <=50K and >50K."""
+    behind = parts["behind"]
+    if (behind == _MIDDLE).mean() > 0.5:  # 555-1234 is no range, and 20-29 is a group
+        return True
     if len(parts) > _FEW and notation.dimension != units.RATE:
         return False
-    behind = parts["behind"]
     if behind.isin(_MINUS).any() and (behind == "+").any():
         return True
     marked = parts["is_marked"]
@@ -420,7 +433,10 @@ def _notes(
         grouped = text[text.str.fullmatch(r"\D*\d{1,3}(\.\d{3})+\D*")]
         if len(grouped):
             yield f"{cells.short(grouped.iloc[0])} is {values[grouped.index[0]]:.15g}"
-    if (marked := parts["is_marked"]).any():
+    if (middle := parts["behind"] == _MIDDLE).any():
+        example = cells.short(text[middle].iloc[0])
+        yield f"{int(rows[middle].sum()):,} ranges such as {example} count as their middle"
+    if (marked := parts["is_marked"] & ~middle).any():
         example = cells.short(text[marked].iloc[0])
         yield f"{int(rows[marked].sum()):,} with a mark such as {example} count as the number in it"
     if (behind := parts["behind"].isin(_MINUS)).any():
@@ -459,7 +475,9 @@ def take_apart(text: "pd.Series", decimal: str) -> "pd.DataFrame":
     for name, values in zip(parts.columns, zip(*found, strict=True), strict=True):
         kind = parts[name].dtype
         parts.loc[rest.index, name] = pd.Series(values, index=rest.index, dtype=kind)
-    clock = cells.hours(rest[rest.str.contains(":", regex=False)])
+    dotted = rest.str.fullmatch(_DOTTED_CLOCK)
+    clock = rest.mask(dotted, rest.str.replace(".", ":", regex=False))
+    clock = cells.hours(clock[dotted | rest.str.contains(":", regex=False)])
     clock = clock[clock.notna() & (parts.loc[clock.index, "spelled"] == "")]
     parts.loc[clock.index, "number"], parts.loc[clock.index, "spelled"] = clock, _CLOCK
     return parts
@@ -490,6 +508,8 @@ def _parse(cell: str, decimal: str) -> tuple[float, float, float, str, bool, str
 def _parse_several(cell: str, decimal: str) -> tuple[float, float, float, str, bool, str]:
     """Take a cell of several numbers apart, such as 2h 50m."""
     is_short = isinstance(cell, str) and len(cell) <= _LONGEST
+    if is_short and _RANGE.search(cell):
+        return _parse_range(cell, decimal)
     found = _COMPOUNDS[decimal].match(cell) if is_short else None
     if not found:
         return _NO_NUMBER
@@ -501,6 +521,17 @@ def _parse_several(cell: str, decimal: str) -> tuple[float, float, float, str, b
     )
     texts = [unit, unit2 or "", *([unit3 or ""] if third else [])]
     return one, two, three, _BETWEEN.join([before or "", *texts]), False, ""
+
+
+def _parse_range(cell: str, decimal: str) -> tuple[float, float, float, str, bool, str]:
+    """Take the middle of a range, such as 10-20 or 10 to 20 kg, with what stands around it."""
+    ends = [_parse(text, decimal) for text in _RANGE.split(cell, maxsplit=1)]
+    if any(not one[3] or one[4] or one[5] for one in ends):
+        return _NO_NUMBER
+    (low, *_, first, _, _), (high, *_, last, _, _) = ends
+    if not 0 <= low < high or first not in (last, last.partition(_BETWEEN)[0] + _BARE, _BARE):
+        return _NO_NUMBER
+    return (low + high) / 2, 0.0, 0.0, last, True, _MIDDLE
 
 
 def decimal_mark(text: "pd.Series", default: str = ".") -> str:
