@@ -537,6 +537,15 @@ def test_test_folder_of_its_own(folder, tmp_path):
     assert np.array_equal(data.test.x, images.x[rows])
 
 
+def test_test_folder_inside_is_no_class(folder):
+    for kind in ("cat", "dog"):
+        for number in range(2):
+            save(noise(), folder / "kept" / kind / f"{number}.png")
+    images = own_images.read(folder, test_folder=folder / "kept")
+    assert images.class_names == ("cat", "dog")
+    assert sizes(images.split(0)) == [19, 5, 4]
+
+
 def test_pictures_of_train_with_a_copy_in_test_are_left_out(folder, caplog):
     in_parts(folder, train=8, val=2, test=2)
     for source, target in (("test", "train"), ("val", "train"), ("test", "val")):
@@ -620,10 +629,10 @@ def test_blocks_are_cut_within_classes_that_count_for_themselves(folder):
 
 
 def of_one_person(folder, alike):
-    """200 pictures in two classes; runs of ten of one colour, or each of its own."""
+    """100 pictures in two classes; runs of ten of one colour, or each of its own."""
     rng = np.random.default_rng(1)
-    own = rng.integers(0, 256, (200, 3))
-    for number in range(200):
+    own = rng.integers(0, 256, (100, 3))
+    for number in range(100):
         colour = own[number // 10 if alike else number]
         pixels = np.clip(colour + rng.normal(0, 25, (8, 8, 3)), 0, 255).astype("uint8")
         name = ("even", "odd")[number % 2]
@@ -750,7 +759,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert int(found.stdout) < 200_000, "kilobytes"
 
 
-@pytest.mark.parametrize(("side", "size"), [(8, 32), (28, 32), (45, 48), (300, 64)])
+@pytest.mark.parametrize(("side", "size"), [(8, 32), (28, 32), (45, 48), (90, 64)])
 def test_size_is_the_median_of_the_shorter_sides_within_bounds(folder, side, size):
     for file in list(folder.rglob("*.png"))[:13]:
         file.write_bytes(encoded(noise().resize((side + 7, side)), "PNG"))
@@ -825,11 +834,22 @@ def test_synthetic_pictures_are_of_three_forms():
     data = images.split(0)
     assert sizes(data) == [360, 120, 120]
     assert np.array_equal(images.x, own_images.read(None).x)
-    x, y = shapes.draw(300)
+    x, y, size = shapes.draw(300)
     ground = np.median(x.reshape(300, -1, 3), axis=1)[:, np.newaxis, np.newaxis]
     area = (np.abs(x - ground).max(axis=-1) > 45).mean(axis=(1, 2))
     means = [area[y == kind].mean() for kind in range(3)]
-    assert max(means) < 1.15 * min(means), "the area tells nothing of the form"
+    assert max(means) < 1.1 * min(means), "the area tells nothing of the form"
+    assert np.corrcoef(np.sqrt(area), size)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("problem", ["binary", "regression"])
+def test_synthetic_pictures_of_other_problems(problem):
+    images = own_images.read(None, problem=problem, size=16, colour="grey")
+    assert images.kind == images.source.problem_kind == problem
+    assert images.x.shape == (600, 16, 16, 1)
+    assert images.class_names == (() if problem == "regression" else ("circle", "square"))
+    assert images.y.dtype == ("float64" if problem == "regression" else "int32")
+    own_images.source_from(json.loads(json.dumps(dataclasses.asdict(images.source))))
 
 
 # --- new pictures ---------------------------------------------------------------------------------
@@ -898,7 +918,8 @@ def unnumbered(folder):
 
 
 def twice(folder):
-    in_parts(folder, train=8, test=4)
+    in_parts(folder, train=8, test=2, more=2)
+    (folder / "more").rename(folder.parent / "more")
 
 
 def third(folder):
@@ -942,7 +963,7 @@ ERRORS = {
     "no match": (nothing, "data", {"group": "P(.)"}, "matches none of 24 names, such as 'cat/0"),
     "one group": (nothing, "data", {"group": "p(n)g"}, "finds 'n' in every name, expected several"),
     "no numbers": (unnumbered, "data", {"group": "blocks"}, "0 of 24 files are numbered one after"),
-    "two test folders": (twice, "data", {"test_folder": "data/test"}, "there is a test folder in"),
+    "two test folders": (twice, "data", {"test_folder": "more"}, "there is a test folder in"),
     "test folder": (nothing, "data", {"test_folder": "data/gone"}, "no such file; check the path"),
     "no paths": (
         no_paths,

@@ -208,7 +208,7 @@ def read(
                     f"--{flag} {reading.shown(value)}: no pictures are given; give their "
                     "folder too."
                 )
-        return _synthetic(size, colour)
+        return _synthetic(size, colour, problem)
     file = reading.resolved(path)
     try:
         given = _list(file, target, group, test_folder)
@@ -237,27 +237,29 @@ def _check(size: int | None, colour: str, problem: str) -> None:
             )
 
 
-def _synthetic(size: int | None, colour: Colour) -> Images:
-    x, y = shapes.draw()
+def _synthetic(size: int | None, colour: Colour, problem: Literal["auto"] | targets.Kind) -> Images:
+    kind: targets.Kind = "multiclass" if problem == "auto" else problem
+    shown = shapes.NAMES[:2] if kind == "binary" else shapes.NAMES
+    x, form, large = shapes.draw(num_shapes=len(shown))
+    y, class_names = (large, ()) if kind == "regression" else (form, shown)
     if colour == "grey":
         x = np.stack([pixels.grey(one) for one in x])
-    size = shapes.SIZE if size is None else size
-    x = pixels.resize(x, size)
+    x = pixels.resize(x, shapes.SIZE if size is None else size)
     source = Source(
         *("drawn shapes", "built-in", "computed", "that of this repository"),
-        target="shape",
-        problem=f"multiclass: {len(shapes.NAMES)} shapes",
-        class_names=shapes.NAMES,
-        size=size,
+        target="size" if kind == "regression" else "shape",
+        problem=f"{kind}: the sizes of shapes" if kind == "regression" else f"{kind}: shapes",
+        class_names=class_names,
+        size=x.shape[1],
         channels=x.shape[-1],
         depth_shift=8,
         layout="computed",
         digest="",
         num_pictures=len(y),
-        seen=tuple(findings.of_classes(y, shapes.NAMES)),
+        seen=(*findings.of_classes(y, class_names), findings.of_split("computed", None, None)),
     )
-    names = tuple(f"{shapes.NAMES[kind]} {number}" for number, kind in enumerate(y.tolist(), 1))
-    return Images(x, y, "multiclass", source, names)
+    names = tuple(f"{shown[one]} {number}" for number, one in enumerate(form.tolist(), 1))
+    return Images(x, y, kind, source, names)
 
 
 def _list(
@@ -271,6 +273,8 @@ def _list(
     if test_folder is None:
         return given
     test = reading.resolved(test_folder)
+    outside = [entry for entry in given.entries if test not in entry.path.parents]
+    given = given._replace(entries=outside)
     if not test.is_dir():
         with reading.open_file(test):  # raises where there is none
             pass

@@ -306,7 +306,8 @@ def _colours(image: PIL.Image.Image, depth_shift: int) -> tuple[np.ndarray, bool
     if image.mode == "CMYK":
         inks = 255 - np.asarray(image).astype("uint16")
         return (inks[..., :3] * inks[..., 3:] // 255).astype("uint8"), False
-    if image.has_transparency_data:
+    has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    if has_alpha or "transparency" in image.info:
         return _over_white(np.asarray(image.convert("RGBA")))
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))[..., np.newaxis], False

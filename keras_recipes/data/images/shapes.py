@@ -12,22 +12,27 @@ import numpy as np
 NAMES = ("circle", "square", "triangle")
 SIZE = 32
 _CORNERS = {1: 4, 2: 3}
-_REACH = np.array([0.80, 1.0, 1.24])  # from the middle to the rim, at equal areas
+_REACH = np.array([0.798, 1.0, 1.241])  # from the middle to the rim, at equal areas
 
 
-def draw(num_rows: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    num_rows: int = 600, seed: int = 0, num_shapes: int = len(NAMES)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw pictures.
 
     Args:
         num_rows: 1 or more.
         seed: 0 or more; the same seed draws the same pictures.
+        num_shapes: The first ones of NAMES, so many.
 
     Returns:
-        x, uint8 (num_rows, 32, 32, 3), and y, int32 (num_rows,): the places in NAMES.
+        x, uint8 (num_rows, 32, 32, 3); the places of the shapes in NAMES, int32 (num_rows,); and
+        their sizes, the roots of their areas in pixels, float64 (num_rows,).
     """
     rng = np.random.default_rng(seed)
-    y = rng.permutation(np.arange(num_rows) % len(NAMES)).astype("int32")
-    radius = rng.uniform(5, 9.5, num_rows) * _REACH[y]
+    y = rng.permutation(np.arange(num_rows) % num_shapes).astype("int32")
+    large = rng.uniform(5, 9.5, num_rows)
+    radius = large * _REACH[y]
     centre = rng.uniform(radius, SIZE - 1 - radius, (2, num_rows))
     turn = rng.uniform(0, 2 * np.pi, num_rows)
     ground, colour = rng.uniform(0, 255, (2, num_rows, 3))
@@ -44,4 +49,4 @@ def draw(num_rows: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         inside = np.clip(radius[row] - distance + 0.5, 0, 1)[..., np.newaxis]
         pixels = ground[row] + (colour[row] - ground[row]) * inside
         x[row] = np.clip(np.rint(pixels + rng.normal(0, 12, pixels.shape)), 0, 255)
-    return x, y
+    return x, y, np.sqrt(2) * large
