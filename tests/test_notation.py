@@ -1,5 +1,6 @@
 """A cell is a value and a unit, for learning, for the target, for flags and for new rows alike."""
 
+import dataclasses
 import json
 
 import numpy as np
