@@ -1,6 +1,7 @@
 """Folders of pictures as people have them: each trouble is rebuilt, and ends in the right value."""
 
 import contextlib
+import dataclasses
 import gc
 import io
 import json

@@ -49,7 +49,7 @@ def _write_table(folder: pathlib.Path) -> None:
 def _write_images(folder: pathlib.Path) -> None:
     import PIL.Image
 
-    x, y, names = shapes.draw(NUM_IMAGES + NUM_NEW)
+    x, y, _ = shapes.draw(NUM_IMAGES + NUM_NEW)
     known, new = folder / "shapes", folder / "new_shapes"
     with (
         files.whole_folder(known, "FOLDER") as of_classes,
@@ -57,11 +57,11 @@ def _write_images(folder: pathlib.Path) -> None:
     ):
         for number, (pixels, kind) in enumerate(zip(x, y, strict=True), start=1):
             is_known = number <= NUM_IMAGES
-            place = of_classes / names[kind] if is_known else of_new
+            place = of_classes / shapes.NAMES[kind] if is_known else of_new
             place.mkdir(exist_ok=True)
             content = io.BytesIO()
             PIL.Image.fromarray(pixels).save(content, "png")
             (place / f"{number:03}.png").write_bytes(content.getvalue())
-    print(f"{known}: {NUM_IMAGES} images in {len(names)} folders, one per class")
+    print(f"{known}: {NUM_IMAGES} images in {len(shapes.NAMES)} folders, one per class")
     print(f"{new}: {NUM_NEW} images to predict")
     print(f"Next: python -m recipes.images {known}")
