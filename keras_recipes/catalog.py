@@ -31,6 +31,7 @@ PROGRAMS = (
     ("recipes", "recipes", "list the recipes"),
     ("recipes.NAME", "", "train one; --help lists settings"),
     ("recipes.tabular FILE --target COL", "recipes/tabular.py", "train on your own table"),
+    ("recipes.images FOLDER", "recipes/images.py", "train on your own images"),
     ("recipes --help", "", "predict, export, check, copy, …"),
     ("recipes.lessons", "recipes/lessons", "list the lessons"),
     ("tuning RECIPE", "", "search hyperparameters"),

@@ -11,15 +11,17 @@ Copy: python -m recipes copy images ../my_project --data photos
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import sys
 import typing
 
 import keras
 
+import keras_recipes
 from keras_recipes import configs, optimizers, problems
 from keras_recipes.commands import run
 from keras_recipes.data.images import own_images
-from keras_recipes.features import images
+from keras_recipes.features import backbones, images
 
 if typing.TYPE_CHECKING:
     import keras_tuner
@@ -54,6 +56,11 @@ class Config(configs.ImageConfig):
     """Augmentation: std of the random change of brightness and contrast."""
     flip: bool = False
     """Augmentation: mirror half of the training images; only where left and right do not matter."""
+    backbone: str | None = None
+    """Transfer learning: a run folder of images, or a network of keras.applications such as
+    MobileNetV2. Its features are frozen; only a new output layer is trained."""
+    fine_tune: pathlib.Path | None = None
+    """Run with a backbone, whose backbone is trained further; use a low --learning-rate."""
 
 
 def load_data(config: Config) -> splits.Splits:
@@ -71,18 +78,29 @@ def problem(config: Config, data: splits.Splits) -> problems.Problem:
 def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: resized and augmented images, a small residual network."""
     source, of_data = own_images.source_of(data), problem(config, data)
-    network = images.network(
-        of_data,
-        *(source.size, source.channels),
-        filters=config.filters,
-        dropout=config.dropout,
-        rotation=config.rotation,
-        zoom=config.zoom,
-        shift=config.shift,
-        colour=config.jitter,
-        flip=config.flip,
-    )
-    model = images.serving(images.encoder(source.size, source.channels), network)
+    size, channels = source.size, source.channels
+    if config.fine_tune is not None:
+        model = backbones.fine_tuned(keras_recipes.load_run(config.fine_tune).model, channels)
+    elif config.backbone is not None:
+        if pathlib.Path(config.backbone).is_dir():
+            backbone = backbones.of_model(keras_recipes.load_run(config.backbone).model)
+        else:
+            backbone = backbones.of_applications(config.backbone, size)
+        head = backbones.head(of_data, backbone, config.dropout)
+        model = images.serving(backbones.encoder(backbone, channels), head)
+    else:
+        network = images.network(
+            of_data,
+            *(size, channels),
+            filters=config.filters,
+            dropout=config.dropout,
+            rotation=config.rotation,
+            zoom=config.zoom,
+            shift=config.shift,
+            colour=config.jitter,
+            flip=config.flip,
+        )
+        model = images.serving(images.encoder(size, channels), network)
     return of_data.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 
 

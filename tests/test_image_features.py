@@ -232,7 +232,7 @@ def test_fine_tuning_starts_at_the_head_and_leaves_batch_normalisation():
     frozen = images.serving(backbones.encoder(backbone, 3), head)
     x, y = pictures(8, SIZE, SIZE, 3), np.arange(8) % 2
     wanted = images.run(frozen, x)
-    tuned = backbones.fine_tuned(backbone, head, 3)
+    tuned = backbones.fine_tuned(frozen, 3)
     np.testing.assert_allclose(images.run(tuned, x), wanted, atol=1e-6)
     assert heat_maps.grad_cam(tuned, x).shape == (8, SIZE, SIZE)
     network = parts.of(problem.compile(tuned, keras.optimizers.Adam(0.01))).trained(problem)

@@ -133,20 +133,30 @@ def head(problem: Problem, backbone: keras.Model, dropout: float) -> keras.Model
     return keras.Model(inputs, problem.outputs(hidden), name="network")
 
 
-def fine_tuned(backbone: keras.Model, head: keras.Model, channels: int) -> keras.Model:
-    """Join a backbone and its trained head to one model, to be trained at a low rate.
+def fine_tuned(model: keras.Model, channels: int) -> keras.Model:
+    """Return a model with a frozen backbone as one whose backbone is trained with its head.
 
     The backbone's batch normalisation stays frozen: a few rows would spoil what it has learned of
     many.
 
     Args:
-        backbone: Its weights are shared, not copied.
-        head: From `head`, trained.
+        model: From `images.serving`, with `encoder` and `head`, trained; its weights are shared,
+            not copied.
         channels: Of the pictures.
 
     Returns:
         Serving model, whose network has the backbone in it.
+
+    Raises:
+        InputError: If the model has no frozen backbone.
     """
+    try:
+        backbone, trained = model.get_layer("encoder").get_layer(NAME), model.get_layer("network")
+    except ValueError as error:
+        raise InputError(
+            "--fine-tune: the model of this run has no frozen backbone; expected a run of python "
+            "-m recipes.images --backbone"
+        ) from error
     backbone.trainable = True
     for layer in _layers(backbone):
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -154,7 +164,7 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, channels: int) -> keras
     _, size, _, wanted = backbone.input_shape
     inputs = keras.Input((size, size, channels))
     outputs = backbone(in_channels(inputs, wanted))
-    for layer in head.layers[1:]:
+    for layer in trained.layers[1:]:
         outputs = layer(outputs)
     network = keras.Model(inputs, outputs, name="network")
     return images.serving(images.encoder(size, channels), network)
