@@ -296,6 +296,36 @@ def test_names_are_in_the_order_of_the_labels(names, program, wrong):
     assert said == ([("I4", "warning")] if wrong else [])
 
 
+LOOP = """
+for label, name in enumerate({folders}):
+    for file in os.listdir(os.path.join(data, name)):
+        x.append(load(file))
+        y.append({kept})
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "wrong"),
+    [
+        (LOOP.format(folders="os.listdir(data)", kept="label"), True),
+        ("names = list(data.iterdir())\n" + LOOP.format(folders="names", kept="[label]"), True),
+        ("labels = {name: n for n, name in enumerate(os.listdir(data))}", True),
+        (LOOP.format(folders="sorted(os.listdir(data))", kept="label"), False),
+        (
+            "names = os.listdir(d)\nnames.sort()\n" + LOOP.format(folders="names", kept="label"),
+            False,
+        ),
+        (LOOP.format(folders="os.listdir(data)", kept="LABELS[name]"), False),
+        (LOOP.format(folders="['cat', 'dog']", kept="label"), False),
+        ("for n, file in enumerate(os.listdir(data)):\n    x[n] = load(file)", False),
+        ("for n, file in enumerate(os.listdir(data)):\n    x.append((n, load(file)))", False),
+    ],
+)
+def test_folders_are_numbered_in_an_order_that_is_known(program, wrong):
+    said = found(convolutional(), UNIT, program=program)
+    assert said == ([("I4", "warning")] if wrong else [])
+
+
 def validated_by(files, num_rows=200):
     data = [folders(slice(start, num_rows, 2), ABC, files) for start in (0, 1)]
     return found(scaled(), data[0], None, data[1])

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 MIN_SUBJECTS, MAX_FILES, MIN_SHARED = 10, 100, 3
 # Arguments that set the order of the labels.
 _SETS_ORDER = {"class_names", "classes"}
+_LISTINGS = {"listdir", "iterdir", "scandir", "glob", "rglob"}
 _DATE = re.compile(r"(19|20)\d{6}")  # as cameras name files; no subject
 _NUMBERED = re.compile(r"(.*?[^\W\d_].*?|\d+)[\s_.\-()]+\w*?\d+\D*")
 
@@ -48,6 +49,77 @@ def other_order(names: Sequence[str], program: str) -> Listing | None:
         if same and listed != list(names) and node not in given:
             return Listing(listed, getattr(node, "lineno", 0))
     return None
+
+
+def labelled_as_listed(program: str) -> int | None:
+    """Return the line where a program numbers folders as the file system lists them; else None.
+
+    A loop over the folders lists the files in each of them and keeps the number; a dict holds the
+    number of each name. `sorted` makes the order one that is known.
+    """
+    try:
+        tree = ast.parse(program)
+    except SyntaxError:
+        return None
+    nodes = list(ast.walk(tree))
+    listed = {
+        target.id
+        for node in nodes
+        if isinstance(node, ast.Assign) and _is_listing(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in nodes:  # names.sort() and names = sorted(names)
+        if isinstance(node, ast.Call) and _called(node) in ("sort", "sorted"):
+            listed -= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    for node in nodes:
+        loops = [node] if isinstance(node, ast.For) else getattr(node, "generators", [])
+        for loop in loops:
+            number = _number_of_folder(loop, listed)
+            if number and _keeps(node, number):
+                return getattr(node, "lineno", None)
+    return None
+
+
+def _is_listing(node: ast.AST) -> bool:
+    """Return whether this lists a folder in the order of the file system."""
+    if isinstance(node, ast.Call) and _called(node) == "list" and node.args:
+        return _is_listing(node.args[0])
+    return isinstance(node, ast.Call) and _called(node) in _LISTINGS
+
+
+def _number_of_folder(loop: ast.For | ast.comprehension, listed: set[str]) -> str | None:
+    """Return what a loop calls the number of what was listed; None for other loops."""
+    over, target = loop.iter, loop.target
+    if not isinstance(over, ast.Call) or _called(over) != "enumerate" or not over.args:
+        return None
+    is_name = isinstance(over.args[0], ast.Name) and over.args[0].id in listed
+    if not is_name and not _is_listing(over.args[0]):
+        return None
+    first = target.elts[0] if isinstance(target, ast.Tuple) and target.elts else None
+    return first.id if isinstance(first, ast.Name) else None
+
+
+def _keeps(node: ast.AST, number: str) -> bool:
+    """Return whether a loop or a dict keeps the number as a label."""
+
+    def holds(part: ast.AST) -> bool:
+        return any(isinstance(one, ast.Name) and one.id == number for one in ast.walk(part))
+
+    if isinstance(node, ast.DictComp):
+        return holds(node.key) or holds(node.value)
+    if not isinstance(node, ast.For):
+        return False
+    calls = [one for line in node.body for one in ast.walk(line) if isinstance(one, ast.Call)]
+    into_folders = any(_called(call) in _LISTINGS for call in calls)
+    return into_folders and any(
+        _called(call) in ("append", "extend") and any(holds(part) for part in call.args)
+        for call in calls
+    )
+
+
+def _called(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", None) or getattr(call.func, "id", ""))
 
 
 def groups_in_both(files: Sequence[str], others: Sequence[str], num_classes: int) -> list[str]:

@@ -122,11 +122,12 @@ def class_order_differs(facts: Facts) -> Iterator[Mistake]:
     """Labels of folders that stand for other names than they are taken for.
 
     Why: labels follow the folders' names as text, with '10' before '2'; a folder that is missing
-        from one split moves all labels after it, and a list of names in another order names each
-        prediction wrongly, whatever the accuracy says.
+        from one split moves all labels after it; a list of names in another order names each
+        prediction wrongly, whatever the accuracy says; and `os.listdir` has no order at all.
     Fix: `class_names=[...]` in `image_dataset_from_directory`, one list for all splits, and names
         of predictions from `dataset.class_names`.
-    Thread: keras-team/keras#7543, keras-team/keras#3054, tensorflow/tensorflow#44752
+    Thread: keras-team/keras#7543, keras-team/keras#3054, tensorflow/tensorflow#44752,
+        anujshah1003/own_data_cnn_implementation_keras#4
     """
     names = facts.train.origin.class_names
     for word, split in facts.splits[1:]:
@@ -139,7 +140,14 @@ def class_order_differs(facts: Facts) -> Iterator[Mistake]:
                 "one order of the classes in all splits",
                 f"class_names={_listed(names)} for all of them, and a folder for each class",
             )
-    if not names or "class_indices" in (program := facts.settings.program or ""):
+    program = facts.settings.program or ""
+    if line := folders.labelled_as_listed(program):
+        yield warning(
+            f"in line {line}, folders numbered as the file system lists them",
+            "labels in an order that is the same on each machine",
+            "enumerate(sorted(os.listdir(folder)))",
+        )
+    if not names or "class_indices" in program:
         return
     if (wrong := folders.other_order(names, program)) is not None:
         yield warning(
