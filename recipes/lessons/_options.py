@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import pathlib
+import typing
 
 from keras_recipes import configs
 from keras_recipes.console import command_line
-from recipes import lessons
+
+Language = typing.Literal["en", "ko"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Options:
     """Random seed."""
     out: pathlib.Path | None = None
     """Output folder; by default, a new folder in runs/."""
-    lang: lessons.Language = "en"
+    lang: Language = "en"
     """Language of the three sentences: en (English) or ko (Korean)."""
 
     def __post_init__(self) -> None:
