@@ -10,7 +10,8 @@ import reprlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
-_Arguments, _Result = ParamSpec("_Arguments"), TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 class InputError(ValueError):

@@ -223,7 +223,7 @@ def regression_with_activation(head: Head) -> Iterator[Mistake]:
         fraction = "1%" if 0 < unreachable < 0.01 else f"{unreachable:.0%}"
         yield Mistake(
             "error" if outside else "warning",
-            f"{errors.with_article(head.activation)} output"
+            f"{errors.with_article(str(head.activation))} output"
             + (f", which cannot reach {fraction} of the targets" if outside else ""),
             "a linear output for a regression",
             _number_fix(head),
