@@ -76,7 +76,6 @@ def _with_threshold(problem: problems.Problem, threshold: float) -> problems.Pro
     return dataclasses.replace(problem, threshold=float(threshold))
 
 
-@for_known_keywords
 def open_run(folder: str | os.PathLike[str]) -> Run:
     """Load a run from its folder.
 

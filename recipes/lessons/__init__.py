@@ -1,6 +1,7 @@
 """Lessons: one file, one idea, run to see it. `python -m recipes.lessons` lists them in order."""
 
-from keras_recipes.console import startup
+from keras_recipes.console import command_line, startup
+from recipes.lessons import _options
 
 # In learning order, with the seconds that each takes on 2 cores, about.
 SECONDS = {
@@ -22,8 +23,5 @@ ORDER = tuple(SECONDS)
 
 if (_lesson_run := startup.called_module().removeprefix(f"{__name__}.")) in SECONDS:
     # Before the imports of the lesson, which take seconds: --help and a wrong flag answer at once.
-    from keras_recipes.console import command_line
-    from recipes.lessons import _options
-
     with command_line.errors_as_lines():
         _options.parse(_lesson_run)

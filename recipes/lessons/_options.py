@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import pathlib
-from typing import Literal
+import typing
 
 from keras_recipes import configs
 from keras_recipes.console import command_line
 
-Language = Literal["en", "ko"]
+Language = typing.Literal["en", "ko"]
 
 
 @dataclasses.dataclass(frozen=True)
