@@ -471,6 +471,11 @@ def test_files_and_folders_without_rights_are_named(folder):
     table = seen(own_images.read(folder))
     assert table["unreadable folders"][2].startswith("cat/locked: ")
     assert table["unreadable files"][2].startswith("dog/locked.png: cannot be read")
+    folder.chmod(0)
+    for path in (folder, folder / "cat"):
+        with pytest.raises(InputError, match=r"cannot be read \(Permission denied"):
+            own_images.read(path)
+    folder.chmod(0o700)
 
 
 def test_names_that_are_no_text_are_shown_escaped(folder):
@@ -678,14 +683,20 @@ def test_csv_of_paths_and_labels(folder):
 def test_csv_of_numbers_is_a_regression(folder):
     """With the paths of Windows, a decimal comma, and a row without a value."""
     files = sorted(folder.rglob("*.png"))
-    rows = [f"{file.parent.name}\\{file.name};{place},5" for place, file in enumerate(files)]
-    rows[3] = rows[3].partition(";")[0] + ";"
-    images = own_images.read(csv_of(folder, ["picture;age", *rows]))  # the only other column
+    long = "long text, " * 40  # no path can be so long
+    rows = [f"{file.parent.name}\\{file.name};{place},5;{long}" for place, file in enumerate(files)]
+    rows[3] = rows[3].partition(";")[0] + ";;"
+    images = own_images.read(csv_of(folder, ["picture;age;note", *rows]), "age")
     assert images.kind == "regression"
     assert images.y.dtype == "float64"
     assert sorted(images.y.tolist()) == [place + 0.5 for place in range(24) if place != 3]
     assert seen(images)["rows without a label"][0] == "1"
     assert images.source.class_names == ()
+
+
+def test_target_of_two_columns_is_the_other_one(folder):
+    sound_csv(folder)
+    assert own_images.read(folder / "labels.csv").source.target == "label"
 
 
 def test_folders_of_numbers_as_a_regression(folder):

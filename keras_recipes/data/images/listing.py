@@ -1,7 +1,6 @@
 """Which files are pictures of which label: class folders, folders of parts, or a CSV of paths."""
 
 import collections
-import contextlib
 import os
 import pathlib
 import re
@@ -132,6 +131,8 @@ def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:
 
     def cannot(error: OSError) -> None:
         name = pathlib.Path(error.filename).relative_to(folder).as_posix()
+        if name == ".":
+            raise InputError(f"the folder cannot be read ({error.strerror}); check its rights.")
         notes.add("unreadable folders", "left out", [f"{name}: {error.strerror}"])
 
     for place, folders, files in os.walk(folder, onerror=cannot, followlinks=True):
@@ -289,7 +290,7 @@ def path_column(
             continue
         text = frame[name].dropna().astype("str")
         some = text.iloc[:: max(1, len(text) // _SAMPLE)]
-        is_file = [_path(file, cell).exists() for cell in some]
+        is_file = [os.path.exists(_path(file, cell)) for cell in some]
         found[str(name)] = sum(is_file) / max(1, len(is_file))
         if not example:
             example = next((one for one in some if pathlib.PurePath(one).suffix), "")
@@ -305,9 +306,8 @@ def path_column(
 
 def _path(file: pathlib.Path, cell: str) -> pathlib.Path:
     """Return the file of a cell, which a program of Windows may have written."""
-    with contextlib.suppress(OSError, ValueError):
-        if not (file.parent / cell).exists() and "\\" in cell:
-            return file.parent / cell.replace("\\", "/")
+    if "\\" in cell and not os.path.exists(file.parent / cell):
+        cell = cell.replace("\\", "/")
     return file.parent / cell.strip()
 
 

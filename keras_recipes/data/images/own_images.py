@@ -209,7 +209,7 @@ def read(
                     "folder too."
                 )
         return _synthetic(size, colour, problem)
-    file = reading.resolved(path)
+    file = reading.resolved(reading.expanded(path))
     try:
         given = _list(file, target, group, test_folder)
         return _make(file.name, given, size, colour, group, problem)
@@ -272,7 +272,7 @@ def _list(
     given = _list_one(file, target, group)
     if test_folder is None:
         return given
-    test = reading.resolved(test_folder)
+    test = reading.resolved(reading.expanded(test_folder))
     outside = [entry for entry in given.entries if test not in entry.path.parents]
     given = given._replace(entries=outside)
     if not test.is_dir():
@@ -518,7 +518,7 @@ def read_new(
     """
     import pandas as pd
 
-    file = reading.resolved(path)
+    file = reading.resolved(reading.expanded(path))
     entries, y = _new_entries(file, source)
     is_grey = source.channels == 1
     paths = [entry.path for entry in entries]
