@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 
 from keras_recipes.data import splits
-from keras_recipes.data.images import own_images, pixels, shapes, storage
+from keras_recipes.data.images import alike, own_images, pixels, shapes, storage
 from keras_recipes.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -632,6 +632,23 @@ def test_blocks_are_cut_within_classes_that_count_for_themselves(folder):
     assert all(len({name.split("/")[0] for name in names}) == 1 for names in runs.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "num_runs"),
+    [
+        ("{kind}/{number:03}.png", 50),  # ten classes that count for themselves: five runs each
+        ("{kind}/IMG_{row}.png", 20),  # one series through all classes
+        ("{kind}/P{person}_{row}.png", 40),  # forty persons: each one run
+        ("{kind}/IMG_{row} (copy).png", 20),
+    ],
+)
+def test_runs_are_as_many_as_classes_and_series_need(name, num_runs):
+    rows = [(row, row % 10, row // 10, row // 5) for row in range(200)]
+    names = [name.format(row=r, kind=k, number=n, person=p) for r, k, n, p in rows]
+    runs = alike.blocks(names, [kind for _, kind, _, _ in rows])
+    assert len(np.unique(runs)) == num_runs
+    assert np.bincount(runs).max() <= 200 / num_runs
+
+
 def of_one_person(folder, alike):
     """100 pictures in two classes; runs of ten of one colour, or each of its own."""
     rng = np.random.default_rng(1)
@@ -750,7 +767,7 @@ def test_2_000_pictures_of_a_camera_need_little_memory(tmp_path):
     program = """
 import resource, sys, time
 import tensorflow
-from keras_recipes.data.images import own_images, shapes
+from keras_recipes.data.images import alike, own_images, shapes
 own_images.pixels.resize(shapes.draw(2)[0], 16)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = own_images.read("data")
