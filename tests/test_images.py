@@ -887,6 +887,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
     images = own_images.read(folder)
     (folder / "dog" / "cut.jpg").write_bytes(half_a_jpeg())
     (folder / "cat" / "notes.txt").write_text("passed over")
+    (folder / "dog" / "LICENSE").write_text("passed over")
     rows = ["dog/3.png,Dog", "cat/5.png,", "dog/cut.jpg,dog"]
     path, names, labels = {
         "picture": (folder / "dog" / "3.png", ["3.png"], None),
@@ -913,6 +914,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
         assert np.array_equal(pixel, row_of(images, whole))
     assert ("cut.jpg: " in caplog.text) == (form != "picture")
     assert "notes.txt" not in caplog.text
+    assert "LICENSE" not in caplog.text
     assert own_images.example(images.source).shape == (1, *x.shape[1:])
 
 
@@ -954,6 +956,10 @@ def third(folder):
         save(noise(), folder / "bird" / f"{number}.png")
 
 
+def archive(folder):
+    (folder.parent / "pictures.zip").write_bytes(b"PK\x03\x04")
+
+
 def sound_csv(folder):
     files = sorted(folder.rglob("*.png"))
     csv_of(folder, ["file,label", *(f"{file},{file.parent.name}" for file in files)])
@@ -973,7 +979,7 @@ ERRORS = {
     "no pictures": (emptied, "data", {}, "0 files and no class folders; expected"),
     "no class folders": (without_folders, "data", {}, "24 files and no class folders; expected"),
     "one class": (one_class, "data", {}, "one class only, 'cat' (24 pictures); expected"),
-    "few": (few, "data", {}, "14 pictures (10 files are left out, such as cat/2.png: 0 bytes)"),
+    "few": (few, "data", {}, "14 pictures (10 left out, such as cat/2.png: 0 bytes)"),
     "size": (nothing, "data", {"size": 2}, "--size 2: expected a whole number from 8 to 512"),
     "size is text": (nothing, "data", {"size": "big"}, "--size 'big': expected a whole number"),
     "colour": (nothing, "data", {"colour": "red"}, "expected one of auto, grey, rgb"),
@@ -999,6 +1005,9 @@ ERRORS = {
         "expected a column with paths of",
     ),
     "no target": (sound_csv, "data/labels.csv", {"target": "age"}, "no column 'age' to predict"),
+    "archive": (archive, "pictures.zip", {}, "an archive, expected a folder; unpack it and give"),
+    "no path": (nothing, 3, {}, "received 3, expected the path of a folder of pictures"),
+    "no pattern": (nothing, "data", {"group": 5}, "--group: received 5, expected text"),
     "synthetic": (nothing, None, {"target": "age"}, "--target age: no pictures are given"),
 }
 
