@@ -709,6 +709,19 @@ def test_csv_of_numbers_is_a_regression(folder):
     assert images.source.class_names == ()
 
 
+def test_csv_of_test_pictures_apart(folder, tmp_path):
+    files = sorted(folder.rglob("*.png"))
+    rows = [f"{file},{file.parent.name}" for file in files]
+    parts = {"a.csv": rows[:10] + rows[12:22], "b.csv": rows[10:12] + rows[22:]}
+    one, other = (csv_of(folder, ["file,label", *some], name) for name, some in parts.items())
+    images = own_images.read(one, "label", test_folder=other)
+    data = images.split(0)
+    assert sizes(data) == [16, 4, 4]
+    assert np.bincount(data.test.y).tolist() == [2, 2]
+    with pytest.raises(InputError, match="expected it to be laid out as"):
+        own_images.read(one, "label", test_folder=folder)
+
+
 def test_target_of_two_columns_is_the_other_one(folder):
     sound_csv(folder)
     assert own_images.read(folder / "labels.csv").source.target == "label"
