@@ -138,7 +138,9 @@ class Problem:
         """Whether the targets are numbers rather than classes."""
         return self.rule.kind == "regression"
 
-    def outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
+    def outputs(
+        self, hidden: keras.KerasTensor, kernel_initializer: str = "glorot_uniform"
+    ) -> keras.KerasTensor:
         """Add the output layer that the rule asks for.
 
         A regression's output is brought to the target's own unit by the mean and variance of the
@@ -147,15 +149,20 @@ class Problem:
 
         Args:
             hidden: Output of the last hidden layer, shape (batch, units).
+            kernel_initializer: Of the layer's weights, by its name in Keras.
 
         Returns:
             Shape (batch, num_outputs): probabilities, logits, or values in the target's unit.
         """
         # float32 also under a mixed precision policy: bfloat16 has too few digits for a loss.
-        outputs = keras.layers.Dense(
-            self.num_outputs, activation=self.rule.activation, dtype="float32", name="output"
-        )(hidden)
-        return self._in_unit(outputs)
+        layer = keras.layers.Dense(
+            self.num_outputs,
+            activation=self.rule.activation,
+            kernel_initializer=kernel_initializer,
+            dtype="float32",
+            name="output",
+        )
+        return self._in_unit(layer(hidden))
 
     def ensemble_outputs(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
         """Add an output layer for each network of an ensemble in one network.

@@ -31,12 +31,11 @@ def draw(
     """
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(num_rows) % num_shapes).astype("int32")
-    large = rng.uniform(5, 9.5, num_rows)
+    large = rng.uniform(6, 10, num_rows)
     radius = large * _REACH[y]
     centre = rng.uniform(radius, SIZE - 1 - radius, (2, num_rows))
-    turn = rng.uniform(0, 2 * np.pi, num_rows)
-    ground, colour = rng.uniform(0, 255, (2, num_rows, 3))
-    colour = np.where(np.abs(colour - ground).max(axis=1, keepdims=True) < 80, 255 - ground, colour)
+    turn = rng.uniform(-0.2, 0.2, num_rows)
+    ground, colour = rng.uniform(0, 110, (num_rows, 3)), rng.uniform(145, 255, (num_rows, 3))
     down, right = np.mgrid[:SIZE, :SIZE]
     x = np.empty((num_rows, SIZE, SIZE, 3), "uint8")
     for row, kind in enumerate(y.tolist()):
