@@ -159,7 +159,8 @@ class DataOptions:
     def names(cls) -> list[str]:
         """Return the names of the fields that are about the data."""
         kinds = [one for one in (TableOptions, ImageOptions) if issubclass(cls, one)]
-        return [*dict.fromkeys(field.name for one in kinds for field in dataclasses.fields(one))]
+        names = (field.name for one in kinds for field in dataclasses.fields(one))
+        return [*dict.fromkeys((*cls.SOURCES, *names))]
 
     @property
     def choices(self) -> dict[str, typing.Any]:

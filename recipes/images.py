@@ -1,7 +1,7 @@
 """Images: train a first model on your own images, from a folder.
 
 Problem: decided by the labels: binary or multiclass by folder; with a CSV file, regression too.
-Data: your folder with one subfolder per class; without one, 600 drawn shapes.
+Data: your folder, one subfolder per class, or a CSV file; without one, 600 drawn shapes.
 Result: none yet
 Run: python -m recipes.images photos
 Tune: python -m tuning images --folder photos

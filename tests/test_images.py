@@ -1,7 +1,6 @@
 """Folders of pictures as people have them: each trouble is rebuilt, and ends in the right value."""
 
 import contextlib
-import dataclasses
 import gc
 import io
 import json
@@ -891,7 +890,7 @@ def test_synthetic_pictures_of_other_problems(problem):
     assert images.x.shape == (600, 16, 16, 1)
     assert images.class_names == (() if problem == "regression" else ("circle", "square"))
     assert images.y.dtype == ("float64" if problem == "regression" else "int32")
-    own_images.source_from(json.loads(json.dumps(dataclasses.asdict(images.source))))
+    own_images.check(images.source)
 
 
 # --- new pictures ---------------------------------------------------------------------------------

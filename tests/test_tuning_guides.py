@@ -332,7 +332,7 @@ def test_arguments_that_cannot_be_honoured_are_refused_by_name():
     ):
         with pytest.raises(InputError, match=message):
             tuning.make_tuner(**{"hypermodel": small, "objective": "val_loss", **told})
-    with pytest.raises(TypeError, match="max_trails"):
+    with pytest.raises(InputError, match=r"max_trails: .* did you mean max_trials"):
         tuning.make_tuner(small, objective="val_loss", max_trails=3)
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 
 import keras
 
+from keras_recipes.data.images import pixels
 from keras_recipes.errors import InputError, first_line
-from keras_recipes.features import decoding, images
+from keras_recipes.features import images
 from keras_recipes.problems import Problem
 
 NAME = "backbone"
@@ -115,7 +116,7 @@ def in_channels(pictures: keras.KerasTensor, wanted: int) -> keras.KerasTensor:
     if wanted == 3:
         return keras.ops.repeat(pictures, 3, axis=-1)
     channels = keras.ops.split(pictures, 3, axis=-1)
-    weighted = sum(one * float(weight) for one, weight in zip(channels, decoding.GREY, strict=True))
+    weighted = sum(one * float(weight) for one, weight in zip(channels, pixels.GREY, strict=True))
     return keras.ops.floor((weighted + 32768.0) / 65536.0)
 
 

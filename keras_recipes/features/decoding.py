@@ -14,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_recipes.data.images import pixels
+
 TAKEN = (
     "a JPEG, PNG, WebP (no animation), BMP (of 8, 24 or 32 bits, not compressed) or GIF "
     "(not transparent)"
@@ -21,7 +23,6 @@ TAKEN = (
 _ORIENTATION = 0x0112
 _EXIF_SEGMENT, _FIRST_ROWS_SEGMENT = 0xE1, 0xDA
 _BYTES_OF_TYPE = (0, 1, 0, 2, 4)  # of TIFF's whole numbers: BYTE, SHORT, LONG
-GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue
 
 
 def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -259,8 +260,8 @@ def _gif(data: tf.Tensor, numbers: _Numbers) -> tf.Tensor:
         return tf.io.decode_gif(data)[0]
 
 
-def _grey(pixels: tf.Tensor) -> tf.Tensor:
-    weighted = tf.reduce_sum(tf.cast(pixels, tf.int32) * GREY, axis=-1, keepdims=True)
+def _grey(colours: tf.Tensor) -> tf.Tensor:
+    weighted = tf.reduce_sum(tf.cast(colours, tf.int32) * pixels.GREY, axis=-1, keepdims=True)
     return tf.cast((weighted + 32768) // 65536, tf.uint8)
 
 

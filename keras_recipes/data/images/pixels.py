@@ -59,6 +59,7 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
+GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue, as Pillow has them
 _ORIENTATION = 0x0112
 _FILES_AT_ONCE = 16  # by one thread; those of one shape are resized together
 _MAX_WAITING = 3 * 512 * 512  # bytes of a picture to be resized together with others
