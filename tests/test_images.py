@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 
 from keras_recipes.data import splits
-from keras_recipes.data.images import own_images, pixels, shapes, storage
+from keras_recipes.data.images import alike, own_images, pixels, shapes, storage
 from keras_recipes.errors import InputError
 from keras_recipes.features import kinds
 from keras_recipes.features.own_images import OwnImages
@@ -634,6 +634,23 @@ def test_blocks_are_cut_within_classes_that_count_for_themselves(folder):
     assert all(len({name.split("/")[0] for name in names}) == 1 for names in runs.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "num_runs"),
+    [
+        ("{kind}/{number:03}.png", 50),  # ten classes that count for themselves: five runs each
+        ("{kind}/IMG_{row}.png", 20),  # one series through all classes
+        ("{kind}/P{person}_{row}.png", 40),  # forty persons: each one run
+        ("{kind}/IMG_{row} (copy).png", 20),
+    ],
+)
+def test_runs_are_as_many_as_classes_and_series_need(name, num_runs):
+    rows = [(row, row % 10, row // 10, row // 5) for row in range(200)]
+    names = [name.format(row=r, kind=k, number=n, person=p) for r, k, n, p in rows]
+    runs = alike.blocks(names, [kind for _, kind, _, _ in rows])
+    assert len(np.unique(runs)) == num_runs
+    assert np.bincount(runs).max() <= 200 / num_runs
+
+
 def of_one_person(folder, alike):
     """100 pictures in two classes; runs of ten of one colour, or each of its own."""
     rng = np.random.default_rng(1)
@@ -694,6 +711,19 @@ def test_csv_of_numbers_is_a_regression(folder):
     assert images.source.class_names == ()
 
 
+def test_csv_of_test_pictures_apart(folder, tmp_path):
+    files = sorted(folder.rglob("*.png"))
+    rows = [f"{file},{file.parent.name}" for file in files]
+    parts = {"a.csv": rows[:10] + rows[12:22], "b.csv": rows[10:12] + rows[22:]}
+    one, other = (csv_of(folder, ["file,label", *some], name) for name, some in parts.items())
+    images = own_images.read(one, "label", test_folder=other)
+    data = images.split(0)
+    assert sizes(data) == [16, 4, 4]
+    assert np.bincount(data.test.y).tolist() == [2, 2]
+    with pytest.raises(InputError, match="expected it to be laid out as"):
+        own_images.read(one, "label", test_folder=folder)
+
+
 def test_target_of_two_columns_is_the_other_one(folder):
     sound_csv(folder)
     assert own_images.read(folder / "labels.csv").source.target == "label"
@@ -752,7 +782,7 @@ def test_2_000_pictures_of_a_camera_need_little_memory(tmp_path):
     program = """
 import resource, sys, time
 import tensorflow
-from keras_recipes.data.images import own_images, shapes
+from keras_recipes.data.images import alike, own_images, shapes
 own_images.pixels.resize(shapes.draw(2)[0], 16)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = own_images.read("data")
@@ -872,6 +902,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
     images = own_images.read(folder)
     (folder / "dog" / "cut.jpg").write_bytes(half_a_jpeg())
     (folder / "cat" / "notes.txt").write_text("passed over")
+    (folder / "dog" / "LICENSE").write_text("passed over")
     rows = ["dog/3.png,Dog", "cat/5.png,", "dog/cut.jpg,dog"]
     path, names, labels = {
         "picture": (folder / "dog" / "3.png", ["3.png"], None),
@@ -898,6 +929,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
         assert np.array_equal(pixel, row_of(images, whole))
     assert ("cut.jpg: " in caplog.text) == (form != "picture")
     assert "notes.txt" not in caplog.text
+    assert "LICENSE" not in caplog.text
     assert own_images.example(images.source).shape == (1, *x.shape[1:])
 
 
@@ -939,6 +971,10 @@ def third(folder):
         save(noise(), folder / "bird" / f"{number}.png")
 
 
+def archive(folder):
+    (folder.parent / "pictures.zip").write_bytes(b"PK\x03\x04")
+
+
 def sound_csv(folder):
     files = sorted(folder.rglob("*.png"))
     csv_of(folder, ["file,label", *(f"{file},{file.parent.name}" for file in files)])
@@ -958,7 +994,7 @@ ERRORS = {
     "no pictures": (emptied, "data", {}, "0 files and no class folders; expected"),
     "no class folders": (without_folders, "data", {}, "24 files and no class folders; expected"),
     "one class": (one_class, "data", {}, "one class only, 'cat' (24 pictures); expected"),
-    "few": (few, "data", {}, "14 pictures (10 files are left out, such as cat/2.png: 0 bytes)"),
+    "few": (few, "data", {}, "14 pictures (10 left out, such as cat/2.png: 0 bytes)"),
     "size": (nothing, "data", {"size": 2}, "--size 2: expected a whole number from 8 to 512"),
     "size is text": (nothing, "data", {"size": "big"}, "--size 'big': expected a whole number"),
     "colour": (nothing, "data", {"colour": "red"}, "expected one of auto, grey, rgb"),
@@ -984,6 +1020,9 @@ ERRORS = {
         "expected a column with paths of",
     ),
     "no target": (sound_csv, "data/labels.csv", {"target": "age"}, "no column 'age' to predict"),
+    "archive": (archive, "pictures.zip", {}, "an archive, expected a folder; unpack it and give"),
+    "no path": (nothing, 3, {}, "received 3, expected the path of a folder of pictures"),
+    "no pattern": (nothing, "data", {"group": 5}, "--group: received 5, expected text"),
     "synthetic": (nothing, None, {"target": "age"}, "--target age: no pictures are given"),
 }
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import keras_recipes
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
 from keras_recipes.data import own_table, rents
@@ -91,6 +92,23 @@ def test_the_problem_and_the_names_of_the_classes_come_from_the_target(finished,
     said = predict(finished, kind, flats(kind))
     if kind != "regression":
         assert set(said["prediction"]) <= set(flats(kind)[KINDS[kind]])
+
+
+@pytest.mark.second_tier
+def test_scores_of_an_epoch_are_those_of_the_model_that_is_saved(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3)).round(3)
+    table = pd.DataFrame(x, columns=list("abc")).assign(
+        y=np.where(x[:, 0] > x[:, 1] ** 2, "u", "v")
+    )
+    settings = {"epochs": 4, "refit": False, "ensemble_size": 4, "hidden_units": (8,)}
+    run = keras_recipes.train(
+        tabular, csv=table, target="y", **settings, baselines=False, verbose=False
+    )
+    kept = run.history.loc[run.metrics["best_epoch"]]
+    validation = tabular.load_data(tabular.Config(csv=table, target="y", **settings)).validation
+    predicted = keras_recipes.predict(run, validation.x)["prediction"] == "v"
+    assert kept["val_accuracy"] == pytest.approx((predicted == validation.y).mean())
 
 
 @pytest.mark.second_tier

@@ -10,7 +10,7 @@ from keras_recipes.errors import InputError
 
 BLOCKS = "blocks"
 NUM_BLOCKS = 20
-_MIN_BLOCKS = 5  # of one series: 3 to train, 1 to validate, 1 to test
+_MIN_BLOCKS = 5  # of one class: 3 to train, 1 to validate, 1 to test
 _ROWS_AT_ONCE = 512
 _SIDES = 8, 16  # of the grids whose brightness is compared
 _MAX_DIFFERENCE = 0.1  # rms, of brightness with std 1
@@ -120,7 +120,7 @@ def in_series(names: Sequence[str], labels: Sequence[object]) -> list[np.ndarray
 def blocks(names: Sequence[str], labels: Sequence[object]) -> np.ndarray:
     """Cut series of files into runs of neighbours of about equal length.
 
-    One series is cut into 20 runs, several into fewer each, but 5 at least.
+    There are about 20 runs in all, and at least 5 of each class; short series stay whole.
 
     Args:
         names: As in `in_series`.
@@ -139,9 +139,12 @@ def blocks(names: Sequence[str], labels: Sequence[object]) -> np.ndarray:
             f"--group {BLOCKS}: {num_numbered:,} of {len(names):,} files are numbered one after "
             f"the other; expected names such as IMG_0001.JPG; give a regular expression instead."
         )
+    holds = [{labels[row] for row in rows.tolist()} for rows in series]
+    num_series = collections.Counter(label for some in holds for label in some)
     number, num_runs = np.arange(len(names)) + len(names), 0
-    for rows in series:
-        for run in np.array_split(rows, max(_MIN_BLOCKS, NUM_BLOCKS // len(series))):
+    for rows, some in zip(series, holds, strict=True):
+        of_class = -(-_MIN_BLOCKS // min(num_series[label] for label in some))
+        for run in np.array_split(rows, max(of_class, NUM_BLOCKS // len(series))):
             number[run] = num_runs
             num_runs += 1
     return np.unique(number, return_inverse=True)[1]

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import itertools
 import logging
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -39,6 +40,7 @@ _NAMES = "names of files"
 MIN_SIZE, MAX_SIZE = 8, 512
 _AUTO_SIZES = 32, 64
 _MIN_PICTURES = 20
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 _VALIDATION_FRACTION = 0.2  # of the train folder, where there is no folder of it
 
 
@@ -145,9 +147,9 @@ class Images:
         if not len(validation):
             return splits.hold_out(train, test, self.source, seed, num_aside)
         if not len(test):
-            found = splits.hold_out(train, validation, self.source, seed, num_aside)
-            train, test = found.train, found.validation or found.test
-            return splits.Splits(train, validation, test, self.source)
+            rest = splits.hold_out(train, validation, self.source, seed, num_aside)
+            aside = rest.test if rest.validation is None else rest.validation
+            return splits.Splits(rest.train, validation, aside, self.source)
         return splits.Splits(train, validation, test, self.source)
 
 
@@ -201,6 +203,9 @@ def read(
         InputError: The path, a setting or the labels cannot serve.
     """
     _check(size, colour, problem)
+    for flag, value in (("test-folder", test_folder), ("group", group), ("target", target)):
+        if not (value is None or isinstance(value, str | os.PathLike)):
+            raise InputError(f"--{flag}: received {describe(value)}, expected text; change it.")
     if path is None:
         for flag, value in (("target", target), ("test-folder", test_folder), ("group", group)):
             if value is not None:
@@ -209,7 +214,7 @@ def read(
                     "folder too."
                 )
         return _synthetic(size, colour, problem)
-    file = reading.resolved(reading.expanded(path))
+    file = _resolved(path)
     try:
         given = _list(file, target, group, test_folder)
         return _make(file.name, given, size, colour, group, problem)
@@ -235,6 +240,19 @@ def _check(size: int | None, colour: str, problem: str) -> None:
             raise InputError(
                 f"--{flag} {describe(value)}: expected one of {', '.join(choices)}; change it."
             )
+
+
+def _resolved(path: str | pathlib.Path) -> pathlib.Path:
+    """Return the absolute path of what is there."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(
+            f"received {describe(path)}, expected the path of a folder of pictures, or of a CSV."
+        )
+    file = reading.resolved(reading.expanded(path))
+    if not file.is_dir():
+        with reading.open_file(path):  # raises where there is none
+            pass
+    return file
 
 
 def _synthetic(size: int | None, colour: Colour, problem: Literal["auto"] | targets.Kind) -> Images:
@@ -272,12 +290,9 @@ def _list(
     given = _list_one(file, target, group)
     if test_folder is None:
         return given
-    test = reading.resolved(reading.expanded(test_folder))
+    test = _resolved(test_folder)
     outside = [entry for entry in given.entries if test not in entry.path.parents]
     given = given._replace(entries=outside)
-    if not test.is_dir():
-        with reading.open_file(test):  # raises where there is none
-            pass
     if (given.columns is None) != test.is_dir():
         raise InputError(
             f"--test-folder {reading.shown(test_folder)}: expected it to be laid out as "
@@ -305,8 +320,8 @@ def _list(
 
 def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> listing.Listing:
     if not file.is_dir():
-        with reading.open_file(file):  # raises where there is none
-            pass
+        if file.suffix.lower() in _ARCHIVES or ".tar." in file.name:
+            raise InputError("an archive, expected a folder; unpack it and give its folder.")
         if file.suffix.lower() in pixels.KNOWN:
             raise InputError("one picture, expected a folder of class folders, or a CSV of paths.")
         return listing.of_csv(file, target, group)
@@ -445,9 +460,10 @@ def _check_left_out(
         notes.add(one.what, "left out", [f"{entry.name}: {one.reason}"])
     lost = [f"{entry.name}: {one.reason}" for entry, one in bad if one.what != pixels.NO_PICTURES]
     if (num_good := len(both) - len(bad)) < _MIN_PICTURES:
-        more = f" ({len(lost):,} files are left out, such as {lost[0]})" if lost else ""
+        more = f" ({len(lost):,} left out, such as {lost[0]})" if lost else ""
         raise InputError(
-            f"{num_good} pictures{more}, expected at least {_MIN_PICTURES}; bring more."
+            f"{num_good} picture{'s' * (num_good != 1)}{more}, expected at least {_MIN_PICTURES}; "
+            "bring more."
         )
     _warn_of(name, lost)
 
@@ -518,19 +534,19 @@ def read_new(
     """
     import pandas as pd
 
-    file = reading.resolved(reading.expanded(path))
+    file = _resolved(path)
     entries, y = _new_entries(file, source)
     is_grey = source.channels == 1
     paths = [entry.path for entry in entries]
     x, facts = pixels.load(paths, source.size, is_grey=is_grey, depth_shift=source.depth_shift)
     bad = [
-        f"{entry.name}: {one.reason}"
+        (one.what, f"{entry.name}: {one.reason}")
         for entry, one in zip(entries, facts, strict=True)
         if isinstance(one, pixels.LeftOutError)
     ]
     if not len(x):
-        raise InputError(f"{file.name}: no picture that can be read; {bad[0]}.")
-    _warn_of(file.name, bad)
+        raise InputError(f"{file.name}: no picture that can be read; {bad[0][1]}.")
+    _warn_of(file.name, [text for what, text in bad if what != pixels.NO_PICTURES])
     is_good = [isinstance(one, pixels.Facts) for one in facts]
     names = pd.DataFrame({"input": [e.name for e in itertools.compress(entries, is_good)]})
     return names, x, (y[is_good] if np.isfinite(y[is_good]).any() else None)
@@ -550,8 +566,7 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
         y = [labels.of_folders(entry.name, source.class_names) for entry in entries]
         return entries, np.array(y)
     if file.suffix.lower() in pixels.KNOWN or isinstance(pixels.look([file])[0], pixels.Header):
-        with reading.open_file(file):  # raises where there is none
-            return [listing.Entry(file, file.name)], np.array([np.nan])
+        return [listing.Entry(file, file.name)], np.array([np.nan])
     entries, values = listing.new_of_csv(file, source.path_column, source.target)
     if values is None:
         return entries, np.full(len(entries), np.nan)

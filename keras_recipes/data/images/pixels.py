@@ -162,7 +162,7 @@ def _look(path: reading.Path) -> Header:
             raise LeftOutError("empty files", "0 bytes")
         if size > _MAX_FILE_BYTES:
             raise LeftOutError("files too large", f"{size:,} bytes; at most {_MAX_FILE_BYTES:,}")
-        with _opened(file, suffix) as image:
+        with _opened(file) as image:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             is_animated = kind in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
             if min(image.size) < _MIN_SIDE:
@@ -201,8 +201,9 @@ def _reasons(path: reading.Path) -> Iterator[None]:
         raise LeftOutError("truncated files" if is_cut else "corrupt files", text) from error
 
 
-def _opened(file: IO[bytes], suffix: str) -> PIL.Image.Image:
+def _opened(file: IO[bytes]) -> PIL.Image.Image:
     """Open a picture of one of the formats; say what else the file is."""
+    suffix = pathlib.PurePath(getattr(file, "name", "")).suffix.lower()
     try:
         return PIL.Image.open(file, formats=tuple(SUFFIXES))
     except PIL.UnidentifiedImageError:
@@ -234,7 +235,7 @@ def depth_shift(files: Sequence[reading.Path]) -> int:
             with (
                 contextlib.suppress(LeftOutError),
                 _file(files[row]) as file,
-                PIL.Image.open(file, formats=tuple(SUFFIXES)) as image,
+                _opened(file) as image,
             ):
                 found.append(int(np.asarray(image).max()))
         return found
@@ -260,7 +261,7 @@ def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray
         LeftOutError: If the picture cannot serve.
         Exception: Whatever Pillow raises.
     """
-    with PIL.Image.open(file, formats=tuple(SUFFIXES)) as image:
+    with _opened(file) as image:
         factor = 1
         if image.format in ("JPEG", "MPO"):
             factor = reduction(*image.size, size)

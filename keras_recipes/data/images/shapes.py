@@ -2,7 +2,7 @@
 
 Rows: 600 pictures, or as many as are asked for.
 Shape: uint8 (rows, 32, 32, 3) in 0..255; a disc, a square or a triangle of any place, size, turn
-and colour on a ground of any colour, with noise: only the form tells the classes apart.
+and colour on a ground of any colour, with noise: classes differ in their form alone.
 Source: computed by this file.
 Licence: that of this repository.
 """
