@@ -85,8 +85,10 @@ def network(
     hidden = keras.layers.Identity(name=FEATURES)(hidden)
     pools = keras.layers.GlobalAveragePooling2D(), keras.layers.GlobalMaxPooling2D()
     hidden = keras.layers.Concatenate()([pool(hidden) for pool in pools])
+    hidden = keras.layers.BatchNormalization(momentum=0.9)(hidden)
     hidden = keras.layers.Dropout(dropout)(hidden)
-    return keras.Model(inputs, problem.outputs(hidden), name="network")
+    # From 0 on: few images would spend epochs on leaving sure but random outputs.
+    return keras.Model(inputs, problem.outputs(hidden, "zeros"), name="network")
 
 
 def _convolved(
