@@ -328,6 +328,7 @@ def test_an_edited_run_of_an_earlier_version_is_one_line(made, name, num_edits, 
     check_edits(made(name), readers, names, 2, num_edits, caplog, tmp_path, is_old=True)
 
 
+@pytest.mark.second_tier
 def test_checksums_are_not_of_the_layout(made, tmp_path):
     """A file that an editor saved in another layout is the same file."""
     folder = shutil.copytree(made("quick").root / "a", tmp_path / "a")

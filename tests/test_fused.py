@@ -450,15 +450,18 @@ def test_dropout_under_xla_trains_like_stock(by_xla):
 # Options
 
 
+LATER = pytest.mark.second_tier
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"class_weight": {0: 0.5, 1: 3.0}},
-        {"sample_weight": np.linspace(0, 2, ROWS)},
+        pytest.param({"sample_weight": np.linspace(0, 2, ROWS)}, marks=LATER),
         {"validation_data": (X[:40], BINARY[:40], np.linspace(1, 3, 40))},
-        {"batch_size": 500},
-        {"batch_size": 35, "epochs": 5, "initial_epoch": 3},
-        {"batch_size": None, "epochs": 1},
+        pytest.param({"batch_size": 500}, marks=LATER),
+        pytest.param({"batch_size": 35, "epochs": 5, "initial_epoch": 3}, marks=LATER),
+        pytest.param({"batch_size": None, "epochs": 1}, marks=LATER),
         {"epochs": 0},
     ],
     ids=lambda options: ", ".join(options),
@@ -587,6 +590,7 @@ def test_progress_is_shown_as_keras_shows_it(verbose, expected, capsys):
     assert ("Epoch 2/2" in output) == bool(verbose)
 
 
+@pytest.mark.second_tier
 def test_long_epochs_run_in_several_calls(monkeypatch):
     monkeypatch.setattr(fused.training, "_FIRST_STEPS", 1)
     assert_same_training(lambda: network(metrics=["accuracy"]), X, BINARY, batch_size=5)
@@ -709,6 +713,7 @@ def test_a_callers_own_function_is_not_taken_for_another(own):
     assert not programs._structures
 
 
+@pytest.mark.second_tier
 def test_old_programs_are_dropped(monkeypatch):
     monkeypatch.setattr(programs, "_MAX_STRUCTURES", 2)
     for units in (2, 3, 4):

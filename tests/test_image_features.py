@@ -280,6 +280,7 @@ def test_networks_of_keras_have_their_own_scaling(name):
         np.testing.assert_allclose(images.run(backbone, x), wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.second_tier
 def test_a_backbone_reads_grey_and_rgb():
     rgb, grey = (backbones.of_model(served(channels=channels)) for channels in (3, 1))
     x = pictures(2, SIZE, SIZE, 1)
@@ -408,6 +409,7 @@ def decode():
     return decoding.decoder(SIZE, 3)
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("form", FILES)
 def test_a_file_is_decoded_as_by_pillow(form, decode):
     file = FILES[form]()

@@ -242,6 +242,7 @@ def test_normalising_saves_steps():
     assert steps[False] == 10_000
 
 
+@pytest.mark.second_tier
 def test_logistic_regression_is_the_same_in_three_ways():
     x, t = logistic_regression.load(seed=0)
     reference = logistic_regression.by_scikit_learn(x, t)
@@ -280,6 +281,7 @@ def test_effect_of_a_remedy_is_the_mean_paired_difference():
     assert found["loss"] == pytest.approx(0)
 
 
+@pytest.mark.second_tier
 def test_the_best_and_the_last_epoch_are_both_tested():
     config = dataclasses.replace(cross_validation.CONFIG, learning_rate=0.1)
     data, problem = breast_cancer.load_data(config), breast_cancer.PROBLEM

@@ -127,6 +127,7 @@ def test_what_was_made_of_a_table_is_made_once():
     assert np.abs(elsewhere - parts.of(first).encode(rows)).max() > 0.1, "by what it has learned"
 
 
+@pytest.mark.second_tier
 def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypatch):
     x = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 12)))
     whole = parts.of(model := made(x)).predict(x)

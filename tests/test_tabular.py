@@ -178,6 +178,7 @@ def test_rows_keep_their_order_and_number(finished):
     np.testing.assert_allclose(numbers_of(one), numbers_of(said)[[7]], rtol=1e-4)
 
 
+@pytest.mark.second_tier
 def test_a_threshold_of_ones_own_decides_and_known_targets_are_scored(
     finished, csv_of, tmp_path, monkeypatch, capsys
 ):
@@ -269,6 +270,7 @@ def test_large_numbers_and_identifiers_are_written_out(tmp_path, monkeypatch):
     assert all(re.fullmatch(r"\d{7,9}", line.split(",")[2]) for line in lines[1:])
 
 
+@pytest.mark.second_tier
 def test_values_may_all_be_missing(finished):
     frame = flats("regression").head(3)
     empty = frame.assign(**{name: None for name in frame.columns if name != "rent"})

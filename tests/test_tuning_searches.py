@@ -286,6 +286,7 @@ def test_failed_trials_keep_their_reason_and_the_search_goes_on(no_refit):
     assert "Traceback" in errors[0].traceback
 
 
+@pytest.mark.second_tier
 def test_a_first_trial_that_fails_ends_the_search_and_leaves_no_folder():
     # It passes the check before trial 0: only training shows the mistake.
     path = write_recipe(
@@ -976,6 +977,7 @@ def test_a_search_on_workers_is_continued_on_workers():
     assert Options(recipe="iris", **told).places == flags
 
 
+@pytest.mark.second_tier
 def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypatch, capsys):
     run, told = trials.run, (OWN, "--tuners", "random", "--trials", 3, "--epochs", 4)
     done = []

@@ -12,7 +12,7 @@ from keras_recipes.data import rents
 from keras_recipes.data.images import shapes
 
 NUM_NEW = 5
-NUM_IMAGES = 300
+NUM_IMAGES = 600
 
 
 @dataclasses.dataclass(frozen=True)
