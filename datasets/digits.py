@@ -1,4 +1,4 @@
-"""Digits: 1,797 grey pictures of handwritten digits, small enough to train on in seconds.
+"""Digits: 1,797 grey images of handwritten digits, small enough to train on in seconds.
 
 Rows: 1,797, about 180 for each class.
 Shape: x uint8 (rows, 8, 8) in 0..16, white on black; y int32 (rows,) in 0..9.

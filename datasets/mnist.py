@@ -1,4 +1,4 @@
-"""MNIST: 70,000 grey pictures of handwritten digits.
+"""MNIST: 70,000 grey images of handwritten digits.
 
 Rows: 60,000 train (5,000 of them become validation), 10,000 test.
 Shape: x uint8 (rows, 28, 28) in 0..255, white on black; y int32 (rows,) in 0..9.

@@ -1,4 +1,4 @@
-"""Pictures become numbers, predictions, explanations and baselines; files are decoded exactly."""
+"""Images become numbers, predictions, explanations and baselines; files are decoded exactly."""
 
 import io
 import re
@@ -35,12 +35,12 @@ NETWORK = {
 
 
 def pictures(*shape, seed=0):
-    """Return uint8 pictures of random numbers."""
+    """Return uint8 images of random numbers."""
     return np.random.default_rng(seed).integers(0, 256, shape, "uint8")
 
 
 def served(problem=MULTICLASS, channels=3, **settings):
-    """Return a model for pictures, compiled, its weights drawn from a seed."""
+    """Return a model for images, compiled, its weights drawn from a seed."""
     keras.utils.set_random_seed(0)
     network = images.network(problem, SIZE, channels, **{**NETWORK, **settings})
     kernel = network.get_layer("output").kernel  # of 0 until it is trained
@@ -103,7 +103,7 @@ def test_each_picture_of_a_batch_is_moved_by_itself():
     inputs = keras.Input((SIZE, SIZE, 3))
     shifted = keras.Model(inputs, images.warped(inputs, 0.0, 0.0, 0.2, False))
     x = np.broadcast_to(np.arange(8)[:, None, None, None], (8, SIZE, SIZE, 3)).astype("float32")
-    np.testing.assert_array_equal(shifted(x, training=True), x)  # pixels of the same picture
+    np.testing.assert_array_equal(shifted(x, training=True), x)  # pixels of the same image
     same = np.repeat(pictures(1, SIZE, SIZE, 3), 8, axis=0)
     assert len(np.unique(shifted(same, training=True).numpy(), axis=0)) > 4
 
@@ -162,7 +162,7 @@ def test_a_saved_model_loads_without_the_library(tmp_path):
 
 
 def corner_model():
-    """Return a model whose output 1 grows with the brightness of a picture, output 0 falls."""
+    """Return a model whose output 1 grows with the brightness of an image, output 0 falls."""
     settings = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "colour": 0.0, "flip": False}
     model = served(problems.multiclass(("dark", "bright")), 1, filters=(4, 8), **settings)
     network = parts.of(model).network
@@ -311,14 +311,14 @@ def test_histograms_of_one_colour_are_0_and_of_any_size_have_one_length():
 
 
 def encoded(picture, kind, **settings):
-    """Return the bytes of a picture file."""
+    """Return the bytes of an image file."""
     file = io.BytesIO()
     picture.save(file, kind, **settings)
     return file.getvalue()
 
 
 def drawn(height=50, width=70, mode="RGB", seed=0):
-    """Return a picture of smooth random colours."""
+    """Return an image of smooth random colours."""
     bands = len(PIL.Image.new(mode, (1, 1)).getbands())
     small = pictures(6, 8, bands, seed=seed)
     picture = PIL.Image.fromarray(
@@ -328,7 +328,7 @@ def drawn(height=50, width=70, mode="RGB", seed=0):
 
 
 def turned_by(number, kind="JPEG", height=50, width=70):
-    """Return a file whose EXIF data say that its picture is turned."""
+    """Return a file whose EXIF data say that its image is turned."""
     exif = PIL.Image.Exif()
     exif[0x010F], exif[0x0112] = "a maker", number
     return encoded(drawn(height, width), kind, exif=exif)
@@ -397,7 +397,7 @@ FILES = {
 
 
 def by_pillow(file, channels, depth_shift):
-    """Return what training has of a picture file."""
+    """Return what training has of an image file."""
     found, _ = pixels.decode(io.BytesIO(file), SIZE, depth_shift)
     found = pixels.grey(found) if channels == 1 else found
     return np.broadcast_to(pixels.resize(found[None], SIZE)[0], (SIZE, SIZE, channels))
@@ -438,7 +438,7 @@ def test_several_files_are_decoded_at_once(decode):
     "file",
     [
         b"",
-        b"no picture",
+        b"no image",
         b"RIFF\x24\0\0\0WAVEfmt " + bytes(40),
         encoded(drawn().quantize(12), "GIF", transparency=2),
         encoded(drawn(), "WEBP", save_all=True, append_images=[drawn(seed=1)]),

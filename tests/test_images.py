@@ -1,4 +1,4 @@
-"""Folders of pictures as people have them: each trouble is rebuilt, and ends in the right value."""
+"""Folders of images as people have them: each trouble is rebuilt, and ends in the right value."""
 
 import contextlib
 import gc
@@ -21,11 +21,11 @@ from keras_recipes.features import kinds
 from keras_recipes.features.own_images import OwnImages
 
 RNG = np.random.default_rng(0)
-NUM = 12  # sound pictures of each of two classes
+NUM = 12  # sound images of each of two classes
 
 
 def noise(side=12, channels=3, rng=RNG):
-    """Smooth noise: no two pictures are alike."""
+    """Smooth noise: no two images are alike."""
     small = rng.integers(0, 256, (4, 4, channels), dtype="uint8")
     image = PIL.Image.fromarray(small if channels == 3 else small[..., 0])
     return image.resize((side, side), PIL.Image.Resampling.BICUBIC)
@@ -39,7 +39,7 @@ def save(image, path, **settings):
 
 @pytest.fixture(scope="session")
 def sound():
-    """PNG files of 24 pictures, made once: bytes by number."""
+    """PNG files of 24 images, made once: bytes by number."""
     files = []
     for _ in range(2 * NUM):
         stream = io.BytesIO()
@@ -50,7 +50,7 @@ def sound():
 
 @pytest.fixture
 def folder(tmp_path, sound):
-    """A sound data set: data/cat and data/dog with 12 pictures each, 0.png to 11.png."""
+    """A sound data set: data/cat and data/dog with 12 images each, 0.png to 11.png."""
     root = tmp_path / "data"
     for number, content in enumerate(sound):
         path = root / ("cat", "dog")[number // NUM] / f"{number % NUM}.png"
@@ -87,7 +87,7 @@ def is_turned(images, table):
 
 
 def one_colour(image_of, name, colour, what=None, **settings):
-    """A picture of one colour, saved in some way, is that colour."""
+    """An image of one colour, saved in some way, is that colour."""
 
     def build(folder):
         save(image_of(), folder / "cat" / name, **settings)
@@ -173,7 +173,7 @@ def big_png():
 
 
 def built(make):
-    """Something in the folder that is noted; the pictures stay as they are."""
+    """Something in the folder that is noted; the images stay as they are."""
 
     def wrap(what, count, done, example):
         def check(images, table):
@@ -298,7 +298,7 @@ def unequal(folder):
 def is_unequal(images, table):
     assert table["class dog"][0] == "3"
     assert table["unequal classes"][1].startswith("cat has 11 times as many as dog; --class-w")
-    assert table["classes of few pictures"][2] == "dog (3)"
+    assert table["classes of few images"][2] == "dog (3)"
 
 
 def wrapped(folder):
@@ -314,7 +314,7 @@ def is_passed_through(images, table):
 
 
 def numbered(folder):
-    """Class folders 0 to 10, two pictures each and four of the last."""
+    """Class folders 0 to 10, two images each and four of the last."""
     files = [file for name in ("cat", "dog") for file in sorted((folder / name).iterdir())]
     for number, file in enumerate(files):
         kind = min(number // 2, 10)
@@ -378,24 +378,24 @@ DIRTY = {
     "truncated JPEG": left_out("cut.jpg", half_a_jpeg, "truncated files", "truncated"),
     "damaged PNG": left_out("hurt.png", damaged_png, "corrupt files"),
     "zero bytes": left_out("nothing.jpg", b"", "empty files", "0 bytes"),
-    "text": left_out("notes.txt", b"Tom, my cat", "files that are no pictures", ".txt"),
+    "text": left_out("notes.txt", b"Tom, my cat", "files that are no images", ".txt"),
     "web page as JPEG": left_out("page.jpg", b"<html>404</html>", "corrupt files", "download"),
     "pointer of Git LFS": left_out(
         "far.png", b"version https://git-lfs.github.com/spec/v1\n", "corrupt files", "git lfs pull"
     ),
     "HEIC": left_out(
-        "phone.heic", b"\0\0\0\x18ftypheic" + bytes(40), "pictures of other formats", "HEIC"
+        "phone.heic", b"\0\0\0\x18ftypheic" + bytes(40), "images of other formats", "HEIC"
     ),
     "pixels of floats": left_out(
         "float.tif",
         lambda: encoded(PIL.Image.fromarray(np.ones((8, 8), "float32")), "TIFF"),
-        "pictures of other formats",
+        "images of other formats",
         "decimal",
     ),
-    "decompression bomb": left_out("bomb.png", bomb, "pictures too large", "million"),
-    "too many pixels": left_out("wide.png", big_png, "pictures too large", "50 million"),
+    "decompression bomb": left_out("bomb.png", bomb, "images too large", "million"),
+    "too many pixels": left_out("wide.png", big_png, "images too large", "50 million"),
     "one pixel": left_out(
-        "dot.png", lambda: encoded(PIL.Image.new("RGB", (1, 1)), "PNG"), "tiny pictures", "1x1"
+        "dot.png", lambda: encoded(PIL.Image.new("RGB", (1, 1)), "PNG"), "tiny images", "1x1"
     ),
     "hidden files": built(hidden)("hidden files and folders", "4", "left out", ".DS_Store"),
     "links in a circle": built(circle)(
@@ -419,7 +419,7 @@ DIRTY = {
         copy_of("cat/3.png", "cat/x.png"),
         are_copies(("copies", "cat/x.png = cat/3.png")),
     ),
-    "one picture under two labels": (
+    "one image under two labels": (
         copy_of("cat/3.png", "dog/x.png"),
         are_copies(
             ("copies", "dog/x.png = cat/3.png"),
@@ -491,7 +491,7 @@ def test_names_that_are_no_text_are_shown_escaped(folder):
 
 
 def in_parts(folder, **counts):
-    """Move the pictures of both classes into folders of parts, so many of each class."""
+    """Move the images of both classes into folders of parts, so many of each class."""
     for kind in ("cat", "dog"):
         files = sorted((folder / kind).iterdir())
         for part, count in counts.items():
@@ -559,13 +559,13 @@ def test_pictures_of_train_with_a_copy_in_test_are_left_out(folder, caplog):
     images = own_images.read(folder)
     table = seen(images)
     assert sizes(images.split(0)) == [16, 4, 4]
-    assert table["pictures of train with a copy in test"] == [
+    assert table["images of train with a copy in test"] == [
         "1",
         "left out",
         "train/cat/of_test.png",
     ]
-    assert table["pictures of train with a copy in validation"][2] == "train/cat/of_val.png"
-    assert table["pictures of validation with a copy in test"][2] == "val/cat/of_test.png"
+    assert table["images of train with a copy in validation"][2] == "train/cat/of_val.png"
+    assert table["images of validation with a copy in test"][2] == "val/cat/of_test.png"
 
 
 def test_classes_of_the_test_folder_alone_are_left_out(folder):
@@ -574,12 +574,12 @@ def test_classes_of_the_test_folder_alone_are_left_out(folder):
     images = own_images.read(folder)
     assert images.class_names == ("cat", "dog")
     assert sizes(images.split(0)) == [16, 4, 4]
-    what = "pictures of classes without training pictures"
+    what = "images of classes without training images"
     assert seen(images)[what] == ["1", "left out", "test/zebra/1.png"]
 
 
 def persons(folder):
-    """24 pictures of 8 persons: IMG_0001_P0.png and so on, numbered through both classes."""
+    """24 images of 8 persons: IMG_0001_P0.png and so on, numbered through both classes."""
     for number, file in enumerate(sorted(folder.rglob("*.png"))):
         file.rename(file.parent / f"P{number // 3}_IMG_{number:04}.png")
 
@@ -651,7 +651,7 @@ def test_runs_are_as_many_as_classes_and_series_need(name, num_runs):
 
 
 def of_one_person(folder, alike):
-    """100 pictures in two classes; runs of ten of one colour, or each of its own."""
+    """100 images in two classes; runs of ten of one colour, or each of its own."""
     rng = np.random.default_rng(1)
     own = rng.integers(0, 256, (100, 3))
     for number in range(100):
@@ -702,7 +702,7 @@ def test_csv_of_numbers_is_a_regression(folder):
     long = "long text, " * 40  # no path can be so long
     rows = [f"{file.parent.name}\\{file.name};{place},5;{long}" for place, file in enumerate(files)]
     rows[3] = rows[3].partition(";")[0] + ";;"
-    images = own_images.read(csv_of(folder, ["picture;age;note", *rows]), "age")
+    images = own_images.read(csv_of(folder, ["image;age;note", *rows]), "age")
     assert images.kind == "regression"
     assert images.y.dtype == "float64"
     assert sorted(images.y.tolist()) == [place + 0.5 for place in range(24) if place != 3]
@@ -893,10 +893,10 @@ def test_synthetic_pictures_of_other_problems(problem):
     own_images.check(images.source)
 
 
-# --- new pictures ---------------------------------------------------------------------------------
+# --- new images ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["picture", "folder", "class folders", "CSV", "CSV with labels"])
+@pytest.mark.parametrize("form", ["image", "folder", "class folders", "CSV", "CSV with labels"])
 def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
     images = own_images.read(folder)
     (folder / "dog" / "cut.jpg").write_bytes(half_a_jpeg())
@@ -904,7 +904,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
     (folder / "dog" / "LICENSE").write_text("passed over")
     rows = ["dog/3.png,Dog", "cat/5.png,", "dog/cut.jpg,dog"]
     path, names, labels = {
-        "picture": (folder / "dog" / "3.png", ["3.png"], None),
+        "image": (folder / "dog" / "3.png", ["3.png"], None),
         "folder": (folder / "dog", None, None),
         "class folders": (folder, None, [0.0] * NUM + [1.0] * NUM),
         "CSV": (
@@ -926,7 +926,7 @@ def test_new_pictures_are_read_as_those_of_the_training(folder, form, caplog):
     for name, pixel in zip(found, x, strict=True):
         whole = name if "/" in name else f"dog/{name}"
         assert np.array_equal(pixel, row_of(images, whole))
-    assert ("cut.jpg: " in caplog.text) == (form != "picture")
+    assert ("cut.jpg: " in caplog.text) == (form != "image")
     assert "notes.txt" not in caplog.text
     assert "LICENSE" not in caplog.text
     assert own_images.example(images.source).shape == (1, *x.shape[1:])
@@ -971,7 +971,7 @@ def third(folder):
 
 
 def archive(folder):
-    (folder.parent / "pictures.zip").write_bytes(b"PK\x03\x04")
+    (folder.parent / "images.zip").write_bytes(b"PK\x03\x04")
 
 
 def sound_csv(folder):
@@ -989,11 +989,11 @@ def nothing(folder):
 
 ERRORS = {
     "no folder": (nothing, "data/nowhere", {}, "no such file; check the path"),
-    "one picture": (nothing, "data/cat/0.png", {}, "one picture, expected a folder of class"),
-    "no pictures": (emptied, "data", {}, "0 files and no class folders; expected"),
+    "one image": (nothing, "data/cat/0.png", {}, "one image, expected a folder of class"),
+    "no images": (emptied, "data", {}, "0 files and no class folders; expected"),
     "no class folders": (without_folders, "data", {}, "24 files and no class folders; expected"),
-    "one class": (one_class, "data", {}, "one class only, 'cat' (24 pictures); expected"),
-    "few": (few, "data", {}, "14 pictures (10 left out, such as cat/2.png: 0 bytes)"),
+    "one class": (one_class, "data", {}, "one class only, 'cat' (24 images); expected"),
+    "few": (few, "data", {}, "14 images (10 left out, such as cat/2.png: 0 bytes)"),
     "size": (nothing, "data", {"size": 2}, "--size 2: expected a whole number from 8 to 512"),
     "size is text": (nothing, "data", {"size": "big"}, "--size 'big': expected a whole number"),
     "colour": (nothing, "data", {"colour": "red"}, "expected one of auto, grey, rgb"),
@@ -1019,10 +1019,10 @@ ERRORS = {
         "expected a column with paths of",
     ),
     "no target": (sound_csv, "data/labels.csv", {"target": "age"}, "no column 'age' to predict"),
-    "archive": (archive, "pictures.zip", {}, "an archive, expected a folder; unpack it and give"),
-    "no path": (nothing, 3, {}, "received 3, expected the path of a folder of pictures"),
+    "archive": (archive, "images.zip", {}, "an archive, expected a folder; unpack it and give"),
+    "no path": (nothing, 3, {}, "received 3, expected the path of a folder of images"),
     "no pattern": (nothing, "data", {"group": 5}, "--group: received 5, expected text"),
-    "synthetic": (nothing, None, {"target": "age"}, "--target age: no pictures are given"),
+    "synthetic": (nothing, None, {"target": "age"}, "--target age: no images are given"),
 }
 
 
@@ -1042,9 +1042,9 @@ def test_error_is_one_line(folder, name):
     ("path", "message"),
     [
         ("data/gone.png", "no such file; check the path"),
-        ("data/cat/cut.jpg", "no picture that can be read; cut.jpg: image file is truncated"),
-        ("data/bird", "bird: no picture in this folder"),
-        ("data/notes.csv", "expected a column with paths of pictures"),
+        ("data/cat/cut.jpg", "no image that can be read; cut.jpg: image file is truncated"),
+        ("data/bird", "bird: no image in this folder"),
+        ("data/notes.csv", "expected a column with paths of images"),
     ],
 )
 def test_error_of_new_pictures_is_one_line(folder, path, message):
@@ -1059,7 +1059,7 @@ def test_error_of_new_pictures_is_one_line(folder, path, message):
 def test_source_of_other_rows_is_refused():
     rows = splits.Source("rows", "real", "made here", "none")
     part = splits.Split(np.zeros((3, 8, 8, 3), "uint8"), np.arange(3))
-    with pytest.raises(InputError, match="received no pictures from"):
+    with pytest.raises(InputError, match="received no images from"):
         own_images.source_of(splits.Splits(part, part, part, rows))
     assert own_images.names_of(part) is None
 

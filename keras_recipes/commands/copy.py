@@ -262,7 +262,7 @@ def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> 
     lines = [f"    {field}: {hint} = pathlib.Path(__file__).with_name({data!r})\n"]
     hints = typing.get_type_hints(kind)
     for name, value in told.items():
-        if name not in kind.SOURCES:
+        if name in kind.names() and name not in kind.SOURCES:
             shown = "bool" if hints[name] is bool else hints[name]
             lines.append(f"    {name}: {shown} = {value!r}\n")
     source = source[: head.end()] + "".join(lines) + source[head.end() :]

@@ -217,7 +217,7 @@ def _read_images(path: pathlib.Path, inputs: Inputs) -> tuple[list[str], np.ndar
 
 
 def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
-    """Read a picture as numbers in the range of the training images."""
+    """Read an image as numbers in the range of the training images."""
     import PIL.Image
 
     height, width, *channels = inputs.shape

@@ -1,6 +1,6 @@
 """Trained networks as backbones: their features are the input of a new head.
 
-A *backbone* takes pictures as `images.encoder` returns them, numbers of 0..255, and returns one row
+A *backbone* takes images as `images.encoder` returns them, numbers of 0..255, and returns one row
 of features for each. It comes from a model that an earlier run has saved, or from
 keras.applications. Frozen, it belongs to the encoder: it runs once over all rows, and only the head
 is trained. To be fine-tuned, it becomes a part of the network.
@@ -26,13 +26,13 @@ def of_model(model: keras.Model) -> keras.Model:
     """Return the network of an earlier run without its head, with its own scaling.
 
     Args:
-        model: That a run for pictures has saved.
+        model: That a run for images has saved.
 
     Returns:
         Model from (rows, size, size, channels), as that run had them, to (rows, features).
 
     Raises:
-        InputError: If the model is not one for pictures.
+        InputError: If the model is not one for images.
     """
     try:
         network = model.get_layer("network")
@@ -40,7 +40,7 @@ def of_model(model: keras.Model) -> keras.Model:
         network.get_layer(images.FEATURES)
     except ValueError as error:
         raise InputError(
-            "--backbone: the model of this run is not one for pictures; expected a run of "
+            "--backbone: the model of this run is not one for images; expected a run of "
             "python -m recipes.images without a backbone"
         ) from error
     return keras.Model(network.input, features, name=NAME)
@@ -51,14 +51,14 @@ def of_applications(name: str, size: int, weights: str | None = "imagenet") -> k
 
     Args:
         name: Of a function of keras.applications, such as "MobileNetV2".
-        size: Height and width of the pictures.
+        size: Height and width of the images.
         weights: As in keras.applications: "imagenet", a file, or None for random ones.
 
     Returns:
         Model from (rows, size, size, 3) to (rows, features).
 
     Raises:
-        InputError: If there is no such network, it takes no pictures of this size, or its weights
+        InputError: If there is no such network, it takes no images of this size, or its weights
             cannot be had.
     """
     modules = [one for one in vars(keras.applications).values() if inspect.ismodule(one)]
@@ -96,11 +96,11 @@ def encoder(backbone: keras.Model, channels: int) -> keras.Model:
 
     Args:
         backbone: From `of_model` or `of_applications`; it is frozen.
-        channels: Of the pictures; grey ones become three equal channels for a backbone of RGB, and
-            RGB ones grey for one of grey pictures.
+        channels: Of the images; grey ones become three equal channels for a backbone of RGB, and
+            RGB ones grey for one of grey images.
 
     Returns:
-        Model from raw pictures of any size to float32 (rows, features).
+        Model from raw images of any size to float32 (rows, features).
     """
     _, size, _, wanted = backbone.input_shape
     backbone.trainable = False
@@ -110,7 +110,7 @@ def encoder(backbone: keras.Model, channels: int) -> keras.Model:
 
 
 def in_channels(pictures: keras.KerasTensor, wanted: int) -> keras.KerasTensor:
-    """Return pictures in the channels that a backbone wants, 1 or 3."""
+    """Return images in the channels that a backbone wants, 1 or 3."""
     if pictures.shape[-1] == wanted:
         return pictures
     if wanted == 3:
@@ -143,7 +143,7 @@ def fine_tuned(model: keras.Model, channels: int) -> keras.Model:
     Args:
         model: From `images.serving`, with `encoder` and `head`, trained; its weights are shared,
             not copied.
-        channels: Of the pictures.
+        channels: Of the images.
 
     Returns:
         Serving model, whose network has the backbone in it.

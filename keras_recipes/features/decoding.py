@@ -1,4 +1,4 @@
-"""Decode the bytes of picture files inside a TensorFlow program, for an exported model.
+"""Decode the bytes of image files inside a TensorFlow program, for an exported model.
 
 It computes what `keras_recipes.data.images.pixels` computes by Pillow for training, number for
 number: JPEG (scaled down while it is decoded), PNG (of 16 bits and transparent ones too), WebP, BMP
@@ -26,10 +26,10 @@ _BYTES_OF_TYPE = (0, 1, 0, 2, 4)  # of TIFF's whole numbers: BYTE, SHORT, LONG
 
 
 def decoder(size: int, channels: int, depth_shift: int = 8) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a function from the bytes of files to pictures.
+    """Return a function from the bytes of files to images.
 
     Args:
-        size: Height and width of the pictures.
+        size: Height and width of the images.
         channels: 1 for grey, 3 for RGB.
         depth_shift: By how many bits grey numbers of 16 bits are shifted right.
 
@@ -146,7 +146,7 @@ def _chunk(numbers: _Numbers, name: bytes, *, is_png: bool) -> tf.Tensor:
 
 
 def _turned(pixels: tf.Tensor, exif: tf.Tensor, numbers: _Numbers) -> tf.Tensor:
-    """Turn a picture as the EXIF data that begin at a place say; -1 for none."""
+    """Turn an image as the EXIF data that begin at a place say; -1 for none."""
     turn = _orientation(exif, numbers)
     is_transposed = (turn >= 5) & (turn <= 8)
     pixels = tf.cond(is_transposed, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels)

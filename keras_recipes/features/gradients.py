@@ -1,6 +1,6 @@
-"""Histograms of oriented gradients: pictures as numbers for a support vector machine.
+"""Histograms of oriented gradients: images as numbers for a support vector machine.
 
-A baseline of networks for pictures. Source: Dalal and Triggs 2005, "Histograms of oriented
+A baseline of networks for images. Source: Dalal and Triggs 2005, "Histograms of oriented
 gradients for human detection", with their best settings: 9 unsigned directions, cells of 8x8
 pixels, overlapping blocks of 2x2 cells, each of length 1 after it is cut off at 0.2 (L2-Hys).
 """
@@ -12,13 +12,13 @@ import numpy as np
 from keras_recipes.features import images
 from keras_recipes.features.baselines import Rows
 
-SIDE = 64  # pictures are brought to this size
+SIDE = 64  # images are brought to this size
 CELL, NUM_DIRECTIONS, CUT_OFF = 8, 9, 0.2
 ROWS_AT_ONCE = 256
 
 
 def rows(x: np.ndarray, x_test: np.ndarray) -> Rows:
-    """Return the histograms of training and test pictures."""
+    """Return the histograms of training and test images."""
     return Rows(histograms(x), [histograms(x_test)])
 
 
@@ -26,14 +26,14 @@ def histograms(x: np.ndarray) -> np.ndarray:
     """Return histograms of oriented gradients, float32 (rows, 1764).
 
     Args:
-        x: Pictures, numbers of 0..255, shape (rows, height, width, channels).
+        x: Images, numbers of 0..255, shape (rows, height, width, channels).
     """
     starts = range(0, len(x), ROWS_AT_ONCE)
     return np.concatenate([_histograms(x[start : start + ROWS_AT_ONCE]) for start in starts])
 
 
 def grey_pixels(x: np.ndarray, side: int = 32) -> np.ndarray:
-    """Return the grey of pictures brought to a small size, float32 (rows, side * side), 0..1."""
+    """Return the grey of images brought to a small size, float32 (rows, side * side), 0..1."""
     small = images.run(images.encoder(side, x.shape[-1]), x)
     return small.mean(axis=-1).reshape(len(x), -1) / 255
 

@@ -1,4 +1,4 @@
-"""Where in a picture a network finds what it decides by."""
+"""Where in an image a network finds what it decides by."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from keras_recipes.features import backbones, images, parts
 
 
 def grad_cam(model: keras.Model, x: np.ndarray, outputs: np.ndarray | None = None) -> np.ndarray:
-    """Compute where in each picture the network finds what speaks for an output.
+    """Compute where in each image the network finds what speaks for an output.
 
     Source: Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2: the last maps before the pooling,
     each weighted by the mean gradient of the output before its activation, and cut off at 0.
 
     Args:
         model: From `serving`.
-        x: Pictures, shape (rows, height, width, channels).
-        outputs: Of each picture the number of the output to explain, for two classes the class;
+        x: Images, shape (rows, height, width, channels).
+        outputs: Of each image the number of the output to explain, for two classes the class;
             by default the one that is predicted.
 
     Returns:
-        float32 (rows, size, size) in 0..1; the largest of each picture is 1, or all are 0.
+        float32 (rows, size, size) in 0..1; the largest of each image is 1, or all are 0.
     """
     looking, output = _looking(model), parts.of(model).network.get_layer("output")
     _, size, _, channels = looking.input_shape
@@ -51,7 +51,7 @@ def grad_cam(model: keras.Model, x: np.ndarray, outputs: np.ndarray | None = Non
 
 
 def _looking(model: keras.Model) -> keras.Model:
-    """Return a model from encoded pictures to the last maps and the input of the output layer."""
+    """Return a model from encoded images to the last maps and the input of the output layer."""
     encoder, network = model.get_layer("encoder"), parts.of(model).network
     names = [layer.name for layer in network.layers]
     before_output = network.layers[1 : names.index("output")]

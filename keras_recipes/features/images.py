@@ -1,7 +1,7 @@
-"""Pictures as the input of a network, inside the model that is saved.
+"""Images as the input of a network, inside the model that is saved.
 
-The encoder brings pictures of any size to one size and rounds them to whole numbers of 0..255; it
-learns nothing (see `parts`). The network takes these numbers: it changes training pictures at
+The encoder brings images of any size to one size and rounds them to whole numbers of 0..255; it
+learns nothing (see `parts`). The network takes these numbers: it changes training images at
 random, and is a small residual network.
 """
 
@@ -18,7 +18,7 @@ from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 
 FEATURES = "features"  # the layer whose maps are pooled: what `heat_maps.grad_cam` looks at
-PIXELS_AT_ONCE = 2**20  # of a prediction: 256 pictures of 64x64, whose first maps take 100 MB
+PIXELS_AT_ONCE = 2**20  # of a prediction: 256 images of 64x64, whose first maps take 100 MB
 
 
 def encoder(size: int, channels: int) -> keras.Model:
@@ -26,14 +26,14 @@ def encoder(size: int, channels: int) -> keras.Model:
 
     Args:
         size: Height and width of what the network sees.
-        channels: 1 for grey pictures, 3 for RGB.
+        channels: 1 for grey images, 3 for RGB.
 
     Returns:
         Model from (rows, height, width, channels) of any height and width, numbers of 0..255, to
         float32 (rows, size, size, channels): resized, rounded half to even and cut off at 0 and
-        255. Pictures of whole numbers that have this size come back as they are.
+        255. Images of whole numbers that have this size come back as they are.
     """
-    pictures = keras.Input((None, None, channels), name="picture")
+    pictures = keras.Input((None, None, channels), name="image")
     resized = keras.ops.image.resize(
         pictures, (size, size), antialias=True, data_format="channels_last"
     )
@@ -58,15 +58,15 @@ def network(
 
     Args:
         problem: Decides the output layer.
-        size: Height and width of the pictures.
+        size: Height and width of the images.
         channels: 1 or 3.
         filters: Number of filters in each stage; each stage halves height and width.
         dropout: Fraction of the last hidden layer's outputs that is zeroed in training.
-        rotation: Std of the random rotation of a training picture, in degrees.
+        rotation: Std of the random rotation of a training image, in degrees.
         zoom: Std of the random change of its height, and of its width, as a fraction.
         shift: Std of the random shift, as a fraction of its height and width.
         colour: Std of the random change of brightness and contrast, of each channel and of all.
-        flip: Whether half of the training pictures are mirrored.
+        flip: Whether half of the training images are mirrored.
 
     Returns:
         Model from the encoder's output to (rows, outputs).
@@ -107,14 +107,14 @@ def _random(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
 def warped(
     inputs: keras.KerasTensor, rotation: float, zoom: float, shift: float, flip: bool
 ) -> keras.KerasTensor:
-    """Turn, zoom, shift and mirror each training picture at random, in one step.
+    """Turn, zoom, shift and mirror each training image at random, in one step.
 
     Each pixel takes the value of the nearest one of where it came from, beyond the edge that of the
-    edge. For 64 pictures of 64x64 this takes 6 ms on two busy cores; of Keras's layers, of which
+    edge. For 64 images of 64x64 this takes 6 ms on two busy cores; of Keras's layers, of which
     four would be needed, RandomRotation alone takes 32 ms.
 
     Args:
-        inputs: Pictures, shape (rows, size, size, channels).
+        inputs: Images, shape (rows, size, size, channels).
         rotation: As in `network`, and so are the others.
         zoom: Std as a fraction.
         shift: Std as a fraction.
@@ -139,17 +139,17 @@ def warped(
         ops.cast(ops.clip(ops.round(place + (size - 1) / 2), 0, size - 1), "int32")
         for place in (from_y, from_x)
     )
-    before = ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1  # pictures of the batch
+    before = ops.cumsum(ops.ones_like(rows[:, :1]), axis=0) - 1  # images of the batch
     places = (before * size + rows) * size + columns
     pixels = ops.take(ops.reshape(inputs, (-1, channels)), places, axis=0)
     return ops.reshape(pixels, (-1, size, size, channels))
 
 
 def recoloured(inputs: keras.KerasTensor, colour: float) -> keras.KerasTensor:
-    """Change brightness and contrast of each training picture at random, and those of its channels.
+    """Change brightness and contrast of each training image at random, and those of its channels.
 
     Args:
-        inputs: Pictures around 0, shape (rows, size, size, channels).
+        inputs: Images around 0, shape (rows, size, size, channels).
         colour: Std of each change.
 
     Returns:
@@ -163,7 +163,7 @@ def recoloured(inputs: keras.KerasTensor, colour: float) -> keras.KerasTensor:
 
 
 def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
-    """Join encoder and network to the model from raw pictures to the outputs."""
+    """Join encoder and network to the model from raw images to the outputs."""
     return parts.joined(encoder, network, network(encoder(encoder.input)), ImageParts)
 
 
@@ -171,7 +171,7 @@ class ImageParts(parts.Halves):
     """Encoder and network of a model that `serving` made."""
 
     def encode(self, split: Split) -> np.ndarray:
-        """Return pictures as the network takes them, made once for what the encoder has learned.
+        """Return images as the network takes them, made once for what the encoder has learned.
 
         Args:
             split: Rows, which nobody changes any more.
@@ -190,15 +190,15 @@ class ImageParts(parts.Halves):
         return split.once(("encoded", shape), lambda: run(encoder, split.x).astype("uint8"))
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Return the outputs for pictures of one size, float32 (rows, outputs)."""
+        """Return the outputs for images of one size, float32 (rows, outputs)."""
         return run(self.model, x)
 
 
 def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """Run a model over pictures of one size, some at a time, float32 (rows, ...).
+    """Run a model over images of one size, some at a time, float32 (rows, ...).
 
     Args:
         model: From `serving`, its encoder or its network.
-        x: Pictures, shape (rows, height, width, channels), or what the encoder returned.
+        x: Images, shape (rows, height, width, channels), or what the encoder returned.
     """
     return parts.in_batches(model, x, max(1, PIXELS_AT_ONCE // max(1, math.prod(x.shape[1:3]))))

@@ -1,4 +1,4 @@
-"""Images that show the same picture: re-encoded, brighter, mirrored or turned, with a little noise.
+"""Images that show the same image: re-encoded, brighter, mirrored or turned, with a little noise.
 
 The threshold is held against the images' own variety: digits, clothes and scans on a black ground
 are alike by nature, so that one fixed distance finds copies everywhere in them. Measured on

@@ -19,7 +19,7 @@ RULES, rule = rule_list("images")
 # Channels of an image; a side of fewer pixels is none.
 CHANNELS = (1, 3, 4)
 MIN_SIDE = 8
-# The longer side of a picture is at most so many times the shorter one.
+# The longer side of an image is at most so many times the shorter one.
 MAX_RATIO = 2.5
 # Correlation of neighbouring pixels, which features side by side do not have.
 SMOOTH = 0.5
@@ -170,9 +170,9 @@ def class_order_differs(facts: Facts) -> Iterator[Mistake]:
 def near_copies_in_both_splits(facts: Facts) -> Iterator[Mistake]:
     """Validation or test images that show what a training image shows.
 
-    Why: a picture that was mirrored, turned, brightened or saved again before the split, or the
+    Why: an image that was mirrored, turned, brightened or saved again before the split, or the
         next frame of a film, is recognised and not understood; the score on it means nothing.
-    Fix: augmentation after the split, as layers of the model; frames and copies of one picture in
+    Fix: augmentation after the split, as layers of the model; frames and copies of one image in
         one split.
     Thread: adriangb/scikeras#327, robinreni96/Font_Recognition-DeepFont#2, stefyste/RIAWELC#2
     """
@@ -193,9 +193,9 @@ def near_copies_in_both_splits(facts: Facts) -> Iterator[Mistake]:
             yield warning(
                 f"{count} of {len(looked_at)} {name}images looked at that nearly equal one of "
                 f"{len(known)} training images, some perhaps mirrored or turned",
-                "pictures that training has not seen in any form",
+                "images that training has not seen in any form",
                 "split first and augment after it, by layers of the model; keep frames of one film "
-                "and copies of one picture in one split",
+                "and copies of one image in one split",
             )
 
 
@@ -203,7 +203,7 @@ def near_copies_in_both_splits(facts: Facts) -> Iterator[Mistake]:
 def group_in_both_splits(facts: Facts) -> Iterator[Mistake]:
     """Files of one subject, by their names, in training and in another split.
 
-    Why: pictures of one patient, hand or recording share much beside the answer; the model
+    Why: images of one patient, hand or recording share much beside the answer; the model
         recognises whom it has seen, and fails on new ones.
     Fix: whole subjects in one split, as folders train and validation.
     Thread: UCSD-AI4H/COVID-CT#11, Lightning-Universe/lightning-Covid19#11
@@ -273,7 +273,7 @@ def scaled_unlike_backbone(facts: Facts) -> Iterator[Mistake]:
 
 
 def _are_sides(sides: tuple) -> bool:
-    """Return whether these may be the height and the width of a picture."""
+    """Return whether these may be the height and the width of an image."""
     if None in sides or min(sides) < MIN_SIDE:
         return False
     return bool(max(sides) <= MAX_RATIO * min(sides))

@@ -1,1 +1,1 @@
-"""Pictures of the user's own: which files, with which labels, as which pixels."""
+"""Images of the user's own: which files, with which labels, as which pixels."""

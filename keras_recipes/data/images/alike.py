@@ -1,4 +1,4 @@
-"""Pictures that belong together: copies, near copies, blocks of neighbours, groups by name."""
+"""Images that belong together: copies, near copies, blocks of neighbours, groups by name."""
 
 import collections
 import re
@@ -15,17 +15,17 @@ _ROWS_AT_ONCE = 512
 _SIDES = 8, 16  # of the grids whose brightness is compared
 _MAX_DIFFERENCE = 0.1  # rms, of brightness with std 1
 _PAIRS_AT_ONCE = 10_000
-_MAX_PROPOSED = 100  # pairs for each picture
+_MAX_PROPOSED = 100  # pairs for each image
 _MIN_NEIGHBOURS = 50
-_NEARER = 0.65  # how often a neighbour is nearer than another picture of its class; 0.5 by chance
+_NEARER = 0.65  # how often a neighbour is nearer than another image of its class; 0.5 by chance
 _COARSE = 8
 
 
 def copies(digests: Sequence[bytes]) -> np.ndarray:
-    """Return pairs of equal pictures, (pairs, 2): of each set of copies the first with each other.
+    """Return pairs of equal images, (pairs, 2): of each set of copies the first with each other.
 
     Args:
-        digests: `pixels.Picture.digest` of each picture.
+        digests: `pixels.Image.digest` of each image.
     """
     first: dict[bytes, int] = {}
     pairs = [(first.setdefault(digest, row), row) for row, digest in enumerate(digests)]
@@ -33,10 +33,10 @@ def copies(digests: Sequence[bytes]) -> np.ndarray:
 
 
 def near_copies(x: np.ndarray) -> np.ndarray | None:
-    """Return pairs of pictures that look the same: saved again, scaled, slightly lighter.
+    """Return pairs of images that look the same: saved again, scaled, slightly lighter.
 
     A perceptual hash proposes pairs: the brightness of 8 x 8 cells, with mean 0 and std 1. That of
-    16 x 16 cells decides: it differs by less than 0.1 (rms). Pictures of one colour are no copies
+    16 x 16 cells decides: it differs by less than 0.1 (rms). Images of one colour are no copies
     of each other.
 
     Args:
@@ -44,7 +44,7 @@ def near_copies(x: np.ndarray) -> np.ndarray | None:
 
     Returns:
         Places (pairs, 2), each pair once, the smaller place first; None where so many are proposed
-        that pictures look alike by nature.
+        that images look alike by nature.
     """
     fine = _standardised(x, _SIDES[1])
     rows = np.flatnonzero(fine.any(axis=1))
@@ -73,7 +73,7 @@ def _some_rows(x: np.ndarray) -> Iterator[np.ndarray]:
 def _standardised(x: np.ndarray, side: int) -> np.ndarray:
     """Return the brightness of side x side cells with mean 0 and std 1, float32 (rows, cells).
 
-    Pictures of one colour are all 0.
+    Images of one colour are all 0.
     """
     side = min(side, x.shape[1])
     whole = np.concatenate(
@@ -216,7 +216,7 @@ def neighbours_look_alike(x: np.ndarray, series: Sequence[np.ndarray], y: np.nda
     """Return whether neighbouring files are nearer than others of the same classes.
 
     Coarse colours are compared: of each two neighbours, and of the first of them with a random
-    picture that has the second one's class.
+    image that has the second one's class.
 
     Args:
         x: uint8 (rows, size, size, channels).
@@ -235,7 +235,7 @@ def neighbours_look_alike(x: np.ndarray, series: Sequence[np.ndarray], y: np.nda
         y[order], return_index=True, return_inverse=True, return_counts=True
     )
     label = code[place[other]]
-    if y.dtype.kind == "f":  # values: any other picture
+    if y.dtype.kind == "f":  # values: any other image
         first, counts, label = np.array([0]), np.array([len(y)]), np.zeros(len(other), int)
     random = order[first[label] + rng.integers(counts[label])]
     coarse = np.concatenate([_colours(some) for some in _some_rows(x)])

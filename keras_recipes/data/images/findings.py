@@ -1,4 +1,4 @@
-"""What was seen in a set of pictures, and what was done about it: the table before training."""
+"""What was seen in a set of images, and what was done about it: the table before training."""
 
 import collections
 import dataclasses
@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_recipes.data.images import listing, pixels
 
-_FEW = 10  # pictures of a class
+_FEW = 10  # images of a class
 _UNEQUAL = 10  # one class so many times as frequent as another
 _MAX_EXAMPLES = 5
 _MAX_CLASSES = 40
@@ -21,7 +21,7 @@ class Finding:
 
     Attributes:
         what: Was seen, such as "corrupt files".
-        count: How many pictures; None where it is no number of them.
+        count: How many images; None where it is no number of them.
         done: What was done about it, or what it means.
         examples: The first ones, by name.
     """
@@ -62,8 +62,8 @@ def of_classes(y: np.ndarray, class_names: Sequence[str]) -> list[Finding]:
         )
     few = [f"{name} ({count})" for name, count in pairs if count < _FEW]
     if few:
-        done = f"below {_FEW} pictures; scores of these classes are uncertain"
-        found.append(Finding("classes of few pictures", len(few), done, tuple(few[:_MAX_EXAMPLES])))
+        done = f"below {_FEW} images; scores of these classes are uncertain"
+        found.append(Finding("classes of few images", len(few), done, tuple(few[:_MAX_EXAMPLES])))
     return found
 
 
@@ -74,7 +74,7 @@ def of_pictures(
     shape: tuple[int, ...],
     depth_shift: int,
 ) -> list[Finding]:
-    """Return sizes, formats, colours, and what was done to single pictures.
+    """Return sizes, formats, colours, and what was done to single images.
 
     Args:
         names: Of the files.
@@ -110,12 +110,12 @@ def of_pictures(
 
 
 def of_split(layout: str, parts: Sequence[str] | None, groups: np.ndarray | None) -> Finding:
-    """Return how the pictures are split.
+    """Return how the images are split.
 
     Args:
         layout: Of the files, in words.
-        parts: Of each picture, where the folders say so.
-        groups: Of each picture; None where each stands alone.
+        parts: Of each image, where the folders say so.
+        groups: Of each image; None where each stands alone.
     """
     together = "" if groups is None else f"; {groups.max() + 1:,} groups, each in one split"
     if parts is None:

@@ -1,4 +1,4 @@
-"""What pictures show: class folders, or a column of a CSV, as classes or numbers."""
+"""What images show: class folders, or a column of a CSV, as classes or numbers."""
 
 import collections
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def _classes(
     number = {name.casefold(): place for place, name in enumerate(class_names)}
     y = np.array([number.get(name.casefold(), np.nan) for name in names])
     unknown = [entry.name for entry, value in zip(entries, y, strict=True) if np.isnan(value)]
-    notes.add("pictures of classes without training pictures", "left out", unknown)
+    notes.add("images of classes without training images", "left out", unknown)
     kind = _check(class_names, np.bincount(y[np.isfinite(y)].astype(int)), problem)
     reason = f"{len(class_names)} class folders" if problem == "auto" else "as asked for"
     return targets.Target(y, kind, class_names, reason)
@@ -103,11 +103,11 @@ def _check(
 ) -> targets.Kind:
     """Return the kind of problem of so many classes; refuse what cannot be learned."""
     if not class_names:
-        raise InputError("no picture in the train folder can be read; bring others.")
+        raise InputError("no image in the train folder can be read; bring others.")
     if len(class_names) < 2:
         raise InputError(
-            f"one class only, {cells.short(class_names[0])} ({counts[0]:,} pictures); expected "
-            "folders of two classes or more; bring pictures of another."
+            f"one class only, {cells.short(class_names[0])} ({counts[0]:,} images); expected "
+            "folders of two classes or more; bring images of another."
         )
     if len(class_names) > _MAX_CLASSES:
         raise InputError(
@@ -122,7 +122,7 @@ def _check(
     if (counts >= targets.MIN_OF_CLASS).sum() < 2:
         rare = class_names[int(counts.argmin())]
         raise InputError(
-            f"the class {cells.short(rare)} has {counts.min()} pictures, expected at least "
+            f"the class {cells.short(rare)} has {counts.min()} images, expected at least "
             f"{targets.MIN_OF_CLASS} of two classes, one to train, one to validate and one to "
             "test; bring more of them."
         )
@@ -132,10 +132,10 @@ def _check(
 
 
 def of_folders(name: str, class_names: Sequence[str]) -> float:
-    """Return the class that one of a new picture's folders is named after, or NaN.
+    """Return the class that one of a new image's folders is named after, or NaN.
 
     Args:
-        name: Of the picture, with / between folders.
+        name: Of the image, with / between folders.
         class_names: In label order.
     """
     number = {known.casefold(): place for place, known in enumerate(class_names)}

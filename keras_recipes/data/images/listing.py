@@ -1,4 +1,4 @@
-"""Which files are pictures of which label: class folders, folders of parts, or a CSV of paths."""
+"""Which files are images of which label: class folders, folders of parts, or a CSV of paths."""
 
 import collections
 import os
@@ -27,7 +27,7 @@ _SAMPLE = 50
 
 
 class Entry(NamedTuple):
-    """A file that may be a picture.
+    """A file that may be an image.
 
     Attributes:
         path: To open it.
@@ -161,7 +161,7 @@ def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:
 
 
 def of_folder(folder: pathlib.Path) -> Listing:
-    """List the pictures of class folders, or of folders train, validation and test of these.
+    """List the images of class folders, or of folders train, validation and test of these.
 
     Args:
         folder: That holds them; folders around them, one in the other, are passed through.
@@ -185,7 +185,7 @@ def of_folder(folder: pathlib.Path) -> Listing:
     if not in_class:
         raise InputError(
             f"{reading.shown(folder)}: {len(direct):,} files and no class folders; expected a "
-            "folder for each class with its pictures inside, or give a CSV of paths and labels."
+            "folder for each class with its images inside, or give a CSV of paths and labels."
         )
     notes.add("files beside the class folders", "left out", direct)
     nested = [file for file in in_class if len(file) > depth + 2]
@@ -214,7 +214,7 @@ def _inside(
 
 
 def may_be_picture(name: str) -> bool:
-    """Return whether a file's name has the ending of a picture, or none."""
+    """Return whether a file's name has the ending of an image, or none."""
     suffix = pathlib.PurePath(name).suffix.lower()
     return not suffix or suffix in pixels.KNOWN
 
@@ -228,7 +228,7 @@ def _parts(files: list[tuple[str, ...]]) -> dict[str, str]:
 
 
 def of_csv(file: pathlib.Path, target: str | None, group: str | None = None) -> Listing:
-    """List the pictures that a delimited text file names, with their labels.
+    """List the images that a delimited text file names, with their labels.
 
     Args:
         file: With a column of paths, relative to its own folder or absolute.
@@ -298,7 +298,7 @@ def path_column(
     if not found.get(column):
         tried = f"no file {reading.shown(_path(file, example))}" if example else "no such column"
         raise InputError(
-            f"{file.name}: expected a column with paths of pictures, relative to the folder of "
+            f"{file.name}: expected a column with paths of images, relative to the folder of "
             f"this file; received {tried}; columns: {', '.join(map(cells.short, frame.columns))}."
         )
     return column, [_path(file, str(cell)) for cell in frame[column]]
@@ -314,7 +314,7 @@ def _path(file: pathlib.Path, cell: str) -> pathlib.Path:
 def new_of_csv(
     file: pathlib.Path, column: str, target: str
 ) -> "tuple[list[Entry], pd.Series | None]":
-    """List the pictures that a delimited text file names, with or without labels.
+    """List the images that a delimited text file names, with or without labels.
 
     Args:
         file: With a column of paths.

@@ -1,4 +1,4 @@
-"""Pictures of the user's own, as rows to learn from: which files, with which labels.
+"""Images of the user's own, as rows to learn from: which files, with which labels.
 
 Rows, shape, source and licence are the user's; `read` says what it made of them.
 """
@@ -46,13 +46,13 @@ _VALIDATION_FRACTION = 0.2  # of the train folder, where there is no folder of i
 
 @dataclasses.dataclass(frozen=True)
 class Source(splits.Source):
-    """Where pictures came from, and what was made of the files.
+    """Where images came from, and what was made of the files.
 
     Attributes:
         target: What is predicted: "class folder", or a column of the CSV.
         problem: Kind of problem, and why.
         class_names: In label order; empty for regression.
-        size: Side of the squares that the pictures were brought to.
+        size: Side of the squares that the images were brought to.
         channels: 1 for grey, 3 for RGB.
         depth_shift: By how many bits 16-bit numbers are shifted right.
         layout: How the files are laid out, in words.
@@ -130,7 +130,7 @@ class Images:
         return self._rows(seed).map(self._part)
 
     def _part(self, rows: splits.Split) -> splits.Split:
-        """Return the pictures of a part whose x holds the numbers of its rows."""
+        """Return the images of a part whose x holds the numbers of its rows."""
         made = dataclasses.replace(rows, x=storage.take(self.x, rows.x, self.source.channels))
         made.once(_NAMES, lambda: tuple(self.names[row] for row in rows.x))
         return made
@@ -160,7 +160,7 @@ def source_of(data: splits.Splits) -> Source:
         InputError: If the splits are of other rows.
     """
     if not isinstance(data.source, Source):
-        raise InputError(f"{data.source.name}: received no pictures from `own_images.read`")
+        raise InputError(f"{data.source.name}: received no images from `own_images.read`")
     return data.source
 
 
@@ -179,25 +179,25 @@ def read(
     test_folder: str | pathlib.Path | None = None,
     problem: Literal["auto"] | targets.Kind = "auto",
 ) -> Images:
-    """Read pictures and decide what they are.
+    """Read images and decide what they are.
 
     Args:
         path: Of a folder with a folder for each class; of one with folders train, and validation
             or test or both, each with a folder for each class; or of a delimited text file with
             paths and labels. None computes synthetic data.
         target: Of a text file, the column to predict: classes or numbers.
-        size: Side of the squares that pictures are brought to; None for the median of their shorter
+        size: Side of the squares that images are brought to; None for the median of their shorter
             sides, in steps of 8, from 32 to 64.
-        colour: "grey", "rgb", or "auto" for grey where every pixel of all pictures is.
+        colour: "grey", "rgb", or "auto" for grey where every pixel of all images is.
         group: What files that belong together, such as those of one person, have in common; they
             stay in one split. A regular expression, searched in each path below the folder, whose
             first group is compared; "blocks" for files that are numbered one after the other, cut
             into about 20 runs; or a column of the text file.
-        test_folder: With the test pictures, laid out as `path` is.
+        test_folder: With the test images, laid out as `path` is.
         problem: Kind of problem, or "auto" to decide by the labels.
 
     Returns:
-        The pictures.
+        The images.
 
     Raises:
         InputError: The path, a setting or the labels cannot serve.
@@ -210,8 +210,7 @@ def read(
         for flag, value in (("target", target), ("test-folder", test_folder), ("group", group)):
             if value is not None:
                 raise InputError(
-                    f"--{flag} {reading.shown(value)}: no pictures are given; give their "
-                    "folder too."
+                    f"--{flag} {reading.shown(value)}: no images are given; give their folder too."
                 )
         return _synthetic(size, colour, problem)
     file = _resolved(path)
@@ -246,7 +245,7 @@ def _resolved(path: str | pathlib.Path) -> pathlib.Path:
     """Return the absolute path of what is there."""
     if not isinstance(path, str | os.PathLike):
         raise InputError(
-            f"received {describe(path)}, expected the path of a folder of pictures, or of a CSV."
+            f"received {describe(path)}, expected the path of a folder of images, or of a CSV."
         )
     file = reading.resolved(reading.expanded(path))
     if not file.is_dir():
@@ -323,7 +322,7 @@ def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> list
         if file.suffix.lower() in _ARCHIVES or ".tar." in file.name:
             raise InputError("an archive, expected a folder; unpack it and give its folder.")
         if file.suffix.lower() in pixels.KNOWN:
-            raise InputError("one picture, expected a folder of class folders, or a CSV of paths.")
+            raise InputError("one image, expected a folder of class folders, or a CSV of paths.")
         return listing.of_csv(file, target, group)
     if target is not None:
         raise InputError(
@@ -334,7 +333,7 @@ def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> list
 
 
 class _Picture(NamedTuple):
-    """A file with a picture in it, and what was found in it."""
+    """A file with an image in it, and what was found in it."""
 
     entry: listing.Entry
     header: pixels.Header
@@ -349,7 +348,7 @@ def _make(
     group: str | None,
     problem: Literal["auto"] | targets.Kind,
 ) -> Images:
-    """Decode the pictures and decide what they are."""
+    """Decode the images and decide what they are."""
     notes = given.notes
     found = pixels.look([entry.path for entry in given.entries])
     _check_left_out(name, given.entries, found, notes)
@@ -386,7 +385,7 @@ def _images(
     group: str | None,
     shift: int,
 ) -> Images:
-    """Group the pictures, and describe what was seen."""
+    """Group the images, and describe what was seen."""
     entries = [one.entry for one in pictures]
     headers, facts = [one.header for one in pictures], [one.facts for one in pictures]
     names = tuple(entry.name for entry in entries)
@@ -430,7 +429,7 @@ def _decoded(
     shift: int,
     notes: listing.Notes,
 ) -> tuple[np.ndarray, list[_Picture]]:
-    """Decode the pictures; files that turn out to hold none are left out."""
+    """Decode the images; files that turn out to hold none are left out."""
     entries = [entry for entry, _ in files]
     paths = [entry.path for entry in entries]
     x, found = pixels.load(paths, size, is_grey=is_grey, depth_shift=shift)
@@ -462,7 +461,7 @@ def _check_left_out(
     if (num_good := len(both) - len(bad)) < _MIN_PICTURES:
         more = f" ({len(lost):,} left out, such as {lost[0]})" if lost else ""
         raise InputError(
-            f"{num_good} picture{'s' * (num_good != 1)}{more}, expected at least {_MIN_PICTURES}; "
+            f"{num_good} image{'s' * (num_good != 1)}{more}, expected at least {_MIN_PICTURES}; "
             "bring more."
         )
     _warn_of(name, lost)
@@ -471,8 +470,8 @@ def _check_left_out(
 def _warn_of(name: str, lost: list[str]) -> None:
     """Warn of files that should have served."""
     if lost:
-        several = f"{len(lost):,} files cannot be read as pictures and are left out, such as "
-        one = "a file cannot be read as a picture and is left out: "
+        several = f"{len(lost):,} files cannot be read as images and are left out, such as "
+        one = "a file cannot be read as an image and is left out: "
         _logger.warning("%s: %s%s", name, several if len(lost) > 1 else one, lost[0])
 
 
@@ -494,43 +493,43 @@ def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
     """Return what is to be printed before training.
 
     Returns:
-        A title, and rows of four texts: what was seen, in how many pictures, what was done about
+        A title, and rows of four texts: what was seen, in how many images, what was done about
         it, and examples.
     """
-    title = f"{source.name}: {source.num_pictures:,} pictures, {source.problem}"
+    title = f"{source.name}: {source.num_pictures:,} images, {source.problem}"
     return title, findings.rows(source.seen)
 
 
 def check(source: Source) -> None:
     """Raise ValueError where a source cannot be one."""
     if not MIN_SIZE <= source.size <= MAX_SIZE or source.channels not in (1, 3):
-        raise ValueError(f"pictures cannot have the size {source.size} x {source.channels}")
+        raise ValueError(f"images cannot have the size {source.size} x {source.channels}")
     if source.depth_shift not in (4, 8):
         raise ValueError(f"numbers of 16 bits cannot be shifted by {source.depth_shift}")
 
 
 def example(source: Source) -> np.ndarray:
-    """Return one row of what a model of pictures takes: black, uint8 (1, size, size, channels)."""
+    """Return one row of what a model of images takes: black, uint8 (1, size, size, channels)."""
     return np.zeros((1, source.size, source.size, source.channels), "uint8")
 
 
 def read_new(
     path: str | pathlib.Path, source: Source
 ) -> "tuple[pd.DataFrame, np.ndarray, np.ndarray | None]":
-    """Read new pictures for a model that has learned from others.
+    """Read new images for a model that has learned from others.
 
     Args:
-        path: Of a picture, of a folder of pictures with or without class folders, or of a CSV of
+        path: Of an image, of a folder of images with or without class folders, or of a CSV of
             paths.
         source: That of the training.
 
     Returns:
-        A table whose column `input` names each picture; the pictures, uint8 (rows, size, size,
+        A table whose column `input` names each image; the images, uint8 (rows, size, size,
         channels); and their labels where some are known, float64 (rows,), NaN for the others.
         Files that cannot serve are named in a warning.
 
     Raises:
-        InputError: If there is no picture.
+        InputError: If there is no image.
     """
     import pandas as pd
 
@@ -545,7 +544,7 @@ def read_new(
         if isinstance(one, pixels.LeftOutError)
     ]
     if not len(x):
-        raise InputError(f"{file.name}: no picture that can be read; {bad[0][1]}.")
+        raise InputError(f"{file.name}: no image that can be read; {bad[0][1]}.")
     _warn_of(file.name, [text for what, text in bad if what != pixels.NO_PICTURES])
     is_good = [isinstance(one, pixels.Facts) for one in facts]
     names = pd.DataFrame({"input": [e.name for e in itertools.compress(entries, is_good)]})
@@ -562,7 +561,7 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
             if listing.may_be_picture(one[-1])
         ]
         if not entries:
-            raise InputError(f"{file.name}: no picture in this folder; give another.")
+            raise InputError(f"{file.name}: no image in this folder; give another.")
         y = [labels.of_folders(entry.name, source.class_names) for entry in entries]
         return entries, np.array(y)
     if file.suffix.lower() in pixels.KNOWN or isinstance(pixels.look([file])[0], pixels.Header):

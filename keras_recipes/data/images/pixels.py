@@ -1,10 +1,10 @@
-"""From a picture's file to its pixels, by one exact path for training and for new pictures.
+"""From an image's file to its pixels, by one exact path for training and for new images.
 
 1. Pillow decodes the first frame. A JPEG whose shorter side is at least 2, 4 or 8 times twice the
    wanted size is scaled down by that factor while it is decoded (`reduction`).
 2. 16-bit numbers are shifted right; CMYK becomes (255 - c) * (255 - k) // 255; what is transparent
    lies over white, (c * a + 255 * (255 - a) + 127) // 255.
-3. The picture is turned as its EXIF orientation says.
+3. The image is turned as its EXIF orientation says.
 4. Colours stay RGB, or become grey: (19595 R + 38470 G + 7471 B + 32768) >> 16.
 5. `tf.image.resize(antialias=True)` brings it to a square of the wanted size; the result is rounded
    half to even.
@@ -36,7 +36,7 @@ SUFFIXES = {
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-NO_PICTURES = "files that are no pictures"
+NO_PICTURES = "files that are no images"
 _OTHER_SUFFIXES = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".ico", ".psd", ".dng", ".cr2")
 KNOWN = {*_OTHER_SUFFIXES, *(one for ones in SUFFIXES.values() for one in ones)}
 _BEGINNINGS = {
@@ -62,13 +62,13 @@ _TURNS = {
 GREY = (19595, 38470, 7471)  # of 65536: weights of red, green and blue, as Pillow has them
 _ORIENTATION = 0x0112
 _FILES_AT_ONCE = 16  # by one thread; those of one shape are resized together
-_MAX_WAITING = 3 * 512 * 512  # bytes of a picture to be resized together with others
+_MAX_WAITING = 3 * 512 * 512  # bytes of an image to be resized together with others
 
 T = TypeVar("T")
 
 
 class LeftOutError(ValueError):
-    """A file cannot serve as a picture.
+    """A file cannot serve as an image.
 
     Attributes:
         what: Kind of trouble, in the plural, such as "corrupt files".
@@ -81,7 +81,7 @@ class LeftOutError(ValueError):
 
 
 class Header(NamedTuple):
-    """What the beginning of a file says of its picture.
+    """What the beginning of a file says of its image.
 
     Attributes:
         kind: File format, a key of SUFFIXES.
@@ -106,13 +106,13 @@ class Header(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What was found while a picture was decoded.
+    """What was found while an image was decoded.
 
     Attributes:
         is_grey: Whether all pixels are grey.
         is_turned: Whether its EXIF orientation turned it.
         is_transparent: Whether a pixel was transparent.
-        digest: Hash that pictures of the same pixels share.
+        digest: Hash that images of the same pixels share.
     """
 
     is_grey: bool
@@ -137,7 +137,7 @@ def reduction(width: int, height: int, size: int) -> int:
 
 
 def look(files: Sequence[reading.Path]) -> "list[Header | LeftOutError]":
-    """Read what the beginning of each file says of its picture, or why it holds none.
+    """Read what the beginning of each file says of its image, or why it holds none.
 
     Args:
         files: Paths.
@@ -168,7 +168,7 @@ def _look(path: reading.Path) -> Header:
             is_animated = kind in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
             if min(image.size) < _MIN_SIDE:
                 raise LeftOutError(
-                    "tiny pictures",
+                    "tiny images",
                     f"{image.width}x{image.height} pixels, expected at least "
                     f"{_MIN_SIDE}x{_MIN_SIDE}",
                 )
@@ -195,7 +195,7 @@ def _reasons(path: reading.Path) -> Iterator[None]:
         reason = str(error).removeprefix(f"{reading.shown(path)}: ").rstrip(".")
         raise LeftOutError("unreadable files", reason) from error
     except PIL.Image.DecompressionBombError as error:
-        raise LeftOutError("pictures too large", _TOO_LARGE) from error
+        raise LeftOutError("images too large", _TOO_LARGE) from error
     except Exception as error:  # Pillow has many; whatever it is, it is about the file
         text = reading.shown(" ".join(str(error).split())) or type(error).__name__
         is_cut = "truncated" in text.lower()
@@ -203,7 +203,7 @@ def _reasons(path: reading.Path) -> Iterator[None]:
 
 
 def _opened(file: IO[bytes]) -> PIL.Image.Image:
-    """Open a picture of one of the formats; say what else the file is."""
+    """Open an image of one of the formats; say what else the file is."""
     suffix = pathlib.PurePath(getattr(file, "name", "")).suffix.lower()
     try:
         return PIL.Image.open(file, formats=tuple(SUFFIXES))
@@ -212,14 +212,14 @@ def _opened(file: IO[bytes]) -> PIL.Image.Image:
         beginning = file.read(32)
     if beginning[4:8] == b"ftyp" and beginning[8:11] in (b"hei", b"hev", b"mif", b"avi", b"msf"):
         kind = "AVIF" if beginning[8:11] == b"avi" else "HEIC"
-        raise LeftOutError("pictures of other formats", f"{kind}; save it as JPEG")
+        raise LeftOutError("images of other formats", f"{kind}; save it as JPEG")
     if suffix not in KNOWN:
         raise LeftOutError(NO_PICTURES, suffix or "no ending")
     if suffix in _OTHER_SUFFIXES:
-        raise LeftOutError("pictures of other formats", f"{suffix}; save it as JPEG or PNG")
+        raise LeftOutError("images of other formats", f"{suffix}; save it as JPEG or PNG")
     reasons = (one for start, one in _BEGINNINGS.items() if beginning.startswith(start))
     raise LeftOutError(
-        "corrupt files", next(reasons, "not readable as a picture; save it as JPEG or PNG")
+        "corrupt files", next(reasons, "not readable as an image; save it as JPEG or PNG")
     )
 
 
@@ -227,7 +227,7 @@ def depth_shift(files: Sequence[reading.Path]) -> int:
     """Return by how many bits 16-bit numbers are shifted right: 4 where all are below 4096, else 8.
 
     Args:
-        files: Of the 16-bit pictures; those that cannot be read do not count.
+        files: Of the 16-bit images; those that cannot be read do not count.
     """
 
     def largest(rows: range) -> list[int]:
@@ -248,7 +248,7 @@ def depth_shift(files: Sequence[reading.Path]) -> int:
 
 
 def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray, Facts]:
-    """Decode a picture, by the steps 1 to 3 above.
+    """Decode an image, by the steps 1 to 3 above.
 
     Args:
         file: Open, with its bytes.
@@ -259,7 +259,7 @@ def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray
         uint8 pixels (height, width, 1 or 3), 1 where all are grey; and what was found.
 
     Raises:
-        LeftOutError: If the picture cannot serve.
+        LeftOutError: If the image cannot serve.
         Exception: Whatever Pillow raises.
     """
     with _opened(file) as image:
@@ -269,7 +269,7 @@ def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray
             if factor > 1:
                 image.draft(None, (image.width // factor, image.height // factor))
         if image.width * image.height > _MAX_PIXELS:
-            raise LeftOutError("pictures too large", _TOO_LARGE)
+            raise LeftOutError("images too large", _TOO_LARGE)
         image.load()
         turn = _TURNS.get(_orientation(image))
         pixels, is_transparent = _colours(image, depth_shift)
@@ -286,7 +286,7 @@ def decode(file: IO[bytes], size: int, depth_shift: int = 8) -> tuple[np.ndarray
 def _orientation(image: PIL.Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF data; the picture is sound
+    except Exception:  # damaged EXIF data; the image is sound
         return 1
 
 
@@ -301,10 +301,10 @@ def _colours(image: PIL.Image.Image, depth_shift: int) -> tuple[np.ndarray, bool
     if image.mode.startswith("I"):
         numbers = np.asarray(image)
         if numbers.min() < 0 or numbers.max() > 65535:
-            raise LeftOutError("pictures of other formats", "numbers of 32 bits; save 8 or 16 bits")
+            raise LeftOutError("images of other formats", "numbers of 32 bits; save 8 or 16 bits")
         return np.minimum(numbers >> depth_shift, 255).astype("uint8")[..., np.newaxis], False
     if image.mode == "F":
-        raise LeftOutError("pictures of other formats", "decimal numbers; save 8 or 16 bits")
+        raise LeftOutError("images of other formats", "decimal numbers; save 8 or 16 bits")
     if image.mode == "CMYK":
         inks = 255 - np.asarray(image).astype("uint16")
         return (inks[..., :3] * inks[..., 3:] // 255).astype("uint8"), False
@@ -328,7 +328,7 @@ def _over_white(rgba: np.ndarray) -> tuple[np.ndarray, bool]:
 def _is_grey(pixels: np.ndarray) -> bool:
     if pixels.shape[-1] == 1:
         return True
-    sample = pixels[::16, ::16]  # most coloured pictures are found out by a few pixels
+    sample = pixels[::16, ::16]  # most coloured images are found out by a few pixels
     return all(bool((some[..., :1] == some[..., 1:]).all()) for some in (sample, pixels))
 
 
@@ -347,21 +347,21 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Bring pictures of one shape to a square, by step 5 above.
+    """Bring images of one shape to a square, by step 5 above.
 
     Args:
-        pixels: uint8 (pictures, height, width, channels).
+        pixels: uint8 (images, height, width, channels).
         size: Side of the square.
 
     Returns:
-        uint8 (pictures, size, size, channels).
+        uint8 (images, size, size, channels).
     """
     import tensorflow as tf
 
     _, height, width, _ = pixels.shape
     if (height, width) == (size, size):
         return pixels
-    # What tf.image.resize computes, without making the pictures four times as large first.
+    # What tf.image.resize computes, without making the images four times as large first.
     found = tf.raw_ops.ScaleAndTranslate(
         images=pixels,
         size=[size, size],
@@ -376,7 +376,7 @@ def resize(pixels: np.ndarray, size: int) -> np.ndarray:
 def load(
     files: Sequence[reading.Path], size: int, *, is_grey: bool = False, depth_shift: int = 8
 ) -> "tuple[np.ndarray, list[Facts | LeftOutError]]":
-    """Load pictures, each decoded once, in parallel.
+    """Load images, each decoded once, in parallel.
 
     Args:
         files: Paths.
@@ -385,7 +385,7 @@ def load(
         depth_shift: As in the function of this name.
 
     Returns:
-        uint8 (pictures, size, size, 3 or 1) of the files that can serve, in their order, stored
+        uint8 (images, size, size, 3 or 1) of the files that can serve, in their order, stored
         as `storage.empty` stores them; and of each file what was found, or why it cannot serve.
     """
     x = storage.empty((len(files), size, size, 1 if is_grey else 3))

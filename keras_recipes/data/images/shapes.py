@@ -1,6 +1,6 @@
-"""Drawn pictures of shapes, synthetic data for where no folder is given. Nothing here is real.
+"""Drawn images of shapes, synthetic data for where no folder is given. Nothing here is real.
 
-Rows: 600 pictures, or as many as are asked for.
+Rows: 600 images, or as many as are asked for.
 Shape: uint8 (rows, 32, 32, 3) in 0..255; a disc, a square or a triangle of any place, size, turn
 and colour on a ground of any colour, with noise: classes differ in their form alone.
 Source: computed by this file.
@@ -18,11 +18,11 @@ _REACH = np.array([0.798, 1.0, 1.241])  # from the middle to the rim, at equal a
 def draw(
     num_rows: int = 600, seed: int = 0, num_shapes: int = len(NAMES)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw pictures.
+    """Draw images.
 
     Args:
         num_rows: 1 or more.
-        seed: 0 or more; the same seed draws the same pictures.
+        seed: 0 or more; the same seed draws the same images.
         num_shapes: The first ones of NAMES, so many.
 
     Returns:

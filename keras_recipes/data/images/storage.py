@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Of the pictures; the parts of a split are as many bytes again.
+# Of the images; the parts of a split are as many bytes again.
 MAX_BYTES = 1 << 28
 _ROWS_AT_ONCE = 1024
 

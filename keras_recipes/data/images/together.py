@@ -1,4 +1,4 @@
-"""Pictures that stay on one side of a split: what is found, and what is said about it."""
+"""Images that stay on one side of a split: what is found, and what is said about it."""
 
 import logging
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from keras_recipes.data.images import alike, listing
 
 _logger = logging.getLogger(__name__)
 
-_MAX_GROUP = 0.2  # of all pictures; more that are near copies of each other look alike by nature
+_MAX_GROUP = 0.2  # of all images; more that are near copies of each other look alike by nature
 
 
 def copies(
@@ -20,7 +20,7 @@ def copies(
     digests: Sequence[bytes],
     notes: listing.Notes,
 ) -> np.ndarray:
-    """Return pairs of pictures that are copies or near copies, and note them.
+    """Return pairs of images that are copies or near copies, and note them.
 
     Args:
         name: Of the data set, for warnings.
@@ -48,7 +48,7 @@ def copies(
         notes.add(f"{what} under two labels", "kept; correct one of the labels", contradicting)
         if contradicting:
             _logger.warning(
-                "%s: one picture under two labels: %s; correct one of them%s",
+                "%s: one image under two labels: %s; correct one of them%s",
                 *(name, contradicting[0]),
                 f" ({len(contradicting):,} such {what})" if len(contradicting) > 1 else "",
             )
@@ -62,7 +62,7 @@ def _largest_group(num_rows: int, pairs: np.ndarray) -> int:
 def on_one_side(
     entries: Sequence[listing.Entry], pairs: np.ndarray, notes: listing.Notes
 ) -> np.ndarray:
-    """Return which pictures stay where folders are parts.
+    """Return which images stay where folders are parts.
 
     Those of train with a copy in validation or test are left out, and those of validation with a
     copy in test.
@@ -81,7 +81,7 @@ def on_one_side(
     last = np.zeros(len(entries), int)
     np.maximum.at(last, group, side)
     for row in np.flatnonzero(side < last[group]).tolist():
-        what = f"pictures of {sides[side[row]]} with a copy in {sides[last[group[row]]]}"
+        what = f"images of {sides[side[row]]} with a copy in {sides[last[group[row]]]}"
         notes.add(what, "left out", [entries[row].name])
     found: np.ndarray = side == last[group]
     return found
@@ -94,7 +94,7 @@ def groups(
     pairs: np.ndarray,
     notes: listing.Notes,
 ) -> np.ndarray | None:
-    """Return the group of each picture, or None where each stands alone.
+    """Return the group of each image, or None where each stands alone.
 
     Args:
         name: Of the data set, for warnings.
@@ -126,10 +126,10 @@ def _wanted(
         alone = [one for one, code in zip(names, codes, strict=True) if code < 0]
     else:
         found, alone = alike.by_pattern(names, group)
-    notes.add(f"pictures without a group by {group}", "each stands alone", alone)
+    notes.add(f"images without a group by {group}", "each stands alone", alone)
     if len(np.unique(found)) == len(names):
         _logger.warning(
-            "%s: no two pictures have the same group, so that --group changes nothing", name
+            "%s: no two images have the same group, so that --group changes nothing", name
         )
     return found
 
@@ -154,7 +154,7 @@ def warn_of_neighbours(
     if not alike.neighbours_look_alike(x, series, y):
         return
     _logger.warning(
-        "%s: neighbouring files look alike, as pictures of one person or place do, and a random "
+        "%s: neighbouring files look alike, as images of one person or place do, and a random "
         "split puts them on both sides; --group blocks keeps runs of files together",
         name,
     )
