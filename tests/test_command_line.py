@@ -134,6 +134,7 @@ def test_output_of_few_characters_gets_the_others_spelled(encoding):
     assert "+-" in done.stdout if encoding == "ascii" else "----" in done.stdout
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("module", ["recipes", "recipes.iris"])
 def test_reader_that_has_gone_ends_the_program_without_a_word(module):
     reading, writing = os.pipe()
@@ -158,6 +159,7 @@ def test_a_table_for_a_reader_that_has_gone_leaves_the_end_to_the_program():
         terminal.Console(file=Gone()).print("a line")
 
 
+@pytest.mark.second_tier
 def test_output_to_a_full_disk_is_one_line():
     with open("/dev/full", "w") as full:
         done = subprocess.run(

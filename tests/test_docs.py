@@ -48,7 +48,15 @@ def help_of(*program):
     return done.stdout
 
 
-@pytest.mark.parametrize("words", programs(), ids=" ".join)
+QUICK_AND_OTHERS = [
+    words
+    if any(" ".join(words) in line for line in lines_of("README.md", "bash", "sh"))
+    else pytest.param(words, marks=pytest.mark.second_tier)
+    for words in programs()
+]
+
+
+@pytest.mark.parametrize("words", QUICK_AND_OTHERS, ids=" ".join)
 def test_a_command_exists_and_has_its_flags(words):
     module, *rest = words
     if module == "recipes.my_project" or rest[:1] == ["my_project"]:

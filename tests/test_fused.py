@@ -472,6 +472,7 @@ def test_each_option_is_the_same(options):
     )
 
 
+@pytest.mark.second_tier
 def test_class_weights_of_one_hot_targets_are_the_same():
     make = lambda: network(outputs=3, activation="softmax", loss="categorical_crossentropy")  # noqa: E731
     assert_same_training(make, X, ONE_HOT, class_weight={2: 4.0})
@@ -647,6 +648,7 @@ def test_one_program_serves_other_numbers(make_optimizer):
     assert len(programs._structures) == 1
 
 
+@pytest.mark.second_tier
 def test_models_share_a_program_without_touching_each_other():
     first, second, alone = network(hidden), network(hidden), network(hidden)
     arguments = {"shuffle": False, "verbose": 0}

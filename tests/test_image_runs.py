@@ -116,15 +116,19 @@ def test_a_run_is_a_backbone_and_is_fine_tuned(run, folder, tmp_path):
         **QUICK,
     )  # fmt: skip
     assert keras_recipes.predict(tuned, folder).shape[0] == 90
-    with pytest.raises(InputError, match="--fine-tune: the model of this run has no frozen back"):
+    with pytest.raises(InputError, match="fine_tune: the model of this run has no frozen back"):
         keras_recipes.train(images, folder=folder, fine_tune=run.folder, **QUICK)
 
 
 def test_a_copy_has_the_images_beside_its_recipe(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     copy.copy(copy.Copy(recipe="images", folder=tmp_path / "mine", csv=folder))
-    source = (tmp_path / "mine/recipes/mine.py").read_text()
-    assert 'folder: pathlib.Path | None = pathlib.Path(__file__).with_name("shapes")' in source
+    source = (tmp_path / "mine/recipes/mine.py").read_text().replace("'", '"')
+    assert (
+        'folder: pathlib.Path | None = pathlib.Path(__file__).with_name("shapes")'
+        in source.replace("'", '"')
+    )
+    assert source.count("import pathlib") == 1
     assert len(list((tmp_path / "mine/recipes/shapes").rglob("*.*"))) == 90
     assert "recipes/shapes\n" in (tmp_path / "mine/.gitignore").read_text()
 

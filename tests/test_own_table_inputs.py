@@ -203,6 +203,7 @@ DATES = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", DATES)
 def test_dates_are_read_in_many_forms(case):
     table = load(text(z=DATES[case]))
@@ -231,6 +232,7 @@ def test_parts_of_dates_that_never_change_are_left_out_and_names_do_not_clash():
     assert list(table.x) == ["x", "z_month_", "z_day", "z_day_of_week", "z_month"]
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("content", "names"),
     [

@@ -281,6 +281,7 @@ def test_nan_loss_is_said_once(capfd, engine):
     assert [line.partition(":")[0] for line in lines[1:]] == ["epoch 1/5"]
 
 
+@pytest.mark.second_tier
 def test_nan_in_the_validation_loss_of_the_best_epoch_is_no_result():
     with pytest.raises(RunError, match="became NaN"):
         start(iris, learning_rate=1e9, epochs=3)

@@ -650,6 +650,7 @@ def test_a_known_point_is_run_after_the_defaults(fake):
         assert len(tuning.search(resume=found.folder, trials=6, quiet=True).trials) == 6
 
 
+@pytest.mark.second_tier
 def test_settings_of_an_old_run_are_known_by_their_old_names():
     old = {"members": 8, "most_words": 100, "hidden_units": [64, 64]}
     files.write_json(pathlib.Path("config.json"), old)
@@ -888,6 +889,7 @@ def test_an_edge_is_warned_of_unless_nothing_lies_beyond():
     assert "64, is the largest of the search space (8 to 64)" in lines[0]
 
 
+@pytest.mark.second_tier
 def test_importance_finds_what_matters():
     spec = spec_of()
     generator = np.random.default_rng(0)
@@ -933,6 +935,7 @@ def test_bad_input_is_one_line_and_exit_code_2(monkeypatch, capsys, arguments, p
 # Comparison
 
 
+@pytest.mark.second_tier
 def test_a_comparison_gives_each_tuner_the_same_epochs(fake):
     table = tuning.compare(OWN, tuners="grid,random", trials=5, seeds=2, epochs=4, quiet=True)
     ends = table.groupby("tuner", sort=False)["epochs"].max()
@@ -1000,6 +1003,7 @@ def test_ctrl_c_keeps_the_seeds_of_a_comparison_that_are_complete(fake, monkeypa
     assert not any(path.name.startswith("d") for path in pathlib.Path().iterdir())
 
 
+@pytest.mark.second_tier
 def test_a_comparison_in_which_trials_fail_comes_to_an_end(fake, monkeypatch):
     run = trials.run
 

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import keras_recipes
 from keras_recipes import catalog, configs, reading
-from keras_recipes.console import command_line, files
+from keras_recipes.console import command_line, files, startup
 from keras_recipes.errors import InputError, RunError
 
 PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
@@ -143,6 +143,7 @@ def copy(arguments: Copy) -> None:
         return
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
+    num_files = len(contents) + 2  # with the library and its requirements
     if arguments.csv is not None:
         contents |= _read_data(arguments.csv.expanduser(), arguments)
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
@@ -151,7 +152,7 @@ def copy(arguments: Copy) -> None:
             (partial / path).write_bytes(content)
         (partial / VENDOR).mkdir()
         _write_library(partial / VENDOR)
-    print(f"{len(contents) + 2} files in {folder}. Next:\n  cd {folder}")
+    print(f"{num_files} files in {folder}. Next:\n  cd {folder}")
     if arguments.csv is not None:
         print(f"  # recipes/{arguments.csv.name} is your data; .gitignore keeps it out of git")
     print("  python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt")
@@ -168,6 +169,7 @@ def _read_data(data: pathlib.Path, arguments: Copy) -> dict[str, bytes]:
     from keras_recipes.data.images import own_images
 
     if data.is_dir():
+        startup.load_tensorflow()  # which resizes the images
         own_images.read(data, arguments.target, group=arguments.group, problem=arguments.problem)
         inside = (path for path in sorted(data.rglob("*")) if path.is_file())
         names = {
@@ -266,7 +268,8 @@ def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> 
             shown = "bool" if hints[name] is bool else hints[name]
             lines.append(f"    {name}: {shown} = {value!r}\n")
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
-    source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
+    if "import pathlib\n" not in source:
+        source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
     return re.sub(r" (?:--csv )?data\.csv --target price| (?:--folder )?photos\b", "", source)
 
 
