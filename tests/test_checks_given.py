@@ -434,6 +434,7 @@ def test_fit_that_a_function_or_the_program_begins_is_judged(script, end, functi
     assert "warning classes/constant-target (D11): " in said
 
 
+@pytest.mark.second_tier
 def test_recipe_in_a_file_of_its_own_is_checked_by_its_name_as_one(script):
     recipe = pathlib.Path(__file__).with_name("own_recipe.py").read_text("utf-8")
     end = """

@@ -449,6 +449,7 @@ def test_config_takes_the_ends_of_its_ranges():
     assert made.learning_rate == 1
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("flag", "value", "part"),
     [("--optimizer", "x" * 120, "x" * 120), ("--seed", "-1", "at most 4,294,967,295")],

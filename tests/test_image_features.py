@@ -125,6 +125,7 @@ def test_a_network_trains_and_its_model_predicts(problem, channels):
     np.testing.assert_array_equal(outputs, images.run(network, x))
 
 
+@pytest.mark.second_tier
 def test_a_saved_model_has_parts_of_keras_alone(tmp_path):
     served().save(tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as file:
@@ -195,6 +196,7 @@ def test_the_heat_map_of_the_other_output_is_another():
     assert heat_maps.grad_cam(corner_model(), x, np.array([0])).max() == 0  # all speaks against it
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("problem", [problems.binary(), problems.regression("kg")])
 def test_a_single_output_has_heat_maps(problem):
     heat = heat_maps.grad_cam(served(problem), pictures(3, SIZE, SIZE, 3))

@@ -7,6 +7,7 @@ from keras_recipes import catalog
 from recipes import diabetes, iris
 
 
+@pytest.mark.second_tier
 def test_peers_learn_from_training_and_validation_rows_and_are_scored_on_the_test_part():
     data = iris.load_data(iris.Config())
     scores = classics.score(iris.PROBLEM, data)

@@ -140,6 +140,7 @@ def test_columns_may_be_named_as_scikit_learn_names_them(finished):
         pd.testing.assert_frame_equal(first, predictions.predict(folder, write("x.csv", other)))
 
 
+@pytest.mark.second_tier
 def test_a_table_may_be_written_as_a_german_spreadsheet_does(finished):
     folder, loaded = finished["breast_cancer"]
     rows = loaded.test.x.head(5).assign(Größe="groß")

@@ -247,6 +247,7 @@ def test_ctrl_c_after_the_training_loses_nothing(monkeypatch, capfd, number):
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.second_tier
 def test_second_ctrl_c_after_the_training_ends_it(monkeypatch):
     interrupted(monkeypatch, runs.plots, "draw_curves", signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

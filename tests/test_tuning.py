@@ -280,6 +280,7 @@ def test_a_failed_trial_is_never_the_best():
 # Proposals
 
 
+@pytest.mark.second_tier
 def test_proposals_head_for_the_minimum():
     space = spaces.explore(lambda hp: [hp.Float(name, 0.0, 1.0) for name in "ab"])
     oracle = oracles.BayesianOracle(
@@ -348,6 +349,7 @@ def test_equal_scores_are_no_obstacle(loss):
     assert propose(space, observed, [loss] * 6) not in observed
 
 
+@pytest.mark.second_tier
 def test_failed_trials_drive_a_bayesian_search_away():
     def run_one(number, values):
         if values["a"] > 0.5:
