@@ -2,6 +2,8 @@
 
 import pathlib
 
+import pytest
+
 from benchmarks import classics, publish
 from keras_recipes import catalog
 from recipes import diabetes, iris
