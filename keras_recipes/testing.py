@@ -163,7 +163,7 @@ class _Checks:
     def memorises_32_rows(self) -> None:
         few = self._few_rows(
             epochs=150, patience=150, batch_size=16, learning_rate=0.01, schedule="constant",
-            dropout=0.0, weight_decay=0.0,
+            dropout=0.0, weight_decay=0.0, rotation=0.0, zoom=0.0, shift=0.0, jitter=0.0,
         )  # fmt: skip
         split = few.data.train.take(np.arange(32))
         data = dataclasses.replace(few.data, train=split, validation=None)

@@ -203,7 +203,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
     elif data_sets:
         reads += ", and the file in `datasets` that it calls"
     is_fixed = re.search(r"^PROBLEM = ", source, re.MULTILINE)  # else the data decide
-    means = f"`PROBLEM` in {file}" if is_fixed else f"the target; `problem` in {file} reads it"
+    means = f"`PROBLEM` in {file}" if is_fixed else f"the data; `problem` in {file} reads them"
     readme = README.format(
         reads=reads,
         means=means,
@@ -214,7 +214,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         data=entry.data if table.csv is None else f"your own, `recipes/{table.csv.name}`",
         result=entry.result,
         version=keras_recipes.__version__,
-        new="new.png" if "IMAGE_SHAPE" in source else "new.csv",
+        new=_new_file(source),
         vendor=VENDOR,
     )
     paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
@@ -229,6 +229,13 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
     }
     copied = {path: (root / path).read_bytes() for path in paths if (root / path).is_file()}
     return copied | {path: text.encode() for path, text in texts.items()}
+
+
+def _new_file(source: str) -> str:
+    """Return an example of what a recipe's run predicts."""
+    if "configs.ImageConfig" in source:
+        return "new_images"
+    return "new.png" if "IMAGE_SHAPE" in source else "new.csv"
 
 
 def _data_sets(path: pathlib.Path) -> set[pathlib.Path]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import keras
 
 from keras_recipes.data.images import pixels
-from keras_recipes.errors import InputError, first_line
+from keras_recipes.errors import InputError, expected_names, first_line
 from keras_recipes.features import images
 from keras_recipes.problems import Problem
 
@@ -69,9 +69,11 @@ def of_applications(name: str, size: int, weights: str | None = "imagenet") -> k
         if of_one[0].isupper() and inspect.isfunction(function)
     }
     if name not in families:
-        known = ", ".join(sorted(families))
+        if "/" in name or "\\" in name:
+            raise InputError(f"--backbone {name}: no such run folder; give the folder of a run")
+        near = expected_names(name, sorted(families))
         raise InputError(
-            f"--backbone {name}: expected a run folder, or one of keras.applications: {known}"
+            f"--backbone {name}: no run folder, nor a network of keras.applications; {near}"
         )
     inputs = keras.Input((size, size, 3))
     build = getattr(families[name], name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import math
 import time
 import typing
@@ -26,6 +27,8 @@ NAN_CAUSES = (
     "likely causes: a learning rate that is too big, inputs that are not scaled, "
     "or a target of very large numbers"
 )
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +183,10 @@ def refit(
     try:
         again = fit_all(recipe, config, everything, trained.best_epoch, engine)
     except (KeyboardInterrupt, NotFiniteError):
+        _log.warning(
+            "the refit on training and validation rows was stopped; the model of epoch %d is kept",
+            trained.best_epoch,
+        )
         return trained
     return dataclasses.replace(
         trained, model=again.model, seconds=trained.seconds + again.seconds, refitted=True

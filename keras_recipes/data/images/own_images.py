@@ -544,7 +544,8 @@ def read_new(
         if isinstance(one, pixels.LeftOutError)
     ]
     if not len(x):
-        raise InputError(f"{file.name}: no image that can be read; {bad[0][1]}.")
+        reason = bad[0][1].removeprefix(f"{file.name}: ")
+        raise InputError(f"{file.name}: no image that can be read; {reason}.")
     _warn_of(file.name, [text for what, text in bad if what != pixels.NO_PICTURES])
     is_good = [isinstance(one, pixels.Facts) for one in facts]
     names = pd.DataFrame({"input": [e.name for e in itertools.compress(entries, is_good)]})
@@ -566,7 +567,13 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
         return entries, np.array(y)
     if file.suffix.lower() in pixels.KNOWN or isinstance(pixels.look([file])[0], pixels.Header):
         return [listing.Entry(file, file.name)], np.array([np.nan])
-    entries, values = listing.new_of_csv(file, source.path_column, source.target)
+    try:
+        entries, values = listing.new_of_csv(file, source.path_column, source.target)
+    except InputError as error:
+        raise InputError(
+            f"{error} The run was trained on images: expected an image, a folder of images, or a CSV "
+            "file with a column of paths."
+        ) from error
     if values is None:
         return entries, np.full(len(entries), np.nan)
     return entries, targets.read_again(values, source.class_names, source.target_notation)

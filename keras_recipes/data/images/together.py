@@ -158,4 +158,7 @@ def warn_of_neighbours(
         "split puts them on both sides; --group blocks keeps runs of files together",
         name,
     )
-    notes.say("neighbouring files look alike", "split at random; see --group")
+    notes.say(
+        "neighbouring files look alike",
+        "split at random: scores may be too good; try --group blocks",
+    )
