@@ -1042,7 +1042,7 @@ def test_error_is_one_line(folder, name):
     ("path", "message"),
     [
         ("data/gone.png", "no such file; check the path"),
-        ("data/cat/cut.jpg", "no image that can be read; cut.jpg: image file is truncated"),
+        ("data/cat/cut.jpg", "no image that can be read; image file is truncated"),
         ("data/bird", "bird: no image in this folder"),
         ("data/notes.csv", "expected a column with paths of images"),
     ],

@@ -571,8 +571,8 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
         entries, values = listing.new_of_csv(file, source.path_column, source.target)
     except InputError as error:
         raise InputError(
-            f"{error} The run was trained on images: expected an image, a folder of images, or a CSV "
-            "file with a column of paths."
+            f"{error} The run was trained on images: expected an image, a folder of images, or a "
+            "CSV file with a column of paths."
         ) from error
     if values is None:
         return entries, np.full(len(entries), np.nan)

@@ -158,7 +158,5 @@ def warn_of_neighbours(
         "split puts them on both sides; --group blocks keeps runs of files together",
         name,
     )
-    notes.say(
-        "neighbouring files look alike",
-        "split at random: scores may be too good; try --group blocks",
-    )
+    advice = "split at random: scores may be too good; try --group blocks"
+    notes.say("neighbouring files look alike", advice)
