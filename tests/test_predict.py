@@ -17,7 +17,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 
-from keras_recipes import catalog, configs
+from keras_recipes import catalog, configs, recipe as contract
 from keras_recipes.commands import main as program
 from keras_recipes.data import splits
 from keras_recipes.errors import InputError
@@ -100,7 +100,7 @@ def test_every_recipe_predicts_its_own_rows(finished, name, caplog):
     x = loaded.test.x[:4]
     source = write("x.csv" if isinstance(x, pd.DataFrame) else "x.npy", x)
     table = predictions.predict(folder, source)
-    problem = recipe.PROBLEM
+    problem = contract.problem(recipe, recipe.Config(), loaded)
     assert table["input"].tolist() == [1, 2, 3, 4]
     if problem.is_regression:
         assert set(table["unit"]) == {problem.unit}

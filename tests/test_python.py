@@ -245,7 +245,7 @@ def test_settings_of_a_run_train_it_again(made):
     assert named.config == again.config
     with pytest.raises(InputError, match="the Config of iris, expected the Config of tabular"):
         keras_recipes.train(tabular, again.config)
-    with pytest.raises(InputError, match="csv: iris has no such setting"):
+    with pytest.raises(InputError, match="max_steps: iris has no such setting"):
         keras_recipes.train(iris, types.SimpleNamespace(**vars(made["tabular"].config)))
 
 

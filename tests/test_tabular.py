@@ -19,7 +19,7 @@ from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
 from keras_recipes.data import own_table, rents
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.features import own_tables, parts, tables
+from keras_recipes.features import arrays, baselines as of_kinds, own_tables, parts, tables
 from keras_recipes.runs import (
     baselines,
     export,
@@ -297,11 +297,11 @@ def test_linear_models_learn_from_as_many_rows_as_fit_into_memory(csv_of, monkey
     data = tabular.load_data(config)
     problem = tabular.problem(config, data)
     whole = baselines.score(problem, data)
-    monkeypatch.setattr(baselines, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(of_kinds, "ROWS_AT_ONCE", 7)
     linear, boosted = "linear_regression_on_quantiles", "early_stopped_gradient_boosting"
     pieces = baselines.score(problem, data)[linear]
     assert pieces == pytest.approx(whole[linear], rel=1e-4)
-    monkeypatch.setattr(baselines, "MAX_VALUES", 1500)
+    monkeypatch.setattr(of_kinds, "MAX_VALUES", 1500)
     fewer = baselines.score(problem, data)
     assert fewer[linear] != pieces
     assert fewer[linear]["r2"] > 0.5
@@ -455,11 +455,11 @@ def test_an_export_of_numbers_in_pieces_takes_them_as_one_array(tmp_path, monkey
 @pytest.mark.second_tier
 def test_a_table_of_many_rows_stands_beside_gradient_boosting(monkeypatch):
     loaded = california_housing.load_data(california_housing.Config(data="builtin"))
-    monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1600)
+    monkeypatch.setattr(arrays, "MIN_BOOSTED_ROWS", 1600)
     scores = runs.baselines.score(california_housing.PROBLEM, loaded)
     boosted = "early_stopped_gradient_boosting"
     assert scores[boosted]["rmse"] < scores["mean"]["rmse"]
-    monkeypatch.setattr(runs.baselines, "MAX_ROWS", 1601)
+    monkeypatch.setattr(arrays, "MIN_BOOSTED_ROWS", 1601)
     assert boosted not in runs.baselines.score(california_housing.PROBLEM, loaded)
 
 
