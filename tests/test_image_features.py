@@ -252,7 +252,7 @@ def test_what_is_no_backbone_is_refused():
     table = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     with pytest.raises(errors.InputError, match="expected a run of"):
         backbones.of_model(table)
-    with pytest.raises(errors.InputError, match=r"ResNet5: expected .*ResNet50"):
+    with pytest.raises(errors.InputError, match=r"ResNet5: no run folder.*did you mean ResNet50"):
         backbones.of_applications("ResNet5", 32)
     with pytest.raises(errors.InputError, match="at least 75"):
         backbones.of_applications("InceptionV3", 32)

@@ -268,6 +268,7 @@ STRAYS = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", STRAYS)
 def test_rows_that_hold_no_data_are_left_out_and_said(case, caplog):
     line, place, what = STRAYS[case]

@@ -162,6 +162,7 @@ CELLS = {
 }
 
 
+@pytest.mark.second_tier
 @pytest.mark.parametrize("case", CELLS)
 def test_odd_cells_are_dealt_with_and_said(case):
     cells, kind, num_missing, first = CELLS[case]

@@ -129,6 +129,7 @@ def test_columns_may_stand_in_any_order_with_others_and_spaces(finished):
         pd.testing.assert_frame_equal(first, predictions.predict(folder, pathlib.Path(other)))
 
 
+@pytest.mark.second_tier
 def test_columns_may_be_named_as_scikit_learn_names_them(finished):
     folder, loaded = finished["breast_cancer"]
     rows = loaded.test.x.head(5)
@@ -150,6 +151,7 @@ def test_a_table_may_be_written_as_a_german_spreadsheet_does(finished):
     pd.testing.assert_frame_equal(first, again)
 
 
+@pytest.mark.second_tier
 def test_truth_values_are_numbers(finished):
     folder, loaded = finished["breast_cancer"]
     rows = loaded.test.x.head(2).astype(object)

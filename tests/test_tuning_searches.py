@@ -439,6 +439,7 @@ def test_settings_edited_to_nonsense_are_one_line(fake):
     assert path.read_text() == json.dumps(description)
 
 
+@pytest.mark.second_tier
 def test_a_space_whose_defaults_are_not_those_of_the_config_is_warned_of(fake, caplog):
     path = write_recipe("mine.py", ("64], default=16", "64], default=32"))
     tuning.search(path, **SHORT, out="s")
