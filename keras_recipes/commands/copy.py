@@ -143,15 +143,17 @@ def copy(arguments: Copy) -> None:
         return
     name = _check_name(arguments.name or folder.resolve().name, arguments.name is not None)
     contents = project(arguments.recipe, name, arguments)
-    num_files = len(contents) + 2  # with the library and its requirements
-    if arguments.csv is not None:
-        contents |= _read_data(arguments.csv.expanduser(), arguments)
+    data = {} if arguments.csv is None else _data_files(arguments.csv.expanduser(), arguments)
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         for path, content in contents.items():
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             (partial / path).write_bytes(content)
+        for path, file in data.items():  # one at a time: images may not fit into memory together
+            (partial / path).parent.mkdir(parents=True, exist_ok=True)
+            (partial / path).write_bytes(reading.read_bytes(file))
         (partial / VENDOR).mkdir()
         _write_library(partial / VENDOR)
+    num_files = len(contents) + 2  # with the library and its requirements
     print(f"{num_files} files in {folder}. Next:\n  cd {folder}")
     if arguments.csv is not None:
         print(f"  # recipes/{arguments.csv.name} is your data; .gitignore keeps it out of git")
@@ -159,25 +161,26 @@ def copy(arguments: Copy) -> None:
     print(f"  python -m recipes.{name}")
 
 
-def _read_data(data: pathlib.Path, arguments: Copy) -> dict[str, bytes]:
-    """Return the content of each file of the user's data, by its path in the project.
+def _data_files(data: pathlib.Path, arguments: Copy) -> dict[str, pathlib.Path]:
+    """Return each file of the user's data, by its path in the project.
 
     Raises:
         InputError: If the recipe could not learn from them.
     """
-    from keras_recipes.data import own_table  # NumPy loads with it
+    source = (catalog.folder() / f"{arguments.recipe}.py").read_text(encoding="utf-8")
+    if _own_config(source) is configs.TableConfig:
+        from keras_recipes.data import own_table  # NumPy loads with it
+
+        own_table.read(data, arguments.target, **arguments.choices)
+        return {f"recipes/{data.name}": data}
+    if data.is_file():
+        raise InputError(f"--data {data}: received a file, expected a folder of images")
     from keras_recipes.data.images import own_images
 
-    if data.is_dir():
-        startup.load_tensorflow()  # which resizes the images
-        own_images.read(data, arguments.target, group=arguments.group, problem=arguments.problem)
-        inside = (path for path in sorted(data.rglob("*")) if path.is_file())
-        names = {
-            f"recipes/{data.name}/{path.relative_to(data).as_posix()}": path for path in inside
-        }
-        return {name: reading.read_bytes(path) for name, path in names.items()}
-    own_table.read(data, arguments.target, **arguments.choices)
-    return {f"recipes/{data.name}": reading.read_bytes(data)}
+    startup.load_tensorflow()  # which resizes the images
+    own_images.read(data, arguments.target, group=arguments.group, problem=arguments.problem)
+    inside = (path for path in sorted(data.rglob("*")) if path.is_file())
+    return {f"recipes/{data.name}/{path.relative_to(data).as_posix()}": path for path in inside}
 
 
 def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, bytes]:
@@ -233,7 +236,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
 
 def _new_file(source: str) -> str:
     """Return an example of what a recipe's run predicts."""
-    if "configs.ImageConfig" in source:
+    if _own_config(source) is configs.ImageConfig:
         return "new_images"
     return "new.png" if "IMAGE_SHAPE" in source else "new.csv"
 
@@ -258,11 +261,17 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     )
 
 
+def _own_config(source: str) -> type[configs.TableConfig | configs.ImageConfig] | None:
+    """Return what a recipe's Config inherits from, if the recipe takes the user's own data."""
+    kinds = (configs.TableConfig, configs.ImageConfig)
+    return next((one for one in kinds if f"class Config(configs.{one.__name__}):" in source), None)
+
+
 def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> str:
     """Make the user's data and the flags for them the defaults of a recipe's Config."""
-    head = re.search(r'^class Config\(configs\.(\w+)\):\n    """.*"""\n\n', source, re.MULTILINE)
-    kind = getattr(configs, head[1], None) if head else None
-    if head is None or kind not in (configs.TableConfig, configs.ImageConfig):
+    kind = _own_config(source)
+    head = re.search(r'^class Config\(configs\.\w+\):\n    """.*"""\n\n', source, re.MULTILINE)
+    if kind is None or head is None:
         raise InputError(
             f"--data: {recipe} has data of its own; tabular takes a table of yours, images a folder"
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from keras_recipes.features.tables import categories
 from keras_recipes.problems import Problem
 
 MAX_CATEGORIES = 100  # of a category that get a column each; the others share one
@@ -71,11 +72,6 @@ def of_table(
     linear = Baseline(name, "linear", rows, max_rows(train))
     others = [Baseline("early_stopped_gradient_boosting", "boosting", of_ordinals)]
     return [linear, *others * boosted]
-
-
-def categories(x: pd.DataFrame) -> list[str]:
-    """Return the names of the categorical columns."""
-    return [name for name, dtype in x.dtypes.items() if not pd.api.types.is_float_dtype(dtype)]
 
 
 def of_arrays(x: Any, x_test: Any) -> Rows:

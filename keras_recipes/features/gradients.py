@@ -32,12 +32,6 @@ def histograms(x: np.ndarray) -> np.ndarray:
     return np.concatenate([_histograms(x[start : start + ROWS_AT_ONCE]) for start in starts])
 
 
-def grey_pixels(x: np.ndarray, side: int = 32) -> np.ndarray:
-    """Return the grey of images brought to a small size, float32 (rows, side * side), 0..1."""
-    small = images.run(images.encoder(side, x.shape[-1]), x)
-    return small.mean(axis=-1).reshape(len(x), -1) / 255
-
-
 def _histograms(x: np.ndarray) -> np.ndarray:
     pixels = np.sqrt(images.run(images.encoder(SIDE, x.shape[-1]), x) / 255)
     padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")

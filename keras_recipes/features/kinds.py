@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from keras_recipes.data.splits import Splits
@@ -10,11 +11,8 @@ from keras_recipes.features.kind import Kind
 from keras_recipes.features.own_images import OwnImages
 from keras_recipes.features.own_tables import OwnTables
 
-KINDS: tuple[type[Kind], ...] = (
-    OwnTables,
-    OwnImages,
-    Arrays,
-)  # the last one takes what no other does
+# The last one takes what no other does.
+KINDS: tuple[type[Kind], ...] = (OwnTables, OwnImages, Arrays)
 
 
 def of(splits: Splits) -> Kind:
@@ -24,8 +22,6 @@ def of(splits: Splits) -> Kind:
 
 def to_json(inputs: Kind) -> dict[str, Any]:
     """Return what stands in schema.json of a run's inputs."""
-    import dataclasses
-
     return {"kind": inputs.NAME, **dataclasses.asdict(inputs)}
 
 

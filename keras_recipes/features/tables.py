@@ -19,7 +19,6 @@ import pandas as pd
 
 from keras_recipes.data.splits import Split
 from keras_recipes.features import parts
-from keras_recipes.features.baselines import categories
 from keras_recipes.problems import Problem
 
 NUMERIC, CATEGORICAL = "numeric", "categorical"
@@ -50,6 +49,11 @@ def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
         CATEGORICAL: x[categorical].to_numpy(dtype=object),
     }
     return {name: values for name, values in given.items() if values.shape[1]}
+
+
+def categories(x: pd.DataFrame) -> list[str]:
+    """Return the names of the categorical columns."""
+    return [name for name, dtype in x.dtypes.items() if not pd.api.types.is_float_dtype(dtype)]
 
 
 def encoder(num_numeric: int, num_categories: list[int], max_categories: int) -> keras.Model:
