@@ -55,7 +55,7 @@ def run(*arguments, program=(), **variables):
         (("recipes.lessons", "xor"), "python -m recipes.lessons.xor, with a dot, runs this lesson"),
         (("recipes.lessons", "perzeptron"), "`python -m recipes.lessons.perceptron` runs one"),
         (("recipes", "predict", "nowhere", "x.csv"), "nowhere: not a run folder"),
-        (("recipes", "predict"), "missing: RUN_DIR (Folder of a run), INPUT (A .csv"),
+        (("recipes", "predict"), "missing: RUN_DIR (Folder of a run), INPUT (A table"),
         (("benchmarks.recipes", "nothing"), "unknown recipe nothing"),
         (("benchmarks.recipes", "iris", "--seeds", "0"), "--seeds: received 0"),
     ],
