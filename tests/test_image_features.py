@@ -427,6 +427,7 @@ def test_all_files_are_decoded_to_grey_and_from_12_bits(channels, shift):
         np.testing.assert_array_equal(decode([make()]).numpy()[0], wanted, err_msg=form)
 
 
+@pytest.mark.second_tier
 def test_several_files_are_decoded_at_once(decode):
     files = [make() for make in FILES.values()]
     found = decode(files)

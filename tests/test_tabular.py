@@ -215,7 +215,7 @@ def test_known_numbers_are_scored_and_have_no_threshold(finished, csv_of):
 
 def test_missing_columns_are_all_named(finished):
     with pytest.raises(ValueError, match=r"new\.csv.*missing.*area.*district"):
-        predict(finished, "binary", flats("binary").drop(columns=["area", "district"]))
+        predict(finished, "regression", flats("regression").drop(columns=["area", "district"]))
 
 
 @pytest.mark.second_tier
@@ -231,14 +231,14 @@ def test_words_never_seen_are_said_and_count_as_none(finished, caplog):
 
 
 def test_cells_that_cannot_be_read_are_said_and_count_as_missing(finished, caplog):
-    frame = flats("multiclass").head(8).astype({"area": object, "listed": object})
+    frame = flats("regression").head(8).astype({"area": object, "listed": object})
     odd = frame.assign(listed="some day")
     odd.loc[2:4, "area"] = ["large", "small", None]
-    said = predict(finished, "multiclass", odd)
+    said = predict(finished, "regression", odd)
     assert "column 'area': 2 of 8 rows hold no number, such as 'large'" in caplog.text
     assert "column 'listed': 8 of 8 rows hold no date, such as 'some day'" in caplog.text
     frame.loc[2:4, "area"] = None
-    pd.testing.assert_frame_equal(said, predict(finished, "multiclass", frame.assign(listed=None)))
+    pd.testing.assert_frame_equal(said, predict(finished, "regression", frame.assign(listed=None)))
 
 
 @pytest.mark.second_tier
