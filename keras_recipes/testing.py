@@ -179,7 +179,7 @@ class _Checks:
             f"150 epochs on 32 rows reach {score:.3f} on these same rows. A network that cannot "
             "memorise them has a fault: inputs that are not scaled, labels in another order than "
             "the rows, a layer too narrow. Where equal rows of your data bear different labels, or "
-            "build_model holds back on purpose, give parametrize_with_checks a lower `memorised`"
+            "your network is meant to be small, give parametrize_with_checks a lower `memorised`"
         )
 
     def same_seed_same_history(self) -> None:

@@ -285,7 +285,7 @@ def all_grey(folder):
 
 def is_grey(images, table):
     assert images.x.shape == (2 * NUM, 32, 32, 1)
-    assert table["colours"][1] == "grey 24, by their pixels; taken as grey"
+    assert table["colours"][1] == "grey 24 (judged by the pixels); read as grey"
 
 
 def unequal(folder):
@@ -992,7 +992,7 @@ ERRORS = {
     "one image": (nothing, "data/cat/0.png", {}, "one image, expected a folder of class"),
     "no images": (emptied, "data", {}, "0 files and no class folders; expected"),
     "no class folders": (without_folders, "data", {}, "24 files and no class folders; expected"),
-    "one class": (one_class, "data", {}, "one class only, 'cat' (24 images); expected"),
+    "one class": (one_class, "data", {}, "all 24 images are of one class, 'cat'; expected"),
     "few": (few, "data", {}, "14 images (10 left out, such as cat/2.png: 0 bytes)"),
     "size": (nothing, "data", {"size": 2}, "--size 2: expected a whole number from 8 to 512"),
     "size is text": (nothing, "data", {"size": "big"}, "--size 'big': expected a whole number"),

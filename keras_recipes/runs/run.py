@@ -143,13 +143,26 @@ def _train(
     settings = {"engine": options.engine, "verbose": int(bar)}
     try:
         with devices.scope(options.strategy, config.batch_size, len(splits.train)):
-            return training.train(recipe, config, splits, check=check, callbacks=called, **settings)
+            return training.train(
+                recipe,
+                config,
+                splits,
+                check=check,
+                before_refit=None if options.quiet else _say_refit,
+                callbacks=called,
+                **settings,
+            )
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         shape = re.search(r"shape ?[\[(][\d, ]+[\])]", str(error))
         raise RunError(
             f"not enough memory{f' for an array of {shape[0]}' if shape else ''}; make the layers "
             "or --batch-size smaller"
         ) from error
+
+
+def _say_refit(epochs: int) -> None:
+    rows = "training and validation rows together"
+    print(f"refit: training again on {rows}, {summary.count(epochs, 'epoch')}", flush=True)
 
 
 def _warn_of_what_came_out(

@@ -134,6 +134,7 @@ def train(
     splits: Splits,
     *,
     check: Check | None = None,
+    before_refit: Callable[[int], object] | None = None,
     **settings: typing.Any,
 ) -> Trained:
     """Prepare and fit a recipe's model; refit it on all rows but the test's where config says so.
@@ -143,6 +144,7 @@ def train(
         config: The recipe's Config.
         splits: Train and validation.
         check: Looks for mistakes before training.
+        before_refit: Called with the number of epochs of the refit, where there is one.
         **settings: As in `fit`.
 
     Returns:
@@ -160,6 +162,8 @@ def train(
         trained = dataclasses.replace(trained, validation_outputs=outputs)
     if not config.refit or splits.validation is None or trained.stopped_by == "interrupted":
         return trained
+    if before_refit:
+        before_refit(trained.best_epoch)
     return refit(recipe, config, splits, trained, settings.get("engine", "fused"))
 
 

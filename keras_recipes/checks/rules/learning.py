@@ -269,7 +269,7 @@ def predicts_always_the_same(trained: Trained) -> Iterator[Mistake]:
         classes, counts = np.unique(predicted, return_counts=True)
         fraction = counts.max() / len(predicted)
         if fraction >= SAME_CLASS and (y == classes[counts.argmax()]).mean() < SAME_CLASS:
-            received = f"class {classes[counts.argmax()]} for {fraction:.1%} of {len(y)} rows"
+            received = f"class number {classes[counts.argmax()]} predicted for {fraction:.1%} of {len(y)} rows"
     elif not trained.are_classes and np.ptp(y) > 0:
         spread, wanted = (np.asarray(one, "float64").std(axis=0).max() for one in (predicted, y))
         if spread < FLAT * wanted:
@@ -280,8 +280,8 @@ def predicts_always_the_same(trained: Trained) -> Iterator[Mistake]:
         yield warning(
             received,
             "predictions that depend on the input",
-            "likely causes: inputs that are not scaled, a learning rate that is too large, dead "
-            "relu units, classes of very different size (class_weight), too few epochs",
+            "scale the inputs, try a smaller learning rate, leaky_relu for dead relu units, "
+            "class_weight for classes of very different size, or more epochs",
         )
 
 

@@ -91,7 +91,7 @@ def of_pictures(
     found = [
         Finding("sizes", None, f"{_sizes(headers)}; brought to {size}x{size}"),
         Finding("formats", None, _counted(kinds)),
-        Finding("colours", None, f"{_counted(modes)}, by their pixels; taken as {colour}"),
+        Finding("colours", None, f"{_counted(modes)} (judged by the pixels); read as {colour}"),
     ]
     ways = {
         "EXIF orientation": ("turned upright", (one.is_turned for one in facts)),
@@ -117,7 +117,7 @@ def of_split(layout: str, parts: Sequence[str] | None, groups: np.ndarray | None
         parts: Of each image, where the folders say so.
         groups: Of each image; None where each stands alone.
     """
-    together = "" if groups is None else f"; {groups.max() + 1:,} groups, each in one split"
+    together = "" if groups is None else f"; {groups.max() + 1:,} groups, none of them divided"
     if parts is None:
         done = f"{layout}: 60 % train, 20 % validation, 20 % test{together}"
         return Finding("split", None, done)

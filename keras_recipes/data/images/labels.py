@@ -106,8 +106,8 @@ def _check(
         raise InputError("no image in the train folder can be read; bring others.")
     if len(class_names) < 2:
         raise InputError(
-            f"one class only, {cells.short(class_names[0])} ({counts[0]:,} images); expected "
-            "folders of two classes or more; bring images of another."
+            f"all {counts[0]:,} images are of one class, {cells.short(class_names[0])}; expected "
+            "folders of two classes or more; add a folder with images of another class."
         )
     if len(class_names) > _MAX_CLASSES:
         raise InputError(
