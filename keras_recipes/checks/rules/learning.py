@@ -216,8 +216,8 @@ def loss_did_not_move(trained: Trained) -> Iterator[Mistake]:
             f"a training loss that went from {losses[0]:.4g} to {min(losses):.4g} at best in "
             f"{len(losses)} epochs",
             "a loss that falls",
-            "likely causes: a learning rate that is far too small or too large, inputs that are "
-            "not scaled, relu units that are dead, labels in another order than the rows",
+            "try a larger and a smaller learning rate, scale the inputs, leaky_relu for dead relu "
+            "units, and compare the order of the labels with that of the rows",
         )
 
 
@@ -269,7 +269,8 @@ def predicts_always_the_same(trained: Trained) -> Iterator[Mistake]:
         classes, counts = np.unique(predicted, return_counts=True)
         fraction = counts.max() / len(predicted)
         if fraction >= SAME_CLASS and (y == classes[counts.argmax()]).mean() < SAME_CLASS:
-            received = f"class number {classes[counts.argmax()]} predicted for {fraction:.1%} of {len(y)} rows"
+            number = classes[counts.argmax()]
+            received = f"class number {number} predicted for {fraction:.1%} of {len(y)} rows"
     elif not trained.are_classes and np.ptp(y) > 0:
         spread, wanted = (np.asarray(one, "float64").std(axis=0).max() for one in (predicted, y))
         if spread < FLAT * wanted:
