@@ -14,7 +14,8 @@ import functools
 import os
 from pathlib import Path
 
-from keras_recipes.data import enlarged_digits, idx, sources, splits
+from keras_recipes.data import idx, sources, splits
+from keras_recipes.data.synthetic import enlarged_digits
 
 CLASS_NAMES = (
     "T-shirt/top",

@@ -12,7 +12,8 @@ Built-in data: scikit-learn's 1,797 real 8x8 digits, enlarged.
 import functools
 import os
 
-from keras_recipes.data import enlarged_digits, idx, npz, sources, splits
+from keras_recipes.data import idx, npz, sources, splits
+from keras_recipes.data.synthetic import enlarged_digits
 
 CLASS_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 IMAGE_SHAPE = (28, 28)

@@ -158,7 +158,7 @@ class DataOptions:
     @classmethod
     def names(cls) -> list[str]:
         """Return the names of the fields that are about the data."""
-        kinds = [one for one in (TableOptions, ImageOptions) if issubclass(cls, one)]
+        kinds = [one for one in (TableOptions, ImageOptions, TextOptions) if issubclass(cls, one)]
         names = (field.name for one in kinds for field in dataclasses.fields(one))
         return [*dict.fromkeys((*cls.SOURCES, *names))]
 
@@ -229,6 +229,28 @@ class ImageOptions(DataOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class TextOptions(DataOptions):
+    """Settings of your own texts: their file or folder, text column and target."""
+
+    SOURCES = ("csv",)
+
+    csv: TableFile = None
+    """Your texts: a delimited text file with a text column and a target column; or a folder with
+    one subfolder of .txt files per class, or with train and test folders."""
+    text: tuple[str, ...] = ()
+    """Text columns; by default, the column with the longest texts."""
+    header: bool = True
+    """The first row holds the column names; otherwise the names are column_1, column_2, …"""
+    encoding: str | None = None
+    """Encoding of the files, such as cp949; detected by default."""
+    group: str | None = None
+    """Group column, such as a user ID: rows with the same value stay in the same split."""
+    tokens: Literal["auto", "words", "characters"] = "auto"
+    """Split texts into words or characters; auto takes characters for Korean, Chinese, Japanese and
+    Thai."""
+
+
+@dataclasses.dataclass(frozen=True)
 class OwnDataConfig(Config):
     """Settings of a recipe for the user's own data."""
 
@@ -267,6 +289,13 @@ class ImageConfig(ImageOptions, OwnDataConfig):
     """Settings of a recipe for the user's own images."""
 
     POSITIONAL = "folder"
+
+
+@dataclasses.dataclass(frozen=True)
+class TextConfig(TextOptions, OwnDataConfig):
+    """Settings of a recipe for the user's own texts."""
+
+    POSITIONAL = "csv"
 
 
 EXPECTED_SETTINGS = "a run folder, a search that has ended, or a config.json"

@@ -21,7 +21,8 @@ import keras_recipes
 from keras_recipes import configs, optimizers, problems
 from keras_recipes.commands import run
 from keras_recipes.data.images import own_images
-from keras_recipes.features import backbones, images
+from keras_recipes.features import images
+from keras_recipes.features.vision import backbones
 
 if typing.TYPE_CHECKING:
     import keras_tuner

@@ -17,7 +17,8 @@ import tensorflow as tf
 from keras_recipes import errors, problems
 from keras_recipes.data import splits
 from keras_recipes.data.images import pixels
-from keras_recipes.features import backbones, decoding, gradients, heat_maps, images, parts
+from keras_recipes.features import images, parts
+from keras_recipes.features.vision import backbones, decoding, gradients, heat_maps
 from keras_recipes.training import fused
 
 SIZE = 16

@@ -12,7 +12,7 @@ import keras_recipes
 import tuning
 from keras_recipes import catalog
 from keras_recipes.commands import copy
-from keras_recipes.data.images import shapes
+from keras_recipes.data.synthetic import shapes
 from keras_recipes.errors import InputError
 from keras_recipes.runs import export
 from recipes import images

@@ -15,7 +15,8 @@ import PIL.Image
 import pytest
 
 from keras_recipes.data import splits
-from keras_recipes.data.images import alike, own_images, pixels, shapes, storage
+from keras_recipes.data.images import alike, own_images, pixels, storage
+from keras_recipes.data.synthetic import shapes
 from keras_recipes.errors import InputError
 from keras_recipes.features import kinds
 from keras_recipes.features.own_images import OwnImages
@@ -781,7 +782,8 @@ def test_2_000_pictures_of_a_camera_need_little_memory(tmp_path):
     program = """
 import resource, sys, time
 import tensorflow
-from keras_recipes.data.images import alike, own_images, shapes
+from keras_recipes.data.images import alike, own_images
+from keras_recipes.data.synthetic import shapes
 own_images.pixels.resize(shapes.draw(2)[0], 16)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images = own_images.read("data")

@@ -17,7 +17,8 @@ import tensorflow as tf
 import keras_recipes
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
-from keras_recipes.data import own_table, rents
+from keras_recipes.data import own_table
+from keras_recipes.data.synthetic import rents
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import arrays, baselines as of_kinds, own_tables, parts, tables
 from keras_recipes.runs import (

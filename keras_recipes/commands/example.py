@@ -8,8 +8,7 @@ import pathlib
 from typing import Annotated
 
 from keras_recipes.console import command_line, files
-from keras_recipes.data import rents
-from keras_recipes.data.images import shapes
+from keras_recipes.data.synthetic import rents, shapes
 
 NUM_NEW = 5
 NUM_IMAGES = 600

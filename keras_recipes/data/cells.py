@@ -40,10 +40,10 @@ _MONTHS = {
 }
 
 
-def short(value: object) -> str:
-    """Quote a cell for a message, its beginning only where it is long."""
+def short(value: object, most: int = 20) -> str:
+    """Quote a cell for a message, its beginning only where it is longer than `most` characters."""
     text = str(value)
-    return repr(text if len(text) <= 20 else text[:17] + "…")
+    return repr(text if len(text) <= most else text[: most - 3] + "…")
 
 
 def by_distinct(text: "pd.Series", reader: Callable, missing: object) -> "pd.Series":

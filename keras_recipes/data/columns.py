@@ -1,9 +1,9 @@
 """What each column of a table means, and the table in that meaning.
 
-A column is numeric, boolean, categorical or of dates, or it is left out: identifiers, free text,
-and columns that say nothing. The choice is made once, kept with its reason, and can be overridden;
-`convert` then brings any table with these columns, the one to learn from or new rows, to numeric
-and categorical columns.
+A column is numeric, boolean, categorical or of dates, or it is left out: identifiers, and columns
+that say nothing. Free text is learned from where the user asks for it. The choice is made once,
+kept with its reason, and can be overridden; `convert` then brings any table with these columns, the
+one to learn from or new rows, to numeric, categorical and text columns.
 """
 
 import dataclasses
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-Kind = Literal["number", "boolean", "category", "date", "left out"]
+Kind = Literal["number", "boolean", "category", "date", "text", "left out"]
 
+FREE_TEXT = "free text"  # how the reason begins
 DATE_PARTS = ("year", "month", "day", "day_of_week", "hour")
 _SAMPLE_VALUES = 1000
 _MAX_CATEGORIES = 1000
@@ -88,6 +89,7 @@ def infer(
     categorical: Iterable[str] = (),
     numeric: Iterable[str] = (),
     drop: Iterable[str] = (),
+    text: Iterable[str] = (),
     decimal: str = ".",
     missing: tuple[str, ...] = (),
     codes: Collection[float] = (),
@@ -100,6 +102,7 @@ def infer(
         categorical: Columns that are categorical whatever they look like.
         numeric: Columns that are numeric; what is no number counts as missing.
         drop: Columns to leave out.
+        text: Columns of free text.
         decimal: Mark of the file, for numbers that leave it open.
         missing: Cells that stand for no value, as in `missing_in`; in columns without any, they are
             found out.
@@ -112,7 +115,8 @@ def infer(
     Raises:
         InputError: A name is not in the table, or named for two meanings.
     """
-    asked = _asked(frame, {"category": categorical, "number": numeric, "left out": drop})
+    named: dict[Kind, Iterable[str]] = {"category": categorical, "number": numeric}
+    asked = _asked(frame, {**named, "left out": drop, "text": text})
     likes = {
         name: Notation(
             decimal,
@@ -210,7 +214,7 @@ def _decide(
         if kind == "date":
             like = dataclasses.replace(like, day_first=_day_first(tidied))
         found = (tidied if kind == "left out" else _read(tidied, kind, like)).dropna()
-    if asked in ("number", "category") and not len(found):
+    if asked in ("number", "category", "text") and not len(found):
         raise InputError(
             f"column {values.name!r} holds no {asked} in any row, as was asked for; --drop it."
         )
@@ -433,7 +437,7 @@ def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
         is_long = sample.str.len().mean() >= _LONG_TEXT or sample.str.count(r"\s").mean() >= 3
         count = f"{len(distinct):,} values in {len(present):,} rows"
         if is_long:
-            return "left out", f"free text, which is not supported, {example}: {count}"
+            return "left out", f"{FREE_TEXT}, which recipes.text learns from, {example}: {count}"
         return "left out", f"an identifier or a name {example}: {count}"
     if len(distinct) > _MAX_CATEGORIES:
         return "category", f"categories {example}; the rarer of {len(distinct):,} are merged"
@@ -526,7 +530,9 @@ def differences(frame: "pd.DataFrame", columns: Iterable[Column]) -> Iterator[tu
     Raises:
         InputError: The dates of a column begin with the month where the day was first, or in turn.
     """
-    for column in (column for column in columns if column.kind not in ("left out", "category")):
+    for column in (
+        column for column in columns if column.kind not in ("left out", "category", "text")
+    ):
         tidied = tidy(frame[column.name], column.notation)
         if column.kind == "number":
             yield from ((column.name, one) for one in column.notation.differences(tidied))
@@ -572,8 +578,9 @@ def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
 
     Returns:
         Table with the rows and row labels of `frame`: float64 for numeric columns, booleans (0 or
-        1) and parts of dates (NAME_year and so on), text for categorical columns. A value that is
-        missing or does not fit its column is NaN, or "" in a category.
+        1) and parts of dates (NAME_year and so on), text for categorical columns, `text_dtype()`
+        for columns of free text. A value that is missing or does not fit its column is NaN, or ""
+        in a category or a text.
 
     Raises:
         InputError: Columns are missing; the message names them all.
@@ -591,5 +598,15 @@ def convert(frame: "pd.DataFrame", columns: Iterable[Column]) -> "pd.DataFrame":
                 name = f"{column.name}_{part}"
                 converted[name + "_" * (name in taken)] = getattr(values.dt, part).astype("float64")
         else:
-            converted[column.name] = values.fillna("") if column.kind == "category" else values
+            is_text = column.kind in ("category", "text")
+            converted[column.name] = values.fillna("") if is_text else values
+            if column.kind == "text":
+                converted[column.name] = converted[column.name].astype(text_dtype())
     return pd.DataFrame(converted, index=frame.index)
+
+
+def text_dtype() -> "pd.StringDtype":
+    """Return the dtype by which a column of free text differs from a category."""
+    import pandas as pd
+
+    return pd.StringDtype("python")

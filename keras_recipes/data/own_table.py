@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from keras_recipes import reading
-from keras_recipes.data import cells, columns, csv_reader, related, rents, splits, targets
+from keras_recipes.data import cells, columns, csv_reader, related, splits, targets
 from keras_recipes.data.numbers import gaps, notation, units
 from keras_recipes.data.numbers.notation import Notation
+from keras_recipes.data.synthetic import rents
 from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Wishes(NamedTuple):
     time: str | None = None
     group: str | None = None
     missing: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +155,7 @@ def read(
     encoding: str | None = None,
     group: str | None = None,
     missing: Iterable[str] = (),
+    text: Iterable[str] = (),
 ) -> Table:
     """Read a file and decide what its columns mean.
 
@@ -173,6 +176,7 @@ def read(
             alone.
         missing: Cells that stand for no value, such as -200 in any column, or bmi=0 in one; in
             columns without any, clear ones are found out and named.
+        text: Columns of free text to learn from.
 
     Returns:
         The table.
@@ -184,12 +188,12 @@ def read(
         raise InputError(f"--target {target}: no table is given; give its file too, --csv FILE.")
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
-    categorical, numeric, drop = (
-        tuple(map(_composed, names)) for names in (categorical, numeric, drop)
+    categorical, numeric, drop, text = (
+        tuple(map(_composed, names)) for names in (categorical, numeric, drop, text)
     )
     time, group = (name and _composed(name) for name in (time, group))
     codes = tuple(_composed(str(cell)) for cell in missing)
-    wishes = Wishes(categorical, numeric, drop, time, group, codes)
+    wishes = Wishes(categorical, numeric, drop, time, group, codes, text)
     with csv_reader.as_file(path) as given:
         file = reading.resolved(given)
         if target is None:
@@ -247,6 +251,7 @@ def _make(
             categorical=wishes.categorical,
             numeric=wishes.numeric,
             drop=wishes.drop if wishes.group is None else (*wishes.drop, wishes.group),
+            text=wishes.text,
             decimal=decimal,
             missing=wishes.missing,
             codes=goal.codes,
@@ -348,7 +353,8 @@ def _check_target(frame: "pd.DataFrame", target: str, wishes: Wishes) -> None:
         raise InputError(
             f"no column {target!r} to predict; {columns.listed(frame.columns, target)}"
         )
-    if target in (*wishes.categorical, *wishes.numeric, *wishes.drop, wishes.time, wishes.group):
+    named = *wishes.categorical, *wishes.numeric, *wishes.drop, *wishes.text
+    if target in (*named, wishes.time, wishes.group):
         raise InputError(
             f"column {target!r} is the target, and named as a column to learn from or to leave "
             "out; name it once."

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # pandas takes 0.3 s to import; sets of images do without it
     import pandas as pd
 
 T = TypeVar("T")
+_FRACTION_ASIDE = 0.2  # of the train rows, where a part is missing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -269,6 +270,29 @@ def hold_out(train: Split, test: Split, source: Source, seed: int, validation_ro
     """
     rest, validation = _set_aside(train, validation_rows, np.random.default_rng(seed))
     return Splits(rest, validation, test, source)
+
+
+def as_given(rows: Split, parts: Sequence[str], source: Source, seed: int) -> Splits:
+    """Divide rows whose parts are known; where validation or test is missing, 20 % of train are it.
+
+    Args:
+        rows: All of them.
+        parts: Of each row: train, validation or test.
+        source: Where the rows came from.
+        seed: 0 or more; decides the order, and the rows that are taken out of train.
+    """
+    given, numbers = np.array(parts), np.arange(len(rows))
+    train, validation, test = (
+        rows.take(numbers[given == part]) for part in ("train", "validation", "test")
+    )
+    num_aside = round(_FRACTION_ASIDE * len(train))
+    if not len(validation):
+        return hold_out(train, test, source, seed, num_aside)
+    if not len(test):
+        rest = hold_out(train, validation, source, seed, num_aside)
+        aside = rest.test if rest.validation is None else rest.validation
+        return Splits(rest.train, validation, aside, source)
+    return Splits(train, validation, test, source)
 
 
 def _set_aside(split: Split, num_rows: int, generator: np.random.Generator) -> tuple[Split, Split]:

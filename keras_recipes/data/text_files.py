@@ -168,6 +168,39 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
     if not content.strip():
         raise InputError(f"{path}: the file is empty; expected a table with a header.")
     _refuse_other_formats(path, content)
+    text, found = _as_utf8(path, content, encoding, expected, notes)
+    if b"\0" in text:
+        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
+    return Text(text, found, tuple(notes))
+
+
+def read_plain(path: pathlib.Path, encoding: str | None = None) -> str:
+    """Read a file of prose, which may begin and end in any way, and may be empty.
+
+    Args:
+        path: Of the file.
+        encoding: That it has; None to find out.
+
+    Raises:
+        InputError: The file is missing or no text.
+    """
+    content = reading.read_bytes(path)
+    if not content:
+        return ""
+    text, _ = _as_utf8(path, content, encoding, None, [])
+    if b"\0" in text:
+        raise InputError(f"{path}: not text (it holds null bytes); save it as plain text.")
+    return text.decode().removeprefix("\ufeff")
+
+
+def _as_utf8(
+    path: pathlib.Path,
+    content: bytes,
+    encoding: str | None,
+    expected: str | None,
+    notes: list[str],
+) -> tuple[bytes, str]:
+    """Return a text in UTF-8 and NFC, and the encoding that it had."""
     found, text = encoding or _marked(content), None
     if found is None:
         try:
@@ -181,9 +214,7 @@ def read(path: pathlib.Path, encoding: str | None = None, expected: str | None =
     if text is None or not unicodedata.is_normalized("NFC", text):
         text = text or _decoded(path, content, found, notes, is_asked=encoding is not None)
         content = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).encode()
-    if b"\0" in content:
-        raise InputError(f"{path}: not text (it holds null bytes); save the table as CSV.")
-    return Text(content, found, tuple(notes))
+    return content, found
 
 
 def _unpacked(path: pathlib.Path, content: bytes, notes: list[str]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from keras_recipes.data.splits import Split
 from keras_recipes.features.tables import categories
 from keras_recipes.problems import Problem
 
@@ -41,14 +42,16 @@ class Baseline(NamedTuple):
     Attributes:
         name: In metrics.json and the table of scores.
         model: Its type.
-        rows: From training and test inputs to `Rows`.
+        rows: From the training split and the test inputs to `Rows`.
         max_rows: Training rows that it can have at once.
+        num_values: Numbers of a row that it learns by, about; None for those of the inputs.
     """
 
     name: str
-    model: Literal["linear", "boosting", "kernel"]
-    rows: Callable[[Any, Any], Rows]
+    model: Literal["linear", "boosting", "kernel", "margin"]
+    rows: Callable[[Split, Any], Rows]
     max_rows: float = math.inf
+    num_values: int | None = None
 
 
 def linear_name(problem: Problem) -> str:
@@ -74,26 +77,27 @@ def of_table(
     return [linear, *others * boosted]
 
 
-def of_arrays(x: Any, x_test: Any) -> Rows:
+def of_arrays(train: Split, x_test: Any) -> Rows:
     """Return the numbers of each row side by side, float32."""
     x, x_test = (
-        np.asarray(split).reshape(len(split), -1).astype("float32") for split in (x, x_test)
+        np.asarray(split).reshape(len(split), -1).astype("float32") for split in (train.x, x_test)
     )
     # Images are scaled as one, to 0..1; other columns each to mean 0 and std 1.
     return Rows(x, [x_test], "one" if x.shape[1] >= MIN_IMAGE else "columns")
 
 
-def of_columns(x: pd.DataFrame, x_test: pd.DataFrame, by_quantiles: bool) -> Rows:
+def of_columns(train: Split, x_test: pd.DataFrame, by_quantiles: bool) -> Rows:
     """Return a table's rows, float32; missing numbers by the median, categories one-hot.
 
     Args:
-        x: Training rows.
+        train: Training rows.
         x_test: Test rows.
         by_quantiles: Whether each numeric column is brought to a normal distribution: a linear
             model learns more from it than from one with a long tail or with outliers.
     """
     from sklearn import compose, impute, pipeline, preprocessing
 
+    x = pd.DataFrame(train.x)
     categorical = categories(x)
     one_hot = preprocessing.OneHotEncoder(
         handle_unknown="infrequent_if_exist",
@@ -120,10 +124,11 @@ def of_columns(x: pd.DataFrame, x_test: pd.DataFrame, by_quantiles: bool) -> Row
     return Rows(rows, map(prepared.transform, pieces), scaling)
 
 
-def of_ordinals(x: pd.DataFrame, x_test: pd.DataFrame) -> Rows:
+def of_ordinals(train: Split, x_test: pd.DataFrame) -> Rows:
     """Return a table's rows, each category as its number; missing numbers stay NaN."""
     from sklearn import compose, preprocessing
 
+    x = pd.DataFrame(train.x)
     categorical = categories(x)
     encoder = preprocessing.OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200

@@ -134,3 +134,13 @@ class Kind:
     def heat_maps(self, model: keras.Model, x: np.ndarray) -> np.ndarray | None:
         """Return where in each image the network looks, (rows, height, width) in 0..1; or None."""
         return None
+
+    def terms(
+        self, problem: Problem, model: keras.Model, x: Any
+    ) -> Mapping[str, list[tuple[str, float]]]:
+        """Return the terms that speak most for each class, with their effect; none for no text."""
+        return {}
+
+    def shown(self, x: Any) -> Sequence[str] | None:
+        """Return what a person reads of each input; None where there is nothing to read."""
+        return None

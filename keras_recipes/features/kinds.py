@@ -10,9 +10,10 @@ from keras_recipes.features.arrays import Arrays
 from keras_recipes.features.kind import Kind
 from keras_recipes.features.own_images import OwnImages
 from keras_recipes.features.own_tables import OwnTables
+from keras_recipes.features.own_texts import OwnTexts, Texts
 
 # The last one takes what no other does.
-KINDS: tuple[type[Kind], ...] = (OwnTables, OwnImages, Arrays)
+KINDS: tuple[type[Kind], ...] = (OwnTexts, OwnTables, OwnImages, Texts, Arrays)
 
 
 def of(splits: Splits) -> Kind:

@@ -16,7 +16,8 @@ from keras_recipes.data import new_inputs
 from keras_recipes.data.images import own_images
 from keras_recipes.data.splits import Splits
 from keras_recipes.errors import InputError
-from keras_recipes.features import baselines, decoding, gradients, heat_maps, images, kind, parts
+from keras_recipes.features import baselines, images, kind, parts
+from keras_recipes.features.vision import decoding, gradients, heat_maps
 from keras_recipes.problems import Problem
 
 if TYPE_CHECKING:

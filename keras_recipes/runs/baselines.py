@@ -108,7 +108,7 @@ def predict(
             outputs = _boosted(problem, one, train, splits.test.x, clock)
         else:
             fit = functools.partial(FITS[one.model], problem, one, x_test=splits.test.x)
-            outputs = _in_time(one.name, fit, _even_share(train, one.max_rows), clock)
+            outputs = _in_time(one, fit, _even_share(train, one.max_rows), clock)
         if outputs is not None:
             yield one.name, outputs
 
@@ -125,9 +125,11 @@ def _even_share(train: Split, most: float) -> Split:
     return train.take(np.linspace(0, len(train) - 1, int(most)).astype(int))
 
 
-def _in_time(name: str, fit: Callable[..., np.ndarray], train: Split, clock: _Clock) -> np.ndarray:
+def _in_time(
+    baseline: Baseline, fit: Callable[..., np.ndarray], train: Split, clock: _Clock
+) -> np.ndarray:
     """Return a model's outputs: from all rows, or from as many as there is time for."""
-    numbers = len(train) * math.prod(np.shape(train.x)[1:])
+    numbers = len(train) * (baseline.num_values or math.prod(np.shape(train.x)[1:]))
     iterations = MAX_ITERATIONS if numbers > MAX_NUMBERS else ITERATIONS
     if numbers <= QUICK or len(train) < MIN_ROWS or clock.left() == math.inf:
         return fit(train, iterations=iterations)
@@ -139,7 +141,7 @@ def _in_time(name: str, fit: Callable[..., np.ndarray], train: Split, clock: _Cl
         few = _even_share(train, min(share, 1) * len(train))
         outputs = fit(few, iterations=iterations)
     if len(few) < len(train):
-        told = (name.replace("_", " "), f"{len(few):,} of {len(train):,}")
+        told = (baseline.name.replace("_", " "), f"{len(few):,} of {len(train):,}")
         _log.warning(
             "the %s was fitted on %s rows, because of the time limit of the baselines", *told
         )
@@ -152,7 +154,7 @@ def _linear(
     """Fit a linear model and return its outputs for the test rows."""
     from sklearn import linear_model, pipeline, preprocessing
 
-    x, pieces, scaling, _ = baseline.rows(train.x, x_test)
+    x, pieces, scaling, _ = baseline.rows(train, x_test)
     if problem.is_regression:
         model = linear_model.Ridge() if scaling == "none" else linear_model.LinearRegression()
         y = _targets(train.y)
@@ -177,12 +179,28 @@ def _kernel(
     """Fit a support vector machine with an RBF kernel; its probabilities by Platt's scaling."""
     from sklearn import calibration, pipeline, preprocessing, svm
 
-    x, pieces = baseline.rows(train.x, x_test)[:2]
+    x, pieces = baseline.rows(train, x_test)[:2]
     machine = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(C=10))
     model = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
     classes = problem.classes(train.y)
     if np.unique(classes, return_counts=True)[1].min() < FOLDS:  # too few to calibrate by
         model = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(probability=True))
+    return _logistic(problem, model, x, classes, pieces)
+
+
+def _margin(
+    problem: Problem, baseline: Baseline, train: Split, x_test: typing.Any, **_: int
+) -> np.ndarray:
+    """Fit a linear support vector machine; its probabilities by Platt's scaling."""
+    from sklearn import calibration, svm
+
+    x, pieces = baseline.rows(train, x_test)[:2]
+    classes = problem.classes(train.y)
+    enough = np.unique(classes, return_counts=True)[1].min() >= FOLDS
+    machine = svm.LinearSVC(random_state=0)
+    model = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
+    if not enough:  # too few of a class to calibrate by
+        return _linear(problem, baseline, train, x_test, MAX_ITERATIONS)
     return _logistic(problem, model, x, classes, pieces)
 
 
@@ -202,7 +220,7 @@ def _boosted(
     if clock.left() <= 0:
         _log.warning("gradient boosting is left out: there is no time left for it")
         return None
-    x, (x_test,), _, num_categorical = baseline.rows(train.x, x_test)
+    x, (x_test,), _, num_categorical = baseline.rows(train, x_test)
     if problem.is_regression:
         y, kind, can_stop = np.ravel(train.y), ensemble.HistGradientBoostingRegressor, True
     else:
@@ -269,4 +287,8 @@ def _as_outputs(problem: Problem, found: np.ndarray, classes: np.ndarray) -> np.
     return probabilities[:, 1:] if problem.rule.kind == "binary" else probabilities
 
 
-FITS: dict[str, Callable[..., np.ndarray]] = {"linear": _linear, "kernel": _kernel}
+FITS: dict[str, Callable[..., np.ndarray]] = {
+    "linear": _linear,
+    "kernel": _kernel,
+    "margin": _margin,
+}

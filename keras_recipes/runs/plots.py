@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import typing
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ _MAX_CLASSES = 30
 _MAX_POINTS = 3000
 _NUM_SAMPLES = 15
 _NUM_COLUMNS = 20
+_NUM_TERMS, _MAX_TERM_CLASSES = 20, 12
 
 
 def save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
@@ -236,6 +238,28 @@ def draw_importance(path: pathlib.Path, problem: Problem, found: dict) -> None:
     name = scoring.NAMES.get(metric, metric)
     axes.set_xlabel(f"{change} of the test {name}, column shuffled: mean and std over shuffles")
     axes.set_title(f"{len(shown)} of {len(found)} columns; grey: within the noise", fontsize=10)
+    save(figure, path, 120)
+
+
+def draw_terms(path: pathlib.Path, terms: Mapping[str, list[tuple[str, float]]]) -> None:
+    """Draw the terms that speak most for each class.
+
+    Args:
+        path: PNG file to write.
+        terms: Of each class, with their mean effect on the score of a text, the largest first.
+    """
+    shown = dict(list(terms.items())[:_MAX_TERM_CLASSES])
+    rows = -(-len(shown) // 2)
+    figure = Figure(figsize=(10, 0.6 + 3.4 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, 2, squeeze=False).flat)
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    for axes, (name, found) in zip(panels, shown.items(), strict=False):
+        few = found[:_NUM_TERMS][::-1]
+        axes.barh(range(len(few)), [value for _, value in few], color=BLUE)
+        axes.set_yticks(range(len(few)), [term for term, _ in few], fontsize=8)
+        axes.set_title(f"speaks for {name}")
+        axes.set_xlabel("added to the score of a text, mean over the test texts")
     save(figure, path, 120)
 
 

@@ -36,6 +36,7 @@ from keras_recipes.training.fitting import Check
 from keras_recipes.version import __version__
 
 A_TABLE = "a DataFrame"  # what config.json has in the place of one
+NUM_MISTAKES = 100  # that are written
 NUM_LINES = 10  # of a training's progress, where no bar can be drawn
 
 _log = logging.getLogger(__name__)
@@ -256,6 +257,7 @@ def write(
         beside |= _fit_baselines(problem, splits, seconds)
     y, held_out = splits.test.y, splits.validation
     validation = trained.validation_outputs
+    terms = inputs.terms(problem, trained.model, splits.test.x)
     metrics = {
         "recipe": name,
         "problem": problem.rule.kind,
@@ -284,7 +286,11 @@ def write(
         "sha256": {name: reading.sha256(folder / name) for name in saved.FILES},
         **more,
         **_judge_columns(folder, inputs, problem, splits, trained),
+        **({"terms": {name: dict(found) for name, found in terms.items()}} if terms else {}),
     }
+    if terms:
+        plots.draw_terms(folder / "terms.png", terms)
+    _write_mistakes(folder / "mistakes.csv", inputs, problem, splits.test, outputs)
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
     _draw_heat_maps(folder, inputs, problem, splits.test, trained.model, outputs)
@@ -374,6 +380,28 @@ def _draw_heat_maps(
     maps = inputs.heat_maps(model, rows.x)
     if maps is not None:
         plots.draw_heat_maps(folder / "gradcam.png", problem, few, rows, maps, outputs)
+
+
+def _write_mistakes(
+    path: pathlib.Path, inputs: Kind, problem: Problem, test: Split, outputs: np.ndarray
+) -> None:
+    """Write the test rows that the network is wrong about, the surest first, where one can read."""
+    if (shown := inputs.shown(test.x)) is None:
+        return
+    if problem.is_regression:
+        y, predicted = np.ravel(test.y), np.ravel(outputs)
+        order = np.argsort(-abs(predicted - y))[:NUM_MISTAKES]
+        columns = {"true": y[order], "predicted": predicted[order]}
+    else:
+        y, predicted = problem.classes(test.y), problem.decide(outputs)
+        sure = problem.probabilities(outputs)[np.arange(len(y)), predicted]
+        wrong = np.flatnonzero(predicted != y)
+        order = wrong[np.argsort(-sure[wrong])][:NUM_MISTAKES]
+        names = np.array(problem.class_names, dtype=object)
+        columns = {"true": names[y[order]], "predicted": names[predicted[order]]}
+        columns["probability"] = sure[order].round(4)
+    table = pd.DataFrame({**columns, "text": [shown[row] for row in order]})
+    files.write_text(path, table.to_csv(index=False))
 
 
 def plain(values: dict) -> dict:

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 
 from keras_recipes import reading
-from keras_recipes.data import splits, targets
+from keras_recipes.data import findings, splits, targets
 from keras_recipes.data.images import (
-    findings,
+    findings as of_images,
     labels,
     listing,
     pixels,
-    shapes,
     storage,
     together,
 )
 from keras_recipes.data.numbers import notation
 from keras_recipes.data.numbers.notation import Notation
+from keras_recipes.data.synthetic import shapes
 from keras_recipes.errors import InputError, describe
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ MIN_SIZE, MAX_SIZE = 8, 512
 _AUTO_SIZES = 32, 64
 _MIN_PICTURES = 20
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
-_VALIDATION_FRACTION = 0.2  # of the train folder, where there is no folder of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,17 +139,9 @@ class Images:
         numbers = np.arange(len(self.y))
         if self.parts is None:
             return splits.split(numbers, self.y, self.source, seed, groups=self.groups)
-        every = splits.Split(numbers, self.y, self.groups)
-        parts = np.array(self.parts)
-        train, validation, test = (every.take(numbers[parts == part]) for part in listing.PARTS)
-        num_aside = round(_VALIDATION_FRACTION * len(train))
-        if not len(validation):
-            return splits.hold_out(train, test, self.source, seed, num_aside)
-        if not len(test):
-            rest = splits.hold_out(train, validation, self.source, seed, num_aside)
-            aside = rest.test if rest.validation is None else rest.validation
-            return splits.Splits(rest.train, validation, aside, self.source)
-        return splits.Splits(train, validation, test, self.source)
+        return splits.as_given(
+            splits.Split(numbers, self.y, self.groups), self.parts, self.source, seed
+        )
 
 
 def source_of(data: splits.Splits) -> Source:
@@ -273,7 +264,10 @@ def _synthetic(size: int | None, colour: Colour, problem: Literal["auto"] | targ
         layout="computed",
         digest="",
         num_pictures=len(y),
-        seen=(*findings.of_classes(y, class_names), findings.of_split("computed", None, None)),
+        seen=(
+            *findings.of_classes(y, class_names, "images"),
+            findings.of_split("computed", None, None),
+        ),
     )
     names = tuple(f"{shown[one]} {number}" for number, one in enumerate(form.tolist(), 1))
     return Images(x, y, kind, source, names)
@@ -396,8 +390,8 @@ def _images(
         together.warn_of_neighbours(name, x, goal.y, entries, given.notes)
     y = goal.y.astype("float64" if goal.kind == "regression" else "int32")
     seen = [
-        *findings.of_classes(y, goal.class_names),
-        *findings.of_pictures(names, headers, facts, x.shape, shift),
+        *findings.of_classes(y, goal.class_names, "images"),
+        *of_images.of_pictures(names, headers, facts, x.shape, shift),
         *findings.of_notes(given.notes),
         findings.of_split(given.layout, parts, groups),
     ]

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_recipes.features import backbones, images, parts
+from keras_recipes.features import images, parts
+from keras_recipes.features.vision import backbones
 
 
 def grad_cam(model: keras.Model, x: np.ndarray, outputs: np.ndarray | None = None) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_recipes.data.splits import Split
 from keras_recipes.features import images
 from keras_recipes.features.baselines import Rows
 
@@ -17,9 +18,9 @@ CELL, NUM_DIRECTIONS, CUT_OFF = 8, 9, 0.2
 ROWS_AT_ONCE = 256
 
 
-def rows(x: np.ndarray, x_test: np.ndarray) -> Rows:
+def rows(train: Split, x_test: np.ndarray) -> Rows:
     """Return the histograms of training and test images."""
-    return Rows(histograms(x), [histograms(x_test)])
+    return Rows(histograms(train.x), [histograms(x_test)])
 
 
 def histograms(x: np.ndarray) -> np.ndarray:

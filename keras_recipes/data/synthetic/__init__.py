@@ -1,0 +1,1 @@
+"""Synthetic data for where no real ones are given: a table, images, sentences."""

@@ -1,0 +1,460 @@
+"""Texts of the user's own, as rows to learn from: which column or files, with which target.
+
+Rows, shape, source and licence are the user's; `read` says what it made of them.
+"""
+
+import dataclasses
+import hashlib
+import logging
+import pathlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from keras_recipes import reading
+from keras_recipes.data import (
+    cells,
+    columns,
+    csv_reader,
+    findings,
+    own_table,
+    splits,
+    targets,
+    text_files,
+)
+from keras_recipes.data.findings import Finding
+from keras_recipes.data.images import listing
+from keras_recipes.data.synthetic import sentences
+from keras_recipes.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_logger = logging.getLogger(__name__)
+
+Tokens = Literal["auto", "words", "characters"]
+Chosen = Literal["words", "characters"]
+
+_MIN_ROWS = 20
+_ENDINGS = (".txt", ".text", ".md", "")
+SAMPLE = 2_000
+# Letters of scripts without blanks between words, and Hangul, whose words take many endings.
+_SCRIPTS = {
+    "Latin": r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]",
+    "Hangul": r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]",
+    "Han": r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]",
+    "Kana": r"[\u3040-\u30ff]",
+    "Thai": r"[\u0e00-\u0e7f]",
+    "Lao, Khmer or Burmese": r"[\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f]",
+    "Cyrillic": r"[\u0400-\u052f]",
+    "Greek": r"[\u0370-\u03ff]",
+    "Arabic": r"[\u0600-\u06ff\u0750-\u077f]",
+    "Hebrew": r"[\u0590-\u05ff]",
+    "Devanagari": r"[\u0900-\u097f]",
+}
+_BY_CHARACTERS = ("Hangul", "Han", "Kana", "Thai", "Lao, Khmer or Burmese")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source(own_table.Source):
+    """Where texts came from, and what was made of them.
+
+    Attributes:
+        tokens: What a text is divided into: words or characters.
+        seen: What was seen, and what was done about it.
+    """
+
+    tokens: Chosen = "words"
+    seen: tuple[Finding, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What to say where no texts were given."""
+        return f"NOTE: these are {self.name}. For your own texts, use --csv FILE (in Python: csv)."
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns that are learned from."""
+        return [column.name for column in self.columns if column.kind == "text"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Texts(own_table.Table):
+    """What there is to learn.
+
+    Attributes:
+        parts: The part of each row, as the folders say; None to split at random.
+    """
+
+    parts: tuple[str, ...] | None = None
+
+    def split(self, seed: int) -> splits.Splits:
+        """Divide into train, validation and test rows, by the folders or by the seed.
+
+        Equal texts stay together.
+        """
+        if self.parts is None:
+            return super().split(seed)
+        rows = splits.Split(self.x, self.y, self.groups)
+        return splits.as_given(rows, self.parts, self.source, seed)
+
+
+def source_of(data: splits.Splits) -> Source:
+    """Return the source of splits that `Texts.split` made.
+
+    Raises:
+        InputError: If the splits are of other rows.
+    """
+    if not isinstance(data.source, Source):
+        raise InputError(f"{data.source.name}: received no texts from `own_texts.read`")
+    return data.source
+
+
+def read(
+    path: "str | pathlib.Path | pd.DataFrame | None",
+    target: str | None,
+    *,
+    text: Iterable[str] = (),
+    problem: Literal["auto"] | targets.Kind = "auto",
+    header: bool = True,
+    encoding: str | None = None,
+    group: str | None = None,
+    tokens: Tokens = "auto",
+) -> Texts:
+    """Read texts and their targets.
+
+    Args:
+        path: Of a delimited text file or a DataFrame with a column of texts; or of a folder with
+            one subfolder of .txt files per class, or with train and test folders of these. None
+            computes sentences.
+        target: Column to predict; of a folder none.
+        text: Columns of the texts; several are joined. None: the column of the longest texts.
+        problem: Kind of problem, or "auto" to decide by the target.
+        header: Whether the first row names the columns.
+        encoding: Of the files, such as cp949; None to find out.
+        group: Column that names what several rows belong to; rows of one value stay in one split.
+        tokens: What a text is divided into; "auto": by its script.
+
+    Returns:
+        The texts.
+
+    Raises:
+        InputError: The files, the target or a column cannot serve.
+    """
+    if path is None:
+        if target is not None:
+            raise InputError(f"--target {target}: no texts are given; give a file, --csv FILE.")
+        origin = splits.Source(
+            "synthetic opinions", "built-in", "computed", "that of this repository"
+        )
+        drawn = sentences.draw(), sentences.TARGET, (sentences.TEXT,)
+        return _make(*drawn, problem, None, tokens, origin, "")
+    wanted = tuple(unicodedata.normalize("NFC", name) for name in text)
+    if not hasattr(path, "columns") and pathlib.Path(path).expanduser().is_dir():
+        return _of_folder(pathlib.Path(path), target, problem, encoding, tokens)
+    with csv_reader.as_file(path) as given:
+        file = reading.resolved(given)
+        if target is None:
+            raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
+        frame, dialect = csv_reader.read(
+            file, header=header, encoding=encoding, no_header="say --no-header"
+        )
+        digest = reading.sha256(file)
+    origin = splits.Source(file.name, "real", "a file of the user", "the user's")
+    target = unicodedata.normalize("NFC", target)
+    group = group and unicodedata.normalize("NFC", group)
+    made = _make(frame, target, wanted, problem, group, tokens, origin, digest, dialect.decimal)
+    source = dataclasses.replace(made.source, encoding=dialect.encoding, header=header)
+    return dataclasses.replace(made, source=source)
+
+
+def _make(
+    frame: "pd.DataFrame",
+    target: str,
+    text: Sequence[str],
+    problem: Literal["auto"] | targets.Kind,
+    group: str | None,
+    tokens: Tokens,
+    origin: splits.Source,
+    digest: str,
+    decimal: str = ".",
+) -> Texts:
+    """Read the columns of a table; messages begin with the file's name."""
+    try:
+        if len(frame) < _MIN_ROWS:
+            raise InputError(
+                f"{len(frame):,} rows, expected at least {_MIN_ROWS}; bring more rows."
+            )
+        for flag, name in (("--target", target), ("--group", group)):
+            if name is not None and name not in frame.columns:
+                raise InputError(
+                    f"{flag} {name}: there is no such column; {columns.listed(frame.columns, name)}"
+                )
+        others = frame.drop(columns=[one for one in (target, group) if one is not None])
+        text = tuple(text) or (_longest(others, target),)
+        if {target, group} & {*text}:
+            raise InputError(
+                f"column {text[0]!r} is the text, and named as the target or the group; name it "
+                "once."
+            )
+        goal = targets.read(frame[target], problem, decimal)
+        inputs = frame.drop(columns=target)
+        left_out = [name for name in inputs.columns if name not in text]
+        found = columns.infer(inputs, text=text, drop=left_out, decimal=decimal)
+        x = columns.convert(inputs, found)
+        groups = None if group is None else frame[group].astype("str")
+    except InputError as error:
+        raise InputError(f"{origin.name}: {error}") from None
+    return _gather(
+        *(x, goal, found, origin, digest, tokens, target, tuple(map(str, frame.columns))),
+        groups=groups,
+        group=group,
+    )
+
+
+def _longest(others: "pd.DataFrame", target: str) -> str:
+    """Return the column of the longest texts."""
+    import pandas as pd
+
+    texts = [name for name in others if pd.api.types.is_string_dtype(others[name])]
+    lengths = {name: others[name].iloc[:SAMPLE].str.len().mean() for name in texts}
+    lengths = {name: length for name, length in lengths.items() if length > 0}
+    if not lengths:
+        raise InputError(
+            f"no column of texts to predict {target!r} from; {columns.listed(others.columns)}"
+        )
+    return str(max(lengths, key=lengths.__getitem__))
+
+
+def _of_folder(
+    folder: pathlib.Path,
+    target: str | None,
+    problem: Literal["auto"] | targets.Kind,
+    encoding: str | None,
+    tokens: Tokens,
+) -> Texts:
+    """Read class folders of text files."""
+    import pandas as pd
+
+    name = reading.shown(folder.name or folder.resolve().name)
+    try:
+        if target is not None:
+            raise InputError(
+                f"--target {target}: the classes of a folder are its subfolders; leave it away."
+            )
+        given = listing.of_folder(folder)
+    except InputError as error:
+        raise InputError(f"{name}: {error}".replace("images inside", "text files inside")) from None
+    texts, labels, parts = [], [], []
+    for entry in given.entries:
+        if entry.path.suffix.lower() not in _ENDINGS:
+            given.notes.add("files that are no .txt", "left out", [entry.name])
+            continue
+        try:
+            texts.append(text_files.read_plain(entry.path, encoding))
+        except InputError as error:
+            reason = str(error).partition(": ")[2]
+            given.notes.add("files that cannot be read", f"left out: {reason}", [entry.name])
+            continue
+        labels.append(str(entry.label))
+        parts.append(entry.part)
+    try:
+        if len(texts) < _MIN_ROWS:
+            raise InputError(
+                f"{len(texts):,} text files, expected at least {_MIN_ROWS}; bring more texts."
+            )
+        goal = targets.read(pd.Series(labels, name="class", dtype="str"), problem)
+        frame = pd.DataFrame({sentences.TEXT: texts}, dtype="str")
+        found = columns.infer(frame, text=(sentences.TEXT,))
+        x = columns.convert(frame, found)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    origin = splits.Source(name, "real", "files of the user", "the user's")
+    digest = hashlib.sha256("\0".join([*labels, *texts]).encode(errors="replace")).hexdigest()
+    return _gather(
+        *(x, goal, found, origin, digest, tokens, "class", (sentences.TEXT, "class")),
+        parts=np.array(parts) if any(parts) else None,
+        layout=given.layout,
+        notes=given.notes,
+    )
+
+
+def _gather(
+    x: "pd.DataFrame",
+    goal: targets.Target,
+    found: list[columns.Column],
+    origin: splits.Source,
+    digest: str,
+    tokens: Tokens,
+    target: str,
+    names: tuple[str, ...],
+    *,
+    groups: "pd.Series | None" = None,
+    group: str | None = None,
+    parts: np.ndarray | None = None,
+    layout: str = "",
+    notes: listing.Notes | None = None,
+) -> Texts:
+    """Leave out what cannot be learned from, find what belongs together, and say so."""
+    import pandas as pd
+
+    notes = notes or listing.Notes()
+    joined = x.iloc[:, 0].astype("object")
+    for place in range(1, x.shape[1]):
+        joined = joined + "\n" + x.iloc[:, place].astype("object")
+    key = joined.map(_letters)
+    known, is_empty = np.isfinite(goal.y), (joined.str.strip() == "").to_numpy()
+    if (~known).any():
+        notes.say("texts without a target", f"{(~known).sum():,} left out")
+    if is_empty.any():
+        notes.add("empty texts", "left out", [f"row {row + 1}" for row in np.flatnonzero(is_empty)])
+    kept = known & ~is_empty
+    equal = pd.DataFrame({"key": joined, "y": goal.y, "part": "" if parts is None else parts})
+    again = equal.duplicated(["key", "y", "part"]).to_numpy() & kept
+    if again.any():
+        examples = joined[again].map(lambda one: cells.short(one, 40)).tolist()
+        notes.add("copies, equal to the letter and in the target", "each taken once", examples)
+    kept &= ~again
+    if parts is not None:
+        in_test = set(key[kept & (parts == "test")])
+        leaked = kept & (parts != "test") & key.isin(in_test).to_numpy()
+        if leaked.any():
+            examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
+            notes.add("texts of train that stand in test", "left out of train", examples)
+        kept &= ~leaked
+    if kept.sum() < _MIN_ROWS:
+        raise InputError(
+            f"{origin.name}: {kept.sum():,} different texts with a target, expected at least "
+            f"{_MIN_ROWS}; bring more texts."
+        )
+    x, joined, key, y = x[kept], joined[kept], key[kept], goal.y[kept]
+    together = _groups(key, None if groups is None else groups[kept])
+    labels = pd.Series(y).groupby(key.to_numpy()).nunique()
+    both = joined[key.isin(labels.index[labels > 1]) & ~key.duplicated()]
+    notes.add(
+        "equal texts under different targets",
+        "kept, in the same split",
+        [cells.short(one, 40) for one in both],
+    )
+    if goal.kind != "regression" and len(np.unique(y)) < 2:
+        raise InputError(
+            f"{origin.name}: all texts are of one class, {goal.class_names[int(y[0])]!r}; expected "
+            "two classes or more; bring texts of another."
+        )
+    scripts = _scripts(joined)
+    chosen = by_script(joined) if tokens == "auto" else tokens
+    layout = layout or ", ".join(one.name for one in found if one.kind == "text")
+    seen = (
+        *findings.of_classes(y, goal.class_names, "texts"),
+        *_of_texts(joined, scripts, chosen, tokens == "auto"),
+        *findings.of_notes(notes),
+        findings.of_split(layout, None if parts is None else parts[kept].tolist(), together),
+    )
+    source = Source(
+        **dataclasses.asdict(origin),
+        target=target,
+        problem=f"{goal.kind}: {goal.reason}",
+        header=True,
+        names=names,
+        columns=tuple(found),
+        num_without_target=int((~known).sum()),
+        num_copies=int(again.sum()),
+        class_names=goal.class_names,
+        digest=digest,
+        group=group,
+        num_groups=0 if together is None else int(together.max()) + 1,
+        target_notation=goal.notation,
+        tokens=chosen,
+        seen=tuple(seen),
+    )
+    return Texts(
+        x.reset_index(drop=True),
+        y.astype("float64" if goal.kind == "regression" else "int32"),
+        goal.kind,
+        source,
+        groups=together,
+        parts=None if parts is None else tuple(parts[kept].tolist()),
+    )
+
+
+def _letters(text: str) -> str:
+    """Return what two copies of a text share: letters, in lower case."""
+    letters = re.sub(r"[\W\d_]+", " ", text.casefold()).strip()
+    return letters or text.strip()
+
+
+def _groups(key: "pd.Series", groups: "pd.Series | None") -> np.ndarray | None:
+    """Return the group of each text: equal ones, and those of one value of --group, together."""
+    import pandas as pd
+    from scipy import sparse
+
+    codes, distinct = pd.factorize(key)
+    if groups is None:
+        return codes if len(distinct) < len(key) else None
+    others, values = pd.factorize(groups)
+    others[others < 0] = len(values) + np.arange((others < 0).sum())
+    size = len(distinct) + int(others.max()) + 1
+    edges = np.ones(len(codes)), (codes, len(distinct) + others)
+    _, found = sparse.csgraph.connected_components(sparse.coo_array(edges, (size, size)))
+    return pd.factorize(found[codes])[0]
+
+
+def _scripts(texts: "pd.Series") -> dict[str, float]:
+    """Return the scripts of some of the texts, each with its fraction of the letters."""
+    some = " ".join(texts.iloc[:: -(-len(texts) // SAMPLE)].str.slice(0, 1_000))
+    counts = {name: len(re.findall(letter, some)) for name, letter in _SCRIPTS.items()}
+    total = max(1, sum(counts.values()))
+    fractions = {name: count / total for name, count in counts.items() if count}
+    return dict(sorted(fractions.items(), key=lambda one: -one[1]))
+
+
+def by_script(texts: "pd.Series") -> Chosen:
+    """Return what texts are divided into, by the script of most of their letters."""
+    return "characters" if next(iter(_scripts(texts)), "") in _BY_CHARACTERS else "words"
+
+
+def _of_texts(
+    texts: "pd.Series", scripts: dict[str, float], tokens: str, is_chosen: bool
+) -> list[Finding]:
+    """Return lengths and scripts."""
+    lengths = texts.str.count(r"\S+") if tokens == "words" else texts.str.len()
+    low, middle, high, most = lengths.quantile([0, 0.5, 0.95, 1]).astype(int)
+    told = f"from {low:,} to {most:,} {tokens}, median {middle:,}, 95 % up to {high:,}"
+    shown = ", ".join(f"{name} {fraction:.0%}" for name, fraction in [*scripts.items()][:3])
+    why = "by the script" if is_chosen else "as asked for"
+    return [
+        Finding("length", None, told),
+        Finding("script", None, f"{shown or 'no letters'}; divided into {tokens}, {why}"),
+    ]
+
+
+def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
+    """Return what is to be printed before training: a title, and rows of four texts."""
+    return f"{source.name}: {source.problem}", findings.rows(source.seen)
+
+
+def read_new(path: pathlib.Path, columns_of_text: Sequence[str]) -> "pd.DataFrame | None":
+    """Read a .txt file, or a folder of such, as rows of `input` and a text; None for other files.
+
+    Raises:
+        InputError: A file cannot be read, or there is none.
+    """
+    import pandas as pd
+
+    if path.is_dir():
+        notes = listing.Notes()
+        files = ["/".join(one) for one in listing.walk(path, notes)]
+        files = [one for one in files if pathlib.PurePath(one).suffix.lower() in _ENDINGS]
+        if not files:
+            raise InputError(f"{reading.shown(path)}: no .txt files; expected texts to predict.")
+        texts = [text_files.read_plain(path / one) for one in files]
+    elif path.suffix.lower() in (".txt", ".text", ".md"):
+        files, texts = [path.name], [text_files.read_plain(path)]
+    else:
+        return None
+    made = {name: texts if not place else "" for place, name in enumerate(columns_of_text)}
+    frame = pd.DataFrame(made, dtype=columns.text_dtype())
+    return pd.concat([pd.DataFrame({"input": files}), frame], axis=1)

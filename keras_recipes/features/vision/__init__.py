@@ -1,0 +1,1 @@
+"""What images alone have: decoding in TensorFlow, gradients, heat maps, trained backbones."""
