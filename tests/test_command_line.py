@@ -331,7 +331,7 @@ def test_list_names_every_recipe():
     for name in catalog.recipe_names():
         assert f"\n{name} " in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert len(done.stdout.splitlines()) <= len(catalog.recipe_names()) + 8
+    assert len(done.stdout.splitlines()) <= len(catalog.recipe_names()) + 9
 
 
 @pytest.mark.parametrize("program", ["recipes", "recipes.iris", "recipes.lessons", "tuning"])
