@@ -80,11 +80,11 @@ def ngram_encoder(tokens: Tokens, num_ngrams: int, max_tokens: int, max_terms: i
     widths = tuple(range(1, num_ngrams + 1))
     numbers = _vectorization(max_tokens, tokens, ngrams=widths)(given)
     numbers = ops.where(numbers < SPECIAL, _BEYOND, ops.cast(numbers, "int32"))
-    numbers = ops.pad(numbers, ((0, 0), (0, max_terms)), constant_values=_BEYOND)
-    numbers = ops.sort(numbers, axis=1)
+    numbers = ops.sort(ops.pad(numbers, ((0, 0), (0, 1)), constant_values=_BEYOND), axis=1)
     is_again = ops.equal(numbers[:, 1:], numbers[:, :-1])
     once = ops.where(is_again, _BEYOND, numbers[:, 1:])
-    once = ops.sort(ops.concatenate([numbers[:, :1], once], axis=1), axis=1)[:, :max_terms]
+    once = ops.sort(ops.concatenate([numbers[:, :1], once], axis=1), axis=1)
+    once = ops.pad(once, ((0, 0), (0, max_terms)), constant_values=_BEYOND)[:, :max_terms]
     return keras.Model(given, ops.where(ops.equal(once, _BEYOND), 0, once), name="encoder")
 
 
