@@ -141,7 +141,7 @@ def _in_time(
         few = _even_share(train, min(share, 1) * len(train))
         outputs = fit(few, iterations=iterations)
     if len(few) < len(train):
-        told = (baseline.name.replace("_", " "), f"{len(few):,} of {len(train):,}")
+        told = (scoring.name_of(baseline.name), f"{len(few):,} of {len(train):,}")
         _log.warning(
             "the %s was fitted on %s rows, because of the time limit of the baselines", *told
         )

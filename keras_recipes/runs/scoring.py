@@ -18,6 +18,15 @@ CONFIDENCE = 0.95
 BETTER, WORSE, TIED = "better", "worse", "tied"
 NAMES = {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
 NAMES |= {"binary_accuracy": "accuracy"}
+_ABBREVIATIONS = {"svm ": "SVM ", "tf idf": "TF-IDF", "nb weights": "naive Bayes weights"}
+
+
+def name_of(model: str) -> str:
+    """Return a model's name for people: "SVM on TF-IDF" for svm_on_tf_idf."""
+    name = model.replace("_", " ")
+    for written, shown in _ABBREVIATIONS.items():
+        name = name.replace(written, shown)
+    return name
 
 
 def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, float]:

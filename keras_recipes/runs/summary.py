@@ -50,7 +50,7 @@ def print_run(problem: Problem, metrics: dict) -> None:
     models = {"network": metrics["test"], **metrics["baselines"]}
     table.add_column("metric", overflow="fold")
     for model in models:
-        table.add_column(model.replace("_", " "), justify="right")
+        table.add_column(scoring.name_of(model), justify="right")
     for name in metrics["test"]:
         in_unit = f" ({unit})" * (name in ("rmse", "mae") and not is_long)
         figures = (scoring.figure(scores[name]) for scores in models.values())
@@ -135,7 +135,7 @@ def describe_against(against: dict[str, dict], num_rows: int) -> str:
 
     def named(verdict: str) -> str:
         found = [name for name, one in against.items() if one["verdict"] == verdict]
-        return " and the ".join(name.replace("_", " ") for name in found)
+        return " and the ".join(map(scoring.name_of, found))
 
     worse, tied = named(scoring.WORSE), named(scoring.TIED)
     parts = [f"worse than the {worse}"] * bool(worse)
