@@ -194,6 +194,8 @@ class TableOptions(DataOptions):
     """Columns to treat as categorical."""
     numeric: tuple[str, ...] = ()
     """Columns to treat as numeric."""
+    text: tuple[str, ...] = ()
+    """Columns of free text to learn from; others of free text are dropped."""
     drop: tuple[str, ...] = ()
     """Columns to drop."""
     time: str | None = None

@@ -19,7 +19,7 @@ import keras
 from keras_recipes import configs, optimizers, problems
 from keras_recipes.commands import run
 from keras_recipes.data import own_table
-from keras_recipes.features import tables
+from keras_recipes.features import tables, texts
 
 if typing.TYPE_CHECKING:
     import keras_tuner
@@ -73,7 +73,9 @@ def problem(config: Config, data: splits.Splits) -> problems.Problem:
 def build_model(config: Config, data: splits.Splits) -> keras.Model:
     """Build and compile: binned numeric and one-hot categorical columns, an ensemble in one."""
     num_categories = own_table.source_of(data).num_categories
-    described = data.train.x.shape[1] - len(num_categories), num_categories, config.max_categories
+    tokens = texts.tokens_by_script(data.train.x[tables.texts_of(data.train.x)])
+    num_numeric = data.train.x.shape[1] - len(num_categories) - len(tokens)
+    described = num_numeric, num_categories, config.max_categories, tokens
     of_data = problem(config, data)
     network = tables.network(
         of_data,

@@ -413,7 +413,7 @@ def test_cells_of_a_numeric_target_that_are_no_numbers_are_named_or_refused(capl
 
 def test_text_is_left_out_with_the_true_reason():
     table = load(text(z=[f"it was day {row} and all went well" for row in range(ROWS)]))
-    assert column(table).reason.startswith("free text, which recipes.text learns from")
+    assert column(table).reason.startswith("free text, which --text learns from")
     with pytest.raises(InputError, match="no column to predict 'y' from") as caught:
         load(text(x=[f"it was day {row} and all went well" for row in range(ROWS)]))
     assert "--categorical" not in str(caught.value)

@@ -18,7 +18,7 @@ import keras_recipes
 from keras_recipes import checks, configs, training
 from keras_recipes.commands import main as program
 from keras_recipes.data import own_table
-from keras_recipes.data.synthetic import rents
+from keras_recipes.data.synthetic import rents, sentences
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import arrays, baselines as of_kinds, own_tables, parts, tables
 from keras_recipes.runs import (
@@ -367,6 +367,31 @@ def test_an_export_serves_raw_columns_in_plain_tensorflow(finished):
             np.testing.assert_allclose(served, predicted, rtol=1e-5)
         else:
             assert served == predicted.tolist()
+
+
+@pytest.mark.second_tier
+def test_a_column_of_free_text_is_learned_from_where_it_is_asked_for(tmp_path):
+    drawn = sentences.draw(400, seed=1)
+    rng = np.random.default_rng(0)
+    visits = rng.integers(1, 9, len(drawn))
+    stars = 2 * (drawn.opinion == "positive") + 0.1 * visits
+    table = drawn.drop(columns="opinion").assign(visits=visits, stars=stars)
+    table.loc[7, "text"] = None
+    table.to_csv(tmp_path / "stars.csv", index=False)
+    plain = start(tmp_path / "plain", tmp_path / "stars.csv", "stars")
+    assert "text" not in plain["importance"]
+    metrics = start(tmp_path / "run", tmp_path / "stars.csv", "stars", text=("text",))
+    assert metrics["test"]["r2"] > plain["test"]["r2"] + 0.4
+    assert next(iter(metrics["importance"])) == "text"
+    export.export(tmp_path / "run", tmp_path / "export")
+    new = table.assign(text=table.text.str.upper()).head(20)
+    predicted = predictions.predict(tmp_path / "run", new)["prediction"]
+    serve = tf.saved_model.load(str(tmp_path / "export")).signatures["serve"]
+    served = serve(
+        text=tf.constant(new.text.fillna("").tolist()),
+        visits=tf.constant(new.visits.tolist(), tf.float32),
+    )
+    np.testing.assert_allclose(served["prediction"], predicted, rtol=1e-5)
 
 
 def test_signatures_have_names_that_tensorflow_takes(finished):

@@ -437,7 +437,7 @@ def _guess_categories(present: "pd.Series", is_coded: bool) -> tuple[Kind, str]:
         is_long = sample.str.len().mean() >= _LONG_TEXT or sample.str.count(r"\s").mean() >= 3
         count = f"{len(distinct):,} values in {len(present):,} rows"
         if is_long:
-            return "left out", f"{FREE_TEXT}, which recipes.text learns from, {example}: {count}"
+            return "left out", f"{FREE_TEXT}, which --text learns from, {example}: {count}"
         return "left out", f"an identifier or a name {example}: {count}"
     if len(distinct) > _MAX_CATEGORIES:
         return "category", f"categories {example}; the rarer of {len(distinct):,} are merged"

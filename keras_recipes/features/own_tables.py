@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 60  # columns
 SHOWN = {"number": "numeric", "category": "categorical", "left out": "dropped"}
+SHOWN |= {"text": "text"}
 FORMS = {
     "number": "a number, NaN where missing",
     "boolean": "text such as yes or no, empty where missing",
     "category": "text, empty where missing",
+    "text": "text, empty where missing",
     "date": "text such as 2020-01-31 or 2020-01-31T12:00 (ISO 8601), empty where missing",
 }
 _DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]([01]\d|2[0-3]).*)?"
@@ -211,9 +213,11 @@ def _is_name(text: str) -> bool:
 
 def _join(given: list[tuple[columns.Column, tf.Tensor]]) -> dict[str, tf.Tensor]:
     """Put columns together as the encoder takes them, each read as the file's column was."""
-    numbers, categories = [], []
+    numbers, categories, of_text = [], [], []
     for column, values in given:
-        if column.kind == "category":
+        if column.kind == "text":
+            of_text.append(tf.strings.unicode_transcode(values, "UTF-8", "UTF-8"))
+        elif column.kind == "category":
             categories.append(tf.strings.strip(values))
         elif column.kind == "date":
             parts = _parts_of_dates(tf.strings.strip(values))
@@ -226,7 +230,7 @@ def _join(given: list[tuple[columns.Column, tf.Tensor]]) -> dict[str, tf.Tensor]
             is_gap = tf.reduce_any(values[:, None] == tf.constant(gaps, tf.float32), axis=1)
             is_known = (abs(values) <= notations.LARGEST) & ~is_gap
             numbers.append(tf.where(is_known, values, math.nan))
-    joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: categories}
+    joined = {tables.NUMERIC: numbers, tables.CATEGORICAL: categories, tables.TEXT: of_text}
     return {name: tf.stack(columns, axis=1) for name, columns in joined.items() if columns}
 
 

@@ -8,20 +8,25 @@ output layer (Gorishniy, Kotelnikov and Babenko 2024, "TabM", there called TabM-
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
+from keras_recipes.data import columns
 from keras_recipes.data.splits import Split
-from keras_recipes.features import parts
+from keras_recipes.features import parts, texts
 from keras_recipes.problems import Problem
 
-NUMERIC, CATEGORICAL = "numeric", "categorical"
+NUMERIC, CATEGORICAL, TEXT = "numeric", "categorical", "text"
+NUM_TOPICS, MAX_TERMS = 32, 5_000  # of a text column
+ROWS_FOR_TOPICS, TEXTS_AT_ONCE = 10_000, 512
 NO_CATEGORY = "[NONE]"  # where no category is known: Keras wants one
 MAX_EMBEDDED = (
     8192  # values that all numeric columns of a row become: thousands of columns take memory
@@ -40,34 +45,49 @@ def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
         x: From `columns.convert`: float columns, and text columns.
 
     Returns:
-        The float columns as a table "numeric", the text columns as an array "categorical", in their
-        order; without the one of the two that would be empty.
+        The float columns as a table "numeric", the categorical ones as an array "categorical",
+        those of free text as an array "text", in their order; without those that would be empty.
     """
-    categorical = categories(x)
+    categorical, of_text = categories(x), texts_of(x)
     given = {
-        NUMERIC: x.drop(columns=categorical),
+        NUMERIC: x.drop(columns=[*categorical, *of_text]),
         CATEGORICAL: x[categorical].to_numpy(dtype=object),
+        TEXT: x[of_text].to_numpy(dtype=object),
     }
     return {name: values for name, values in given.items() if values.shape[1]}
 
 
 def categories(x: pd.DataFrame) -> list[str]:
     """Return the names of the categorical columns."""
-    return [name for name, dtype in x.dtypes.items() if not pd.api.types.is_float_dtype(dtype)]
+    others = {name for name, dtype in x.dtypes.items() if pd.api.types.is_float_dtype(dtype)}
+    others |= {*texts_of(x)}
+    return [name for name in x if name not in others]
 
 
-def encoder(num_numeric: int, num_categories: list[int], max_categories: int) -> keras.Model:
+def texts_of(x: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of free text."""
+    return [name for name, dtype in x.dtypes.items() if dtype == columns.text_dtype()]
+
+
+def encoder(
+    num_numeric: int,
+    num_categories: list[int],
+    max_categories: int,
+    tokens: Sequence[texts.Tokens] = (),
+) -> keras.Model:
     """Build the encoder.
 
     Args:
         num_numeric: Numeric columns.
         num_categories: Categories of each categorical column.
         max_categories: Categories of a column that are told apart; the rarer ones count as one.
+        tokens: Of each column of free text, what it is divided into.
 
     Returns:
         Model from `by_kind` to float32 (rows, features): the numeric columns, each with its median
         at 0 and a standard deviation of 1; 1 where a value was missing; the index of each
-        category, from 1, or 0 for a category that is rare or unknown.
+        category, from 1, or 0 for a category that is rare or unknown; 32 topics of each text, by
+        singular vectors of TF-IDF (Deerwester et al. 1990, "Indexing by latent semantic analysis").
     """
     raw, encoded = {}, []
     if num_numeric:
@@ -83,6 +103,21 @@ def encoder(num_numeric: int, num_categories: list[int], max_categories: int) ->
             max_tokens=min(count, max_categories) + 1, name=f"vocabulary_{place}"
         )
         encoded.append(keras.ops.cast(lookup(raw[CATEGORICAL][:, place : place + 1]), "float32"))
+    if tokens:
+        raw[TEXT] = keras.Input((len(tokens),), name=TEXT, dtype="string")
+    for place, one in enumerate(tokens):
+        text = raw[TEXT][:, place]
+        # Not "tf_idf": Keras 3.15 cannot load such a layer of fewer terms than max_tokens.
+        settings = {"output_mode": "count", "pad_to_max_tokens": True}
+        counts = texts.vectorization(MAX_TERMS, one, f"terms_{place}", **settings)(text)
+        weights = keras.layers.EinsumDense(
+            "bt,t->bt", MAX_TERMS, trainable=False, name=f"idf_{place}"
+        )(counts)
+        topics = keras.layers.Dense(
+            NUM_TOPICS, use_bias=False, trainable=False, name=f"topics_{place}"
+        )
+        length = keras.ops.sqrt(keras.ops.sum(weights * weights, axis=1, keepdims=True) + 1e-9)
+        encoded.append(topics(weights / length))
     joined = keras.layers.Concatenate()(encoded) if len(encoded) > 1 else encoded[0]
     return keras.Model(raw, joined, name="encoder")
 
@@ -92,6 +127,7 @@ def network(
     num_numeric: int,
     num_categories: list[int],
     max_categories: int,
+    tokens: Sequence[texts.Tokens] = (),
     *,
     num_bins: int,
     embedding_size: int,
@@ -106,6 +142,7 @@ def network(
         num_numeric: Numeric columns.
         num_categories: Categories of each categorical column.
         max_categories: Categories of a column that have a column of their own.
+        tokens: As in `encoder`.
         num_bins: Bins of the piecewise linear encoding of each numeric column.
         embedding_size: Values that each numeric column becomes; fewer in very wide tables.
         ensemble_size: Networks in one, which share their hidden layers.
@@ -115,14 +152,18 @@ def network(
     Returns:
         Model from the encoder's output to (rows, ensemble_size) or (rows, ensemble_size, classes).
     """
-    inputs = keras.Input((2 * num_numeric + len(num_categories),))
+    num_before = 2 * num_numeric + len(num_categories)
+    inputs = keras.Input((num_before + NUM_TOPICS * len(tokens),))
     pieces = []
     if num_numeric:
         units = max(1, min(embedding_size, MAX_EMBEDDED // num_numeric))
         pieces.append(embedding(inputs[:, :num_numeric], num_numeric, num_bins, units))
         pieces.append(inputs[:, num_numeric : 2 * num_numeric])
     if num_categories:
-        pieces.append(one_hot(inputs[:, 2 * num_numeric :], num_categories, max_categories))
+        indices = inputs[:, 2 * num_numeric : num_before]
+        pieces.append(one_hot(indices, num_categories, max_categories))
+    if tokens:
+        pieces.append(inputs[:, num_before:])
     hidden = keras.layers.Concatenate()(pieces) if len(pieces) > 1 else pieces[0]
     factors = keras.initializers.RandomNormal(mean=0.0, stddev=1.0)
     hidden = keras.layers.EinsumDense(
@@ -208,10 +249,21 @@ class TableParts(parts.Halves):
     """Encoder and network of a model that `serving` made."""
 
     def as_inputs(self, x: Any) -> Any:
-        """Return a table as columns `by_kind`, an array as numeric columns, a dict as it is."""
-        if isinstance(x, pd.DataFrame):
-            return by_kind(x)
-        return x if isinstance(x, dict) else {NUMERIC: x}
+        """Return columns `by_kind` of a table, of an array of numbers or of a dict of both."""
+        if not isinstance(x, dict):
+            x = by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+        return self._standardised(x)
+
+    def _standardised(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return raw columns with the texts as the encoder's vocabularies have them."""
+        if TEXT not in given:
+            return given
+        text, layers = tf.convert_to_tensor(given[TEXT]), _vectorizations(self.encoder)
+        parts = [
+            texts.standardised(text[:, place], texts.tokens_of(layer))
+            for place, layer in enumerate(layers)
+        ]
+        return {**given, TEXT: tf.stack(parts, axis=1)}
 
     def adapt(self, train: Split) -> None:
         """Adapt encoder and network: scales, vocabularies and bins.
@@ -225,7 +277,15 @@ class TableParts(parts.Halves):
             layer = self.encoder.get_layer(f"vocabulary_{place}")
             made = ("vocabulary", name, layer.max_tokens)
             layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
-        if len(categorical) < x.shape[1]:
+        of_text = self._standardised(by_kind(x)).get(TEXT, np.empty((len(x), 0)))
+        for place, layer in enumerate(_vectorizations(self.encoder)):
+            column = of_text[:, place : place + 1]
+            key = ("topics", place, texts.tokens_of(layer))
+            terms, weights, kernel = train.once(key, functools.partial(_topics, layer, column))
+            layer.set_vocabulary(terms)
+            self.encoder.get_layer(f"idf_{place}").set_weights([weights])
+            self.encoder.get_layer(f"topics_{place}").set_weights([kernel])
+        if len(categorical) + len(texts_of(x)) < x.shape[1]:
             scale, bins = self.encoder.get_layer("scale"), self.network.get_layer("bins")
             few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
             scale.adapt(train.once("scale", lambda: _scale(_numeric(few))))
@@ -241,7 +301,9 @@ class TableParts(parts.Halves):
         encoder = self.encoder
         made = ("encoded", *_learned(encoder))
         rows = max(1, min(ROWS_TO_ENCODE, MAX_VALUES_AT_ONCE // split.x.shape[1]))
-        return split.once(made, lambda: run(encoder, split.x, rows))
+        if _vectorizations(encoder):
+            rows = TEXTS_AT_ONCE
+        return split.once(made, lambda: run(encoder, split.x, rows, self.as_inputs))
 
     def targets(self, problem: Problem, y: np.ndarray) -> np.ndarray:
         """Repeat the targets for each network: (rows, ensemble_size), with classes on axis 2."""
@@ -257,7 +319,9 @@ class TableParts(parts.Halves):
     def predict(self, x: pd.DataFrame | np.ndarray) -> np.ndarray:
         """Run the model over a table or an array of numbers, as many rows at once as fit."""
         widest = math.prod(self.network.get_layer("factors").kernel.shape)
-        return run(self.model, x, max(1, min(ROWS_TO_PREDICT, MAX_VALUES_AT_ONCE // widest)))
+        rows = TEXTS_AT_ONCE if _vectorizations(self.encoder) else ROWS_TO_PREDICT
+        rows = max(1, min(rows, MAX_VALUES_AT_ONCE // widest))
+        return run(self.model, x, rows, self.as_inputs)
 
     def unknown_categories(self, x: pd.DataFrame) -> dict[str, pd.Series]:
         """Return, for each column with such, the categories that were not there in training."""
@@ -270,7 +334,39 @@ class TableParts(parts.Halves):
 
 
 def _numeric(x: pd.DataFrame) -> np.ndarray:
-    return x.drop(columns=categories(x)).to_numpy("float32")
+    return x.drop(columns=[*categories(x), *texts_of(x)]).to_numpy("float32")
+
+
+def _vectorizations(encoder: keras.Model) -> list[keras.layers.TextVectorization]:
+    """Return the vocabularies of the columns of free text, in their order."""
+    return [one for one in encoder.layers if isinstance(one, keras.layers.TextVectorization)]
+
+
+def _topics(
+    layer: keras.layers.TextVectorization, text: tf.Tensor
+) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """Return terms, their inverse document frequencies, and what makes topics of TF-IDF."""
+    from scipy import sparse
+    from sklearn.decomposition import TruncatedSVD
+
+    few = text[:: -(-len(text) // ROWS_FOR_TOPICS)]
+    terms = texts.most_frequent(layer, text)
+    layer.set_vocabulary(terms)
+    starts = range(0, len(few), TEXTS_AT_ONCE)
+    pieces = (layer(few[start : start + TEXTS_AT_ONCE]) for start in starts)
+    counts = sparse.vstack([sparse.csr_matrix(keras.ops.convert_to_numpy(p)) for p in pieces])
+    documents = (counts > 0).sum(axis=0).A1 if counts.shape[0] else np.zeros(counts.shape[1])
+    weights = np.log((1 + len(few)) / (1 + documents)).astype("float32") + 1
+    weighted = counts.multiply(weights).tocsr()
+    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel() + 1e-9)
+    weighted = sparse.diags(1 / lengths) @ weighted
+    kernel = np.zeros((MAX_TERMS, NUM_TOPICS), "float32")
+    count = min(NUM_TOPICS, *(side - 1 for side in weighted.shape))
+    if count > 0:
+        found = TruncatedSVD(count, random_state=0).fit(weighted)
+        spread = found.transform(weighted).std(axis=0)
+        kernel[: weighted.shape[1], :count] = found.components_.T / np.maximum(spread, 1e-6)
+    return terms, weights, kernel
 
 
 def _vocabulary(layer: keras.layers.StringLookup, column: pd.Series) -> list[str]:
@@ -319,22 +415,34 @@ def _learned(encoder: keras.Model) -> list[Hashable]:
     """Return a key for what an encoder has learned."""
     lookups = [one for one in encoder.layers if isinstance(one, keras.layers.StringLookup)]
     vocabularies = [tuple(layer.get_vocabulary()) for layer in lookups]
+    vectorizations = _vectorizations(encoder)
+    vocabularies += [tuple(layer.get_vocabulary()) for layer in vectorizations]
     scales = [one for one in encoder.layers if isinstance(one, keras.layers.Normalization)]
     moments = [np.concatenate([one.mean, one.variance]).tobytes() for one in scales]
-    return [*vocabularies, *moments]
+    # Frozen layers: what turns a text into its topics.
+    dense = (keras.layers.Dense, keras.layers.EinsumDense)
+    weights = [w for one in encoder.layers if isinstance(one, dense) for w in one.get_weights()]
+    topics = hashlib.blake2b(b"".join(w.tobytes() for w in weights)).digest()
+    return [*vocabularies, *moments, topics]
 
 
-def run(model: keras.Model, x: pd.DataFrame | np.ndarray, batch_size: int) -> np.ndarray:
+def run(
+    model: keras.Model,
+    x: pd.DataFrame | np.ndarray,
+    batch_size: int,
+    as_inputs: Callable[[pd.DataFrame], dict[str, Any]] = by_kind,
+) -> np.ndarray:
     """Run a model of raw columns over a table, or an array of numbers, float32 (rows, outputs).
 
     Args:
         model: From `serving`, or its encoder.
         x: Rows.
         batch_size: Rows at once.
+        as_inputs: Makes of a table what the model takes.
     """
     x = pd.DataFrame(x)
     pieces = [
-        model({name: keras.ops.convert_to_tensor(values) for name, values in by_kind(rows).items()})
+        model({name: keras.ops.convert_to_tensor(one) for name, one in as_inputs(rows).items()})
         for rows in (x.iloc[start : start + batch_size] for start in range(0, len(x), batch_size))
     ]
     return np.concatenate([keras.ops.convert_to_numpy(piece) for piece in pieces])

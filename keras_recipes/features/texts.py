@@ -19,6 +19,7 @@ import pandas as pd
 import tensorflow as tf
 
 from keras_recipes.data.splits import Split
+from keras_recipes.data.texts import own_texts
 from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 
@@ -51,15 +52,22 @@ def standardised(given: tf.Tensor, tokens: Tokens) -> tf.Tensor:
     return tf.strings.strip(tf.strings.regex_replace(text, _SPACE, " "))
 
 
-def _vectorization(max_tokens: int, tokens: Tokens, **settings: Any) -> keras.layers.Layer:
+def vectorization(
+    max_tokens: int, tokens: Tokens, name: str = VOCABULARY, **settings: Any
+) -> keras.layers.TextVectorization:
+    """Build the layer from texts that are `standardised` to numbers of their terms."""
     return keras.layers.TextVectorization(
         max_tokens=max_tokens,
-        standardize=None,  # `standardised` has been there
+        standardize=None,
         split="whitespace" if tokens == "words" else "character",
-        output_mode="int",
-        name=VOCABULARY,
+        name=name,
         **settings,
     )
+
+
+def tokens_of(layer: keras.layers.TextVectorization) -> Tokens:
+    """Return what a layer of `vectorization` divides texts into."""
+    return "words" if layer.get_config()["split"] == "whitespace" else "characters"
 
 
 def ngram_encoder(tokens: Tokens, num_ngrams: int, max_tokens: int, max_terms: int) -> keras.Model:
@@ -78,7 +86,7 @@ def ngram_encoder(tokens: Tokens, num_ngrams: int, max_tokens: int, max_terms: i
     ops = keras.ops
     given = keras.Input((1,), name=TEXT, dtype="string")
     widths = tuple(range(1, num_ngrams + 1))
-    numbers = _vectorization(max_tokens, tokens, ngrams=widths)(given)
+    numbers = vectorization(max_tokens, tokens, ngrams=widths)(given)
     numbers = ops.where(numbers < SPECIAL, _BEYOND, ops.cast(numbers, "int32"))
     numbers = ops.sort(ops.pad(numbers, ((0, 0), (0, 1)), constant_values=_BEYOND), axis=1)
     is_again = ops.equal(numbers[:, 1:], numbers[:, :-1])
@@ -100,7 +108,7 @@ def sequence_encoder(tokens: Tokens, max_tokens: int, length: int) -> keras.Mode
         Model from strings (rows, 1) to int32 (rows, length), 0 behind the end of a text.
     """
     given = keras.Input((1,), name=TEXT, dtype="string")
-    numbers = _vectorization(max_tokens, tokens, output_sequence_length=length)(given)
+    numbers = vectorization(max_tokens, tokens, output_sequence_length=length)(given)
     return keras.Model(given, keras.ops.cast(numbers, "int32"), name="encoder")
 
 
@@ -210,7 +218,7 @@ class TextParts(parts.Halves):
     @property
     def tokens(self) -> Tokens:
         """What the texts are divided into."""
-        return "words" if self.vocabulary.get_config()["split"] == "whitespace" else "characters"
+        return tokens_of(self.vocabulary)
 
     @property
     def is_of_ngrams(self) -> bool:
@@ -231,7 +239,7 @@ class TextParts(parts.Halves):
         layer = self.vocabulary
         config = layer.get_config()
         made = (VOCABULARY, *(str(config[name]) for name in ("split", "ngrams", "max_tokens")))
-        counted = functools.partial(_most_frequent, layer, self.as_inputs(train.x))
+        counted = functools.partial(most_frequent, layer, self.as_inputs(train.x))
         layer.set_vocabulary(train.once(made, counted))
         if self.is_of_ngrams:
             table = self.network.get_layer(RATIOS)
@@ -285,6 +293,11 @@ class TextParts(parts.Halves):
         ]
 
 
+def tokens_by_script(x: pd.DataFrame) -> list[Tokens]:
+    """Return what the texts of each column are divided into, by their script."""
+    return [own_texts.by_script(x[name].astype(object)) for name in x]
+
+
 def as_strings(x: pd.DataFrame) -> np.ndarray:
     """Return the text of each row, those of several columns one after the other."""
     columns = [x[name].astype(object).to_numpy() for name in x]
@@ -318,8 +331,13 @@ def _run(model: keras.Model, texts: tf.Tensor) -> np.ndarray:
     return outputs
 
 
-def _most_frequent(layer: keras.layers.TextVectorization, texts: tf.Tensor) -> Sequence[str]:
-    """Return the most frequent terms; of equally frequent ones the first by alphabet."""
+def most_frequent(layer: keras.layers.TextVectorization, texts: tf.Tensor) -> Sequence[str]:
+    """Return the most frequent terms; of equally frequent ones the first by alphabet.
+
+    Args:
+        layer: Says what terms are, and how many.
+        texts: That are standardised, (rows, 1).
+    """
     config = layer.get_config()
     counts: collections.Counter[bytes] = collections.Counter()
     for start in range(0, len(texts), _TEXTS_AT_ONCE):

@@ -44,7 +44,7 @@ class _Trained:
             if (place == in_place).all():  # all but one, of as many as there are columns
                 continue
             for name in names:  # by assign(**...) none could be called self
-                rows[name] = self._x[name].to_numpy()[place]
+                rows[name] = self._x[name].array[place]  # of the same dtype
         return training.predict(self._model, rows)
 
 
