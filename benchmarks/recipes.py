@@ -27,8 +27,8 @@ from keras_recipes.errors import InputError
 from keras_recipes.runs import baselines, run as runs, scoring
 
 NUM_FOLDS = 5
-# Below this many rows, or rows of a class, one test part is too small to tell anything: the standard
-# error is above a point of accuracy, or two points of the rare class's recall.
+# Below this many rows, or rows of a class, one test part is too small to tell anything: the
+# standard error is above a point of accuracy, or two points of the recall of a rare class.
 MIN_ROWS, MIN_OF_CLASS = 5000, 1000
 
 

@@ -30,7 +30,6 @@ from keras_recipes import reading
 from keras_recipes.data import sources, splits
 from keras_recipes.data.synthetic import sentences
 from keras_recipes.data.texts import published as published_texts
-from keras_recipes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +79,7 @@ class _Archive:
         Raises:
             InputError: If these are not the published reviews.
         """
-        if origin.endswith(self.name) and hashlib.md5(content).hexdigest() != self.md5:  # noqa: S324
+        if origin.endswith(self.name) and hashlib.md5(content).hexdigest() != self.md5:
             kind = "an HTML page" if content.lstrip()[:1] == b"<" else "another file"
             told = f"{kind} of {len(content):,} bytes, without the MD5 {self.md5[:12]}…"
             raise published_texts.damaged(origin, told, self.name)
@@ -128,7 +127,9 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
 
 
 def _as_table(found: Reviews, part: str) -> "pd.DataFrame":
-    rows = [(text, y) for name, y in _CLASSES.items() for _, text in sorted(found[part, name].items())]
+    rows = [
+        (text, y) for name, y in _CLASSES.items() for _, text in sorted(found[part, name].items())
+    ]
     table = published_texts.as_table(text for text, _ in rows)
     return table.assign(y=np.array([y for _, y in rows], "int32"))
 

@@ -2,8 +2,8 @@
 
 Rows: 5,574 messages; copies are left out. Messages of equal letters stay in the same split.
 Shape: x table (rows, 1) with the column text; y int32 (rows,), 1 is spam.
-Source: https://archive.ics.uci.edu/dataset/228/sms+spam+collection, which publishes no checksum: the
-file is verified by its columns, its labels and its number of rows.
+Source: https://archive.ics.uci.edu/dataset/228/sms+spam+collection, which publishes no checksum:
+the file is verified by its columns, its labels and its number of rows.
 Licence: CC BY 4.0
 Reference: Almeida, Hidalgo and Yamakami (2011), Contributions to the study of SMS spam filtering,
 https://doi.org/10.1145/2034691.2034742

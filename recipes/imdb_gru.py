@@ -35,9 +35,9 @@ PROBLEM = problems.binary(imdb.CLASS_NAMES)  # sigmoid, labels 0 and 1
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each field is a flag."""
 
-    epochs: configs.Count = 4
-    batch_size: configs.Count = 64
-    learning_rate: configs.Positive = 0.002
+    epochs: configs.Count = 5
+    batch_size: configs.Count = 128
+    learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
     patience: configs.Count = 3
     max_tokens: configs.Count = 20_000
@@ -70,7 +70,7 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
     return Config(
-        learning_rate=hp.Choice("learning_rate", [0.001, 0.002, 0.005], default=0.002),
+        learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.01], default=0.003),
         embedding_size=hp.Choice("embedding_size", [32, 64, 128], default=64),
         units=hp.Choice("units", [32, 48, 64], default=48),
         dropout=hp.Choice("dropout", [0.2, 0.5], default=0.5),

@@ -26,7 +26,8 @@ if typing.TYPE_CHECKING:
 
     from keras_recipes.data import splits
 
-PROBLEM = problems.binary(sms_spam.CLASS_NAMES)  # sigmoid, labels 0 and 1
+# Sigmoid, labels 0 and 1. By the validation rows, F1 is higher with a threshold below 0.5.
+PROBLEM = dataclasses.replace(problems.binary(sms_spam.CLASS_NAMES), threshold=0.4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Config(configs.DownloadedConfig):
     """What a message is divided into."""
     max_tokens: configs.Count = 200_000
     """Maximum size of the vocabulary."""
-    num_ngrams: configs.Count = 3
+    num_ngrams: configs.Count = 4
     """Maximum number of words or characters of an n-gram."""
     max_terms: configs.Count = 1_000
     """Maximum number of different n-grams per text; rarer ones are dropped."""
@@ -72,7 +73,7 @@ def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
     return Config(
         learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.01], default=0.003),
-        num_ngrams=hp.Choice("num_ngrams", [1, 2, 3], default=3),
+        num_ngrams=hp.Choice("num_ngrams", [2, 3, 4, 5], default=4),
         scale=hp.Choice("scale", [5.0, 10.0, 20.0], default=10.0),
         dropout=hp.Choice("dropout", [0.0, 0.3, 0.5, 0.7], default=0.5),
     )

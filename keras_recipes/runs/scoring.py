@@ -87,8 +87,9 @@ def of_rows(problem: Problem, metric: str, y: np.ndarray, outputs: np.ndarray) -
     """Return what each row adds to a score, so that scores can be compared row by row.
 
     The values are linear in the row: their mean is the score, and the standard error of their mean
-    is that of the score, by the delta method for RMSE and F1, and by DeLong, DeLong and Clarke-Pearson
-    (1988, "Comparing the areas under two or more correlated ROC curves") for the AUC.
+    is that of the score, by the delta method for RMSE and F1, and by DeLong, DeLong and
+    Clarke-Pearson (1988, "Comparing the areas under two or more correlated ROC curves") for the
+    AUC.
 
     Args:
         problem: Of the outputs.

@@ -52,7 +52,7 @@ def damaged(origin: str, reason: object, expected: str) -> InputError:
         reason: What is wrong with it; of several lines the first one is shown.
         expected: What the file must be.
     """
-    first = reading.shown(str(reason).partition("\n")[0])
+    first = reading.shown(str(reason).partition("\n")[0].rstrip(":"))
     return InputError(f"{origin} is damaged or the wrong file ({first}); expected {expected}")
 
 
