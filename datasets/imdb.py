@@ -156,9 +156,11 @@ class _Imdb(sources.Published):
         total, wanted = len(train) + len(test), 4 * self.archive.num_texts
         name = self.name + f" ({total:,} of {wanted:,} reviews)" * (total < wanted)
         train = train[~train["text"].isin(test["text"]) & ~train["text"].duplicated()]
-        parts = (splits.Split(one[["text"]], one["y"].to_numpy()) for one in (train, test))
         source = splits.Source(name, "real", origin, self.licence)
-        return splits.hold_out(*parts, source, seed, self.validation_rows)
+        rows, test_rows = (
+            splits.Split(one[["text"]], one["y"].to_numpy()) for one in (train, test)
+        )
+        return splits.hold_out(rows, test_rows, source, seed, self.validation_rows)
 
 
 PUBLISHED = _Imdb(

@@ -46,9 +46,9 @@ class _Nsmc(sources.Published):
 
     def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
         """Read both files; arguments and errors as in `Published`. x keeps the column movie."""
-        parts = [_as_split(file.read(folder)) for file in self.downloads]
+        train, test = (_as_split(file.read(folder)) for file in self.downloads)
         source = splits.Source(self.name, "real", origin, self.licence)
-        return splits.hold_out(*parts, source, seed, self.validation_rows)
+        return splits.hold_out(train, test, source, seed, self.validation_rows)
 
 
 def _as_split(table: "pd.DataFrame") -> splits.Split:

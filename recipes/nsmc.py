@@ -33,9 +33,9 @@ PROBLEM = problems.binary(nsmc.CLASS_NAMES)  # sigmoid, labels 0 and 1
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each field is a flag."""
 
-    epochs: configs.Count = 10
+    epochs: configs.Count = 3
     batch_size: configs.Count = 128
-    learning_rate: configs.Positive = 0.003
+    learning_rate: configs.Positive = 0.001
     schedule: configs.Schedule = "cosine"
     patience: configs.Count = 3
     refit: bool = True
@@ -72,7 +72,7 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
     return Config(
-        learning_rate=hp.Choice("learning_rate", [0.001, 0.003, 0.01], default=0.003),
+        learning_rate=hp.Choice("learning_rate", [0.0005, 0.001, 0.002], default=0.001),
         num_ngrams=hp.Choice("num_ngrams", [2, 3, 4, 5], default=4),
         scale=hp.Choice("scale", [5.0, 10.0, 20.0], default=10.0),
         dropout=hp.Choice("dropout", [0.0, 0.3, 0.5, 0.7], default=0.5),

@@ -15,11 +15,12 @@ import pytest
 
 from benchmarks import classics
 from datasets import imdb, nsmc, sms_spam
+from keras_recipes import recipe as contract
 from keras_recipes.data import columns
 from keras_recipes.data.texts import own_texts
 from keras_recipes.errors import InputError
-from keras_recipes.features import kinds
-from recipes import imdb as imdb_recipe, nsmc as nsmc_recipe, sms_spam as sms_recipe
+from keras_recipes.features import kinds, parts
+from recipes import imdb as imdb_recipe, imdb_gru, nsmc as nsmc_recipe, sms_spam as sms_recipe
 
 MODULES = (imdb, nsmc, sms_spam)
 NUM_REVIEWS = 20  # of each class, in train and in test
@@ -343,6 +344,20 @@ def test_texts_have_no_peers_of_tables():
 def test_the_flag_of_films_reaches_the_data():
     config = nsmc_recipe.Config(data="builtin", by_film=True)
     assert nsmc_recipe.load_data(config).train.groups is not None
+
+
+@pytest.mark.second_tier
+def test_a_gru_reads_the_words_alone_and_not_what_fills_up_a_short_text():
+    data = imdb.load("builtin")
+    short, long = (
+        contract.build_model(imdb_gru, imdb_gru.Config(length=length), data) for length in (30, 60)
+    )
+    parts.of(short).adapt(data.train)
+    parts.of(long).adapt(data.train)
+    parts.of(long).network.set_weights(parts.of(short).network.get_weights())
+    outputs = [parts.of(model).predict(data.test.x) for model in (short, long)]
+    assert np.ptp(outputs[0]) > 0
+    np.testing.assert_allclose(*outputs, rtol=1e-5)
 
 
 @pytest.mark.slow
