@@ -355,7 +355,7 @@ def test_a_gru_reads_the_words_alone_and_not_what_fills_up_a_short_text():
     parts.of(short).adapt(data.train)
     parts.of(long).adapt(data.train)
     parts.of(long).network.set_weights(parts.of(short).network.get_weights())
-    outputs = [parts.of(model).predict(data.test.x) for model in (short, long)]
+    outputs = [parts.of(model).predict(data.test.x[:20]) for model in (short, long)]
     assert np.ptp(outputs[0]) > 0
     np.testing.assert_allclose(*outputs, rtol=1e-5)
 
