@@ -142,7 +142,7 @@ class _Imdb(sources.Published):
 
     def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
         """Read an archive or a folder; arguments and errors as in `Published`."""
-        if all((folder / part).is_dir() for part in ("train", "test")):
+        if all((folder / part / name).is_dir() for part, name in _FOLDERS):
             path = folder
         else:
             names = self.archive.name, "aclImdb.tar.xz", "aclImdb"
