@@ -21,12 +21,15 @@ def score(problem: Problem, splits) -> dict[str, dict[str, float]]:
         splits: With the parts train, validation and test.
 
     Returns:
-        For each classifier its test accuracy, as {"accuracy": share}.
+        For each classifier its test accuracy, as {"accuracy": share}; none for rows that are
+        no numbers, such as texts, whose baselines are linear models.
     """
     if problem.rule.kind not in ("binary", "multiclass"):
         return {}
     train = splits.merge_validation().train
     x, x_test = (np.asarray(split.x).reshape(len(split), -1) for split in (train, splits.test))
+    if x.dtype.kind not in "biuf":
+        return {}
     y, y_test = problem.classes(train.y), problem.classes(splits.test.y)
     return {
         name: {"accuracy": float(np.mean(model.fit(x, y).predict(x_test) == y_test))}

@@ -1,7 +1,7 @@
 """Measure recipes over several seeds, and write their records and the table of README.
 
 A data set with a published test set is trained once for each seed and tested on that set. For a
-small table, 5-fold cross-validation runs for each seed; the score of a seed is the mean of its
+small data set, 5-fold cross-validation runs for each seed; the score of a seed is the mean of its
 folds. The baselines, and for small tables other common classifiers, are fitted and tested on the
 same rows, and are compared with the network fold by fold. All choices use validation rows; the test
 rows are only for the score.
@@ -18,6 +18,8 @@ import statistics
 import types
 from typing import Annotated
 
+import numpy as np
+
 from benchmarks import classics, publish, records
 from keras_recipes import catalog, checks, configs, problems, recipe as contract, training
 from keras_recipes.console import command_line, files
@@ -25,9 +27,9 @@ from keras_recipes.errors import InputError
 from keras_recipes.runs import baselines, run as runs, scoring
 
 NUM_FOLDS = 5
-# Below this many rows one test part is too small to tell anything: its standard error is above a
-# point of accuracy.
-MIN_ROWS = 5000
+# Below this many rows, or rows of a class, one test part is too small to tell anything: the
+# standard error is above a point of accuracy, or two points of the recall of a rare class.
+MIN_ROWS, MIN_OF_CLASS = 5000, 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +87,12 @@ def measure(name: str, num_seeds: int, data_dir: pathlib.Path | None = None) -> 
 def _measure_once(recipe: types.ModuleType, config) -> tuple:
     """Train by one seed: a large set once, a small one on each fold; give the data and results."""
     splits = recipe.load_data(config)
-    rows = sum(len(split) for split in (splits.train, splits.validation, splits.test))
-    if rows >= MIN_ROWS:
+    every = [split.y for split in (splits.train, splits.validation, splits.test)]
+    is_large = sum(map(len, every)) >= MIN_ROWS
+    if is_large and recipe.PROBLEM.rule.kind in ("binary", "multiclass"):
+        classes = np.concatenate([recipe.PROBLEM.classes(y) for y in every])
+        is_large = np.bincount(classes).min() >= MIN_OF_CLASS
+    if is_large:
         return splits, [train_and_test(recipe, config, splits)]
     folds = list(splits.folds(NUM_FOLDS, seed=config.seed))
     return splits, [

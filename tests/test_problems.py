@@ -64,6 +64,9 @@ def test_measured_scores_are_those_of_keras(problem):
     ours = scoring.measure(problem, y, training.predict(model, x))
     theirs = model.evaluate(x, problem.labels(y), batch_size=50, verbose=0, return_dict=True)
     assert ours.pop("auc", 0) == pytest.approx(theirs.pop("auc", 0), abs=0.01)  # Keras estimates it
+    if problem.rule.kind == "binary":
+        f1 = keras.metrics.F1Score("micro", threshold=0.5)
+        theirs["f1"] = float(f1(problem.labels(y), model(x)))
     assert ours == pytest.approx(theirs, abs=2e-6)
     assert problem.headline in ours
 

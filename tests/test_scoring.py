@@ -67,9 +67,9 @@ def test_what_the_rows_add_to_a_score_is_that_score(problem):
         assert of_rows.mean() == pytest.approx(score, rel=1e-6), name
 
 
-@pytest.mark.parametrize("metric", ["auc", "rmse"])
+@pytest.mark.parametrize("metric", ["auc", "f1", "rmse"])
 def test_the_error_of_a_score_is_that_of_the_mean_of_its_rows(metric):
-    problem = problems.binary() if metric == "auc" else problems.regression("m")
+    problem = problems.regression("m") if metric == "rmse" else problems.binary()
     y, outputs = example(problem, 400)
     error = scoring.of_rows(problem, metric, y, outputs).std(ddof=1) / 20
     drawn = (RNG.integers(0, 400, 400) for _ in range(100))

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +18,8 @@ CHOICES = ("auto", "real", "builtin")
 _logger = logging.getLogger(__name__)
 
 
-class Archive(Protocol):
-    """One file that holds a whole set."""
+class Download(Protocol):
+    """One file of a set, as it is served."""
 
     @property
     def name(self) -> str:
@@ -36,6 +36,14 @@ class Archive(Protocol):
         """Size of the file; of more, nothing is read."""
         ...
 
+    def parse(self, content: bytes, origin: str, /) -> Any:
+        """Verify the content and return what is in it; or raise InputError."""
+        ...
+
+
+class Archive(Download, Protocol):
+    """One file that holds a whole set."""
+
     def parse(self, content: bytes, origin: str, /) -> dict[str, Any]:
         """Verify the content and return what is in it, by name; or raise InputError."""
         ...
@@ -43,7 +51,7 @@ class Archive(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A published set of images and the places where it may be found.
+    """A published set and the places where it may be found.
 
     Args:
         name: name of the set.
@@ -66,6 +74,11 @@ class Published:
     system_folder: Path | None
     advice: str
     validation_rows: int = 5_000
+
+    @property
+    def downloads(self) -> Sequence[Download]:
+        """The files that are downloaded where none are found."""
+        return (self.archive,) if self.archive else self.files
 
     def read(self, folder: Path, origin: str, seed: int) -> splits.Splits:
         """Read and verify the set, the validation rows chosen by the seed.
@@ -210,7 +223,7 @@ def _download(published: Published, seed: int) -> splits.Splits:
     """Bring the files that Keras's cache lacks into it, then read it."""
     folder = keras_home() / published.cache_folder
     deadline = time.monotonic() + download.TOTAL_SECONDS
-    for file in (published.archive,) if published.archive else published.files:
+    for file in published.downloads:
         path = folder / file.download_name
         try:
             file.parse(reading.read_bytes(path, limit=file.max_bytes), str(path))

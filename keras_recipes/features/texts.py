@@ -197,6 +197,8 @@ def gru_network(
     hidden = keras.layers.Embedding(max_tokens, embedding_size, mask_zero=True)(inputs)
     hidden = keras.layers.Dropout(dropout)(hidden)
     states = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=True))(hidden)
+    is_token = keras.ops.not_equal(inputs, 0)[:, :, None]
+    states = keras.ops.where(is_token, states, -1.0)  # below any state: pooling drops the mask
     pooled = keras.layers.GlobalMaxPooling1D()(states)
     hidden = keras.layers.Dropout(dropout)(pooled)
     return keras.Model(inputs, problem.outputs(hidden), name="network")

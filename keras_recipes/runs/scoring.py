@@ -38,10 +38,11 @@ def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, f
         outputs: What `training.predict` returned, shape (rows, num_outputs).
 
     Returns:
-        "loss" and each metric of the rule, in the target's own unit for a regression, to 10
-        significant digits; NaN where it is not defined, as the AUC of rows of one class is.
+        "loss" and each metric of the rule, in the target's own unit for a regression, and "f1" of
+        the second class for a binary problem, to 10 significant digits; NaN where it is not
+        defined, as the AUC of rows of one class is.
     """
-    names = ("loss", *problem.rule.metrics)
+    names = ("loss", *problem.rule.metrics, *(["f1"] if problem.rule.kind == "binary" else []))
     if not np.isfinite(outputs).all():
         return dict.fromkeys(names, math.nan)
     with warnings.catch_warnings():  # of a score that is not defined
@@ -72,6 +73,8 @@ def _measure_classes(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> di
         right = metrics.accuracy_score(classes, problem.decide(outputs))
     loss = metrics.log_loss(classes, probabilities, labels=labels)
     found = {"loss": loss, "accuracy": right, "binary_accuracy": right}
+    if problem.rule.kind == "binary":
+        found["f1"] = metrics.f1_score(classes, problem.decide(outputs), zero_division=0)
     if "auc" in problem.rule.metrics:  # of several labels over all of them together
         has_both = len(np.unique(classes)) == 2
         found["auc"] = metrics.roc_auc_score(classes, np.ravel(outputs)) if has_both else math.nan
@@ -93,8 +96,9 @@ def of_rows(problem: Problem, metric: str, y: np.ndarray, outputs: np.ndarray) -
     """Return what each row adds to a score, so that scores can be compared row by row.
 
     The values are linear in the row: their mean is the score, and the standard error of their mean
-    is that of the score, by the delta method for the RMSE and by DeLong, DeLong and Clarke-Pearson
-    (1988, "Comparing the areas under two or more correlated ROC curves") for the AUC.
+    is that of the score, by the delta method for RMSE and F1, and by DeLong, DeLong and
+    Clarke-Pearson (1988, "Comparing the areas under two or more correlated ROC curves") for the
+    AUC.
 
     Args:
         problem: Of the outputs.
@@ -116,6 +120,8 @@ def of_rows(problem: Problem, metric: str, y: np.ndarray, outputs: np.ndarray) -
         if several:
             return -np.log(np.where(true == 1, found, 1 - found)).mean(axis=1)
         return -np.log(found[np.arange(len(true)), true])
+    if metric == "f1":
+        return _of_rows_for_f1(true, problem.decide(outputs))
     right = (problem.decide(outputs) == true).astype("float64")
     return right.mean(axis=1) if several else right
 
@@ -144,6 +150,12 @@ def _of_rows_for_auc(true: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     auc = above[yes].mean()
     weights = np.where(yes, 1 / yes.mean(), 1 / (~yes).mean())
     return (auc + (above - auc) * weights).reshape(true.shape).mean(axis=1)
+
+
+def _of_rows_for_f1(true: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    both, either = 2.0 * (true * decided), (true + decided).astype("float64")
+    f1 = both.sum() / max(either.sum(), 1)
+    return f1 + (both - f1 * either) / (either.mean() or 1)
 
 
 def judge(differences: Sequence[float] | np.ndarray, tested_share: float = 0.0) -> dict:

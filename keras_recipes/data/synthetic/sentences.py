@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_recipes.data import columns, splits
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -55,3 +57,23 @@ def draw(num_rows: int = 1000, seed: int = 0) -> "pd.DataFrame":
         texts.append(f"{sentence[0].upper()}{sentence[1:]}.")
         opinions.append(_OPINIONS[opinion if rng.random() >= _WRONG else 1 - opinion])
     return pd.DataFrame({TEXT: texts, TARGET: opinions})
+
+
+def load(name: str, seed: int, *, positive_fraction: float = 0.5) -> splits.Splits:
+    """Split drawn sentences by the seed, in the place of a published set.
+
+    Args:
+        name: Of these data.
+        seed: 0 or more.
+        positive_fraction: About this fraction of the sentences is positive, of 0.5 or less.
+
+    Returns:
+        Splits of x table with the column text and y int32 (rows,), 1 is positive.
+    """
+    table = draw()
+    y = (table[TARGET] == _OPINIONS[1]).to_numpy("int32")
+    odds = positive_fraction / (1 - positive_fraction)
+    kept = (y == 0) | (np.random.default_rng(0).random(len(y)) < odds)
+    x = table.loc[kept, [TEXT]].astype(columns.text_dtype()).reset_index(drop=True)
+    source = splits.Source(name, "built-in", "computed", "that of this repository")
+    return splits.split(x, y[kept], source, seed)

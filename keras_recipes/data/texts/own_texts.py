@@ -305,7 +305,7 @@ def _gather(
     joined = x.iloc[:, 0].astype("object")
     for place in range(1, x.shape[1]):
         joined = joined + "\n" + x.iloc[:, place].astype("object")
-    key = joined.map(_letters)
+    key = joined.map(letters)
     known, is_empty = np.isfinite(goal.y), (joined.str.strip() == "").to_numpy()
     if (~known).any():
         notes.say("texts without a target", f"{(~known).sum():,} left out")
@@ -380,10 +380,10 @@ def _gather(
     )
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Return what two copies of a text share: letters, in lower case."""
-    letters = re.sub(r"[\W\d_]+", " ", text.casefold()).strip()
-    return letters or text.strip()
+    found = re.sub(r"[\W\d_]+", " ", text.casefold()).strip()
+    return found or text.strip()
 
 
 def _groups(key: "pd.Series", groups: "pd.Series | None") -> np.ndarray | None:
