@@ -111,7 +111,8 @@ def as_file(table: "str | os.PathLike[str] | pd.DataFrame | np.ndarray") -> Iter
         folder = pathlib.Path(name).resolve()
         path = folder / ("DataFrame.csv" if isinstance(table, pd.DataFrame) else "array.npy")
         if isinstance(table, pd.DataFrame):
-            path.write_text(as_text(table), encoding="utf-8", newline="")
+            # Half a character (a lone surrogate) is no text, and becomes a question mark.
+            path.write_text(as_text(table), encoding="utf-8", errors="replace", newline="")
         else:
             np.save(path, table)
         try:
