@@ -1,14 +1,13 @@
 """Unicode's composed form (NFC) in TensorFlow, which has none: a letter and its mark become one.
 
-`predict` composes what it reads from a file; a SavedModel is sent strings as they come. Two things
-stay as they are: marks of one letter that are in another order than Unicode's, and some 80 letters
-that NFC takes apart, such as U+0958.
+`predict` composes what it reads from a file; a SavedModel is sent strings as they come. Three
+things stay as they are: marks of one letter in another order than Unicode's, a mark behind one that
+makes no character with the letter, and some 80 letters that NFC takes apart, such as U+0958.
 """
 
 from __future__ import annotations
 
 import functools
-import sys
 import unicodedata
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ _SHIFT = 2**21  # above every character
 # Hangul by arithmetic (The Unicode Standard, section 3.12): first, middle and last letters.
 _FIRST, _MIDDLE, _LAST, _SYLLABLE = 0x1100, 0x1161, 0x11A7, 0xAC00
 _NUM_FIRST, _NUM_MIDDLE, _NUM_LAST = 19, 21, 28
+_END = 0x30000  # no character above has another form
 _MAX_MARKS = 3  # of one letter, that become one character with it
 
 
@@ -38,7 +38,7 @@ class _Table(NamedTuple):
 def _tables() -> tuple[_Table, _Table, str]:
     """Return the table of pairs, that of characters with another form, and a pattern of both."""
     pairs, others = {}, {}
-    for code in range(0xA0, sys.maxunicode + 1):
+    for code in range(0xA0, _END):
         parts = unicodedata.decomposition(chr(code))
         if not parts or parts.startswith("<"):  # which is no matter of NFC
             continue

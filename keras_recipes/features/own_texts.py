@@ -81,7 +81,8 @@ class _OfTexts(kind.Kind):
         """Return a string for each text as the input."""
         names = self.text_columns
         spec = tf.TensorSpec((None,), tf.string, name=texts.TEXT)
-        described = {texts.TEXT: f"the text in UTF-8 (column {', '.join(names)})"}
+        joined = ", joined by line breaks" if len(names) > 1 else ""
+        described = {texts.TEXT: f"the text in UTF-8 (column {', '.join(names)}{joined})"}
         return {"serve": kind.Signature(_decoded, spec, described)}
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:

@@ -185,8 +185,8 @@ def of_folder(folder: pathlib.Path, what: str = "images") -> Listing:
     direct = ["/".join(file) for file in files if len(file) == depth + 1]
     if not in_class:
         raise InputError(
-            f"{reading.shown(folder)}: {len(direct + loose):,} files and no class folders; expected a "
-            f"folder for each class with its {what} inside, or a CSV file instead of the folder."
+            f"{reading.shown(folder)}: {len(direct + loose):,} files and no class folders; "
+            f"expected a folder for each class with its {what} inside, or a CSV file in its place."
         )
     notes.add("files beside the class folders", "left out", direct)
     nested = [file for file in in_class if len(file) > depth + 2]

@@ -161,9 +161,9 @@ def read(
         drawn = sentences.draw(), sentences.TARGET, (sentences.TEXT,)
         return _make(*drawn, problem, None, tokens, origin, "")
     text = tuple(unicodedata.normalize("NFC", name) for name in text)
-    if not hasattr(path, "columns") and reading.expanded(pathlib.Path(path)).is_dir():
+    if not hasattr(path, "columns") and (place := reading.expanded(pathlib.Path(path))).is_dir():
         of_tables = _first({"--target": target, "--text": text, "--group": group})
-        return _of_folder(reading.expanded(pathlib.Path(path)), of_tables, problem, encoding, tokens)
+        return _of_folder(place, of_tables, problem, encoding, tokens)
     with csv_reader.as_file(path) as given:
         file = reading.resolved(given)
         if target is None:
