@@ -51,8 +51,11 @@ def _tables() -> tuple[_Table, _Table, str]:
     changing = {pair % _SHIFT for pair in pairs} | {*others}
     changing |= {*range(_MIDDLE, _LAST + _NUM_LAST)}
     pattern = f"(?s).*[{''.join(map(chr, sorted(changing)))}].*"
-    made = (np.array(sorted(one.items()), dtype="int64").T for one in (pairs, others))
-    return *(_Table(*one) for one in made), pattern
+
+    def table(of: dict[int, int]) -> _Table:
+        return _Table(*np.array(sorted(of.items()), dtype="int64").T)
+
+    return table(pairs), table(others), pattern
 
 
 def _together(left: tf.Tensor, right: tf.Tensor, pairs: _Table) -> tf.Tensor:

@@ -180,11 +180,12 @@ def read(
     return dataclasses.replace(made, source=source)
 
 
-def _first(flags: dict[str, object]) -> str:
+def _first(flags: dict[str, str | Iterable[str] | None]) -> str:
     """Return the first flag that is given, with its value; "" for none."""
-    given = [(flag, value) for flag, value in flags.items() if value]
-    shown = [value if isinstance(value, str) else " ".join(value) for _, value in given[:1]]
-    return f"{given[0][0]} {shown[0]}" if given else ""
+    for flag, value in flags.items():
+        if value:
+            return f"{flag} {value if isinstance(value, str) else ' '.join(value)}"
+    return ""
 
 
 def _make(
@@ -338,7 +339,7 @@ def _gather(
         notes.say("texts without a target", f"{(~known).sum():,} left out")
     if is_empty.any():
         empty = np.flatnonzero(is_empty)
-        named = [files[row] if files else f"row {row + 1}" for row in empty]
+        named = [files[row] if files else f"row {row + 1}" for row in empty.tolist()]
         notes.add("empty texts", "left out", named)
     kept = known & ~is_empty
     equal = pd.DataFrame({"key": joined, "y": goal.y, "part": "" if parts is None else parts})
