@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 import tensorflow as tf
 
@@ -13,6 +14,7 @@ from keras_recipes.data.texts import own_texts
 from keras_recipes.errors import InputError
 from keras_recipes.features import composing, kinds, texts
 from keras_recipes.features.own_texts import OwnTexts
+from keras_recipes.runs import plots
 
 NUM = 40
 THINGS = "soup tea bread salad fish rice cake pie plum leek bean corn beet kale dill mint lime fig"
@@ -443,3 +445,10 @@ def test_letters_are_composed_as_unicode_does():
         found = [one.decode() for one in composing.composed(tf.constant(given)).numpy()]
         assert found == [unicodedata.normalize("NFC", one) for one in given]
     assert composing.composed(tf.zeros((0,), tf.string)).shape == (0,)
+
+
+@pytest.mark.parametrize("term", ["$$", "$\\frac$", "a$b$", "x" * 10_000, " ", "\u0301"])
+def test_terms_of_any_signs_are_drawn(term, tmp_path):
+    plots.draw_terms(tmp_path / "terms.png", {"$1 to $2": [(term, 1.0), ("b", 0.5)], "none": []})
+    width, height = PIL.Image.open(tmp_path / "terms.png").size
+    assert (width, height) == (1200, 480)
