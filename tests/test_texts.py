@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import unicodedata
 
 import numpy as np
@@ -10,11 +11,12 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+from keras_recipes import problems
 from keras_recipes.data.texts import own_texts
 from keras_recipes.errors import InputError
-from keras_recipes.features import composing, kinds, texts
+from keras_recipes.features import composing, kinds, own_texts as own_texts_kind, texts
 from keras_recipes.features.own_texts import OwnTexts
-from keras_recipes.runs import plots
+from keras_recipes.runs import baselines, plots
 
 NUM = 40
 THINGS = "soup tea bread salad fish rice cake pie plum leek bean corn beet kale dill mint lime fig"
@@ -450,5 +452,21 @@ def test_letters_are_composed_as_unicode_does():
 @pytest.mark.parametrize("term", ["$$", "$\\frac$", "a$b$", "x" * 10_000, " ", "\u0301"])
 def test_terms_of_any_signs_are_drawn(term, tmp_path):
     plots.draw_terms(tmp_path / "terms.png", {"$1 to $2": [(term, 1.0), ("b", 0.5)], "none": []})
-    width, height = PIL.Image.open(tmp_path / "terms.png").size
-    assert (width, height) == (1200, 480)
+    with PIL.Image.open(tmp_path / "terms.png") as image:
+        assert image.size == (1200, 480)
+
+
+def test_baselines_divide_words_as_the_network_does():
+    text = "हिन्दी में अच्छा। it's GOOD 👍 été ไม่ดี !? a_b"
+    words = ["हिन्दी", "में", "अच्छा", "it's", "GOOD", "👍", "été", "ไม่ดี", "!", "?", "a", "b"]
+    assert re.findall(own_texts_kind.WORD, text) == words
+
+
+@pytest.mark.parametrize("signs", [("👎", "👍"), ("%", "."), ("हा", "कि ")])
+def test_baselines_take_texts_without_words(signs):
+    made = [signs[n % 2] * (n // 2 + 2) for n in range(NUM)]
+    read = own_texts.read(pd.DataFrame({"text": made, "label": [0, 0, 1, 1] * 10}), "label")
+    data = read.split(0)
+    problem = problems.of_kind("binary", read.class_names, "label", 0.5, data.train.y)
+    for name, outputs in baselines.predict(problem, data, 5):
+        assert np.isfinite(outputs).all(), name
