@@ -164,7 +164,7 @@ class DataOptions:
 
     @property
     def choices(self) -> dict[str, typing.Any]:
-        """How to read the data: the keywords of `own_table.read` or `own_images.read`."""
+        """How to read the data: keywords of the `read` of own_table, own_images or own_texts."""
         others = (*self.SOURCES, "target")
         return {name: getattr(self, name) for name in self.names() if name not in others}
 

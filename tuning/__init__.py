@@ -77,6 +77,8 @@ def search(
     test_folder: Path | None = None,
     size: int | None = None,
     colour: Literal["auto", "grey", "rgb"] = "auto",
+    text: tuple[str, ...] = (),
+    tokens: Literal["auto", "words", "characters"] = "auto",
     **unknown: Any,
 ) -> Search:
     """Search a recipe's hyperparameters and refit the best point.
@@ -114,8 +116,8 @@ def search(
         verbose: Whether a line is printed for each epoch.
         quiet: Whether the result alone is printed.
         yes: Whether a grid of more than 500 points is run.
-        csv: Your own table, for a recipe that takes one: a DataFrame, which is kept as a file
-            beside the search's folder, or the path of a file.
+        csv: Your own table or texts, for a recipe that takes such: a DataFrame, which is kept as a
+            file beside the search's folder, or the path of a file; of texts also of a folder.
         target: Column to predict.
         problem: Kind of problem; "auto" decides by the target.
         header: Whether the first row of the file names the columns.
@@ -132,6 +134,8 @@ def search(
         test_folder: Folder of the test images.
         size: Images are resized to size x size pixels.
         colour: Colour channels of the images.
+        text: Columns of your own texts; by default the column with the longest ones.
+        tokens: Split texts into words or characters; "auto" decides by the script.
         **unknown: Nothing else; what a search has no option for is named.
 
     Returns:

@@ -65,9 +65,12 @@ def kept_table(csv: Any, out: str | os.PathLike[str] | None) -> pathlib.Path | N
 
 
 @dataclasses.dataclass(frozen=True)
-class SharedOptions(configs.TableOptions, configs.ImageOptions):
+class SharedOptions(configs.TableOptions, configs.ImageOptions, configs.TextOptions):
     """Options of both a search and a comparison."""
 
+    csv: configs.TableFile = None
+    """Your table or your texts: a delimited text file that includes the target column; for texts
+    also a folder with one subfolder of .txt files per class."""
     group: str | None = None
     """Rows or images that belong together and stay in the same split: a column of a table, or a
     regular expression for the paths of images."""

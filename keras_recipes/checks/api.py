@@ -3,9 +3,9 @@
 `check` looks at a compiled model and its data and returns all findings at once, errors first.
 RULES.md, made from the rules themselves, lists them. Each rule is one small function that yields
 a mistake or nothing; a new one is a new function with `@rule` in the module of its kind:
-`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `sequences`, `images`,
-`settings`, `programs`, `compiled`, `tables` (a table of the user's) and `learning` (runs the
-untrained model on one batch, and looks at a trained one).
+`outputs`, `targets`, `inputs`, `shapes`, `scaling`, `classes`, `splits`, `sequences`, `texts`,
+`images`, `settings`, `programs`, `compiled`, `tables` (a table of the user's) and `learning` (runs
+the untrained model on one batch, and looks at a trained one).
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ from keras_recipes.checks.rules import (
     splits,
     tables,
     targets,
+    texts,
 )
 from keras_recipes.errors import InputError, expected_names, first_line
 
 MODULES = (
-    outputs, targets, inputs, shapes, scaling, classes, splits, sequences, images, settings,
-    programs, compiled, tables, learning,
+    outputs, targets, inputs, shapes, scaling, classes, splits, sequences, texts, images,
+    settings, programs, compiled, tables, learning,
 )  # fmt: skip
 # In the order in which findings are listed. The other rules follow where these find no error.
 BEFORE = (
     *outputs.RULES, *targets.RULES, *inputs.NUMBERS, *shapes.RULES, *scaling.RULES,
-    *classes.RULES, *inputs.LEAKS, *splits.RULES, *sequences.RULES, *images.RULES,
-    *settings.RULES, *programs.RULES, *compiled.WHOLE,
+    *classes.RULES, *inputs.LEAKS, *splits.RULES, *sequences.RULES, *texts.RULES,
+    *images.RULES, *settings.RULES, *programs.RULES, *compiled.WHOLE,
 )  # fmt: skip
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
 # What these find explains most of what a probe of the untrained model would find.

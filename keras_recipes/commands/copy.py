@@ -21,6 +21,12 @@ from keras_recipes.errors import InputError, RunError
 PLAIN = "plain"  # folder in `recipes` of the hand-written files, one for each kind of problem
 VENDOR = "vendor"
 LONGEST_NAME = 30  # characters
+# How the docstrings of recipes for the user's own data name these.
+_EXAMPLES = (
+    r"(?:--csv )?data\.csv --target price",
+    r"(?:--folder )?photos\b",
+    r"(?:--csv )?reviews\.csv --text review --target stars",
+)
 NOT_FOR_COPIES = ("hatchling", "ruff", "pyright", "mypy", "nbclient", "ipykernel", "pytest-xdist")
 README = """\
 # {name}
@@ -93,7 +99,7 @@ jobs:
 
 
 @dataclasses.dataclass(frozen=True)
-class Copy(configs.TableOptions):
+class Copy(configs.TableOptions, configs.TextOptions):
     """Copy a recipe as your own project, which does not need this repository."""
 
     _: dataclasses.KW_ONLY
@@ -108,8 +114,11 @@ class Copy(configs.TableOptions):
     update: Annotated[pathlib.Path | None, command_line.takes("PROJECT")] = None
     """Update the library in a copied project to this version; only vendor/ changes."""
     csv: Annotated[pathlib.Path | None, command_line.takes("PATH", flags=("--data",))] = None
-    """Your data: a table for the recipe tabular, a folder for images. They are copied next to the
-    recipe, as its default. The flags below describe them."""
+    """Your data: a table for the recipe tabular, a folder for images, a table or a folder for text.
+    They are copied next to the recipe, as its default. The flags below describe them."""
+    group: str | None = None
+    """Rows or images that belong together and stay in the same split: a column of a table, or a
+    regular expression for the paths of images."""
 
 
 def copy(arguments: Copy) -> None:
@@ -168,17 +177,30 @@ def _data_files(data: pathlib.Path, arguments: Copy) -> dict[str, pathlib.Path]:
         InputError: If the recipe could not learn from them.
     """
     source = (catalog.folder() / f"{arguments.recipe}.py").read_text(encoding="utf-8")
-    if _own_config(source) is configs.TableConfig:
+    kind = _own_config(source)
+    known = {} if kind is None else {*kind.names(), *kind.SOURCES, *Copy.SOURCES}
+    if others := [name for name in arguments.told() if name not in known]:
+        raise InputError(
+            f"{command_line.flag(others[0])}: {arguments.recipe} has no such setting; remove it"
+        )
+    choices = {name: value for name, value in arguments.choices.items() if name in known}
+    if kind is configs.ImageConfig:
+        if data.is_file():
+            raise InputError(f"--data {data}: received a file, expected a folder of images")
+        from keras_recipes.data.images import own_images
+
+        startup.load_tensorflow()  # which resizes the images
+        own_images.read(data, arguments.target, **choices)
+    elif kind is configs.TextConfig:
+        from keras_recipes.data.texts import own_texts
+
+        own_texts.read(data, arguments.target, **choices)
+    else:
         from keras_recipes.data import own_table  # NumPy loads with it
 
-        own_table.read(data, arguments.target, **arguments.choices)
-        return {f"recipes/{data.name}": data}
+        own_table.read(data, arguments.target, **choices)
     if data.is_file():
-        raise InputError(f"--data {data}: received a file, expected a folder of images")
-    from keras_recipes.data.images import own_images
-
-    startup.load_tensorflow()  # which resizes the images
-    own_images.read(data, arguments.target, group=arguments.group, problem=arguments.problem)
+        return {f"recipes/{data.name}": data}
     inside = (path for path in sorted(data.rglob("*")) if path.is_file())
     return {f"recipes/{data.name}/{path.relative_to(data).as_posix()}": path for path in inside}
 
@@ -261,9 +283,11 @@ def _renamed(source: str, recipe: str, name: str) -> str:
     )
 
 
-def _own_config(source: str) -> type[configs.TableConfig | configs.ImageConfig] | None:
+def _own_config(
+    source: str,
+) -> type[configs.TableConfig | configs.ImageConfig | configs.TextConfig] | None:
     """Return what a recipe's Config inherits from, if the recipe takes the user's own data."""
-    kinds = (configs.TableConfig, configs.ImageConfig)
+    kinds = (configs.TableConfig, configs.ImageConfig, configs.TextConfig)
     return next((one for one in kinds if f"class Config(configs.{one.__name__}):" in source), None)
 
 
@@ -273,7 +297,8 @@ def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> 
     head = re.search(r'^class Config\(configs\.\w+\):\n    """.*"""\n\n', source, re.MULTILINE)
     if kind is None or head is None:
         raise InputError(
-            f"--data: {recipe} has data of its own; tabular takes a table of yours, images a folder"
+            f"--data: {recipe} has data of its own; tabular takes a table of yours, images a "
+            "folder, text either"
         )
     (field,) = kind.SOURCES
     hint = "configs.TableFile" if field == "csv" else "pathlib.Path | None"
@@ -286,7 +311,7 @@ def _with_data(source: str, recipe: str, data: str, told: dict[str, object]) -> 
     source = source[: head.end()] + "".join(lines) + source[head.end() :]
     if "import pathlib\n" not in source:
         source = source.replace("import sys\n", "import pathlib\nimport sys\n", 1)
-    return re.sub(r" (?:--csv )?data\.csv --target price| (?:--folder )?photos\b", "", source)
+    return re.sub(f" (?:{'|'.join(_EXAMPLES)})", "", source)
 
 
 def _check_name(name: str, is_given: bool) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from keras_recipes.console import command_line, files
-from keras_recipes.data.synthetic import rents, shapes
+from keras_recipes.data.synthetic import rents, sentences, shapes
+from keras_recipes.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUM_NEW = 5
 NUM_IMAGES = 600
@@ -16,33 +20,45 @@ NUM_IMAGES = 600
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """Write a synthetic table of flats and rents: rents.csv for training, new.csv to predict."""
+    """Write example data: rents.csv for training and new.csv to predict; or images, or texts."""
 
     folder: Annotated[pathlib.Path, command_line.takes("FOLDER", positional=True)] = pathlib.Path()
     """Existing folder for the files; by default, the current folder."""
     images: bool = False
     """Write drawn images instead: shapes for training, new_shapes to predict."""
+    texts: bool = False
+    """Write texts instead: reviews.csv for training, new_reviews.csv to predict."""
 
 
 def example(arguments: Example) -> None:
     """Write the files; none of them replaces one that is there."""
-    if arguments.images:
+    if arguments.images and arguments.texts:
+        raise InputError("--images and --texts: give one of the two")
+    if arguments.texts:
+        rows = sentences.draw(1000 + NUM_NEW)
+        first = _write_tables(arguments.folder, "reviews.csv", "new_reviews.csv", rows, "opinion")
+        print(f"Next: python -m recipes.text {first} --target opinion")
+    elif arguments.images:
         _write_images(arguments.folder)
     else:
-        _write_table(arguments.folder)
+        rows = rents.draw(1000 + NUM_NEW)
+        first = _write_tables(arguments.folder, "rents.csv", "new.csv", rows, "rent")
+        print(f"Next: python -m recipes.tabular {first} --target rent")
 
 
-def _write_table(folder: pathlib.Path) -> None:
-    table = rents.draw(1000 + NUM_NEW)
-    known, new = table.iloc[:-NUM_NEW], table.iloc[-NUM_NEW:].drop(columns="rent")
-    paths = {folder / "rents.csv": known, folder / "new.csv": new}
+def _write_tables(
+    folder: pathlib.Path, known: str, new: str, rows: pd.DataFrame, target: str
+) -> pathlib.Path:
+    """Write a table for training, and one to predict; return the path of the first."""
+    paths = {folder / known: rows.iloc[:-NUM_NEW]}
+    paths[folder / new] = rows.iloc[-NUM_NEW:].drop(columns=target)
     for path in paths:
         files.check_new_file("FOLDER", path)
     for path, rows in paths.items():
         with files.faults_named(path):
             files.write_text(path, rows.to_csv(index=False))
         print(f"{path}: {len(rows):,} rows x {rows.shape[1]} columns")
-    print(f"Next: python -m recipes.tabular {next(iter(paths))} --target rent")
+    return folder / known
 
 
 def _write_images(folder: pathlib.Path) -> None:

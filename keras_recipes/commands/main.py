@@ -4,14 +4,14 @@ Usage:
   python -m recipes                                list the recipes
   python -m recipes.NAME                           train a recipe; --help lists its settings
   python -m recipes run FILE.py                    train the recipe in this file
-  python -m recipes predict RUN_DIR INPUT [-o OUT] predict from a .csv, .npy, .png or folder of .png
+  python -m recipes predict RUN_DIR INPUT [-o OUT] predict from a table, array, images or texts
   python -m recipes export RUN_DIR FOLDER          export the model of a run for TensorFlow Serving
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
                                                    find classic mistakes before training
   python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
                                                    copy a recipe as your own project, or as one file
   python -m recipes copy --update PROJECT          update the library of a copied project
-  python -m recipes example [FOLDER]               write a small example table
+  python -m recipes example [FOLDER]               write example data: a table, images or texts
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class Predict:
     run_dir: Annotated[pathlib.Path, command_line.takes("RUN_DIR", positional=True)]
     """Folder of a run."""
     input: Annotated[pathlib.Path, command_line.takes("INPUT", positional=True)]
-    """A table, a .npy array, an image or a folder of images, as the run was trained on."""
+    """A table, a .npy array, an image, a .txt file, or a folder of images or .txt files, as the run
+    was trained on."""
     out: Annotated[pathlib.Path | None, command_line.takes("OUT", flags=("-o", "--out"))] = None
     """New CSV file for the predictions; by default, they are printed. If INPUT has semicolons
     and decimal commas, the file has them too, so that Excel can open both."""

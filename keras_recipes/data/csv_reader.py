@@ -111,7 +111,8 @@ def as_file(table: "str | os.PathLike[str] | pd.DataFrame | np.ndarray") -> Iter
         folder = pathlib.Path(name).resolve()
         path = folder / ("DataFrame.csv" if isinstance(table, pd.DataFrame) else "array.npy")
         if isinstance(table, pd.DataFrame):
-            path.write_text(as_text(table), encoding="utf-8", newline="")
+            # Half a character (a lone surrogate) is no text, and becomes a question mark.
+            path.write_text(as_text(table), encoding="utf-8", errors="replace", newline="")
         else:
             np.save(path, table)
         try:
@@ -249,6 +250,7 @@ def _lines(
     named = re.match(rb'"?sep=([\x01-\x7f])"?(?=\r?\n)', content)
     if content.startswith((b"sep=", b'"sep=')):
         content = re.sub(rb'^"?sep=.?"?(?=\r?\n)', b"", content)
+    content = _with_quotes_as_text(content)
     content, delimiter = _cut_at(path, content, named[1].decode() if named else "", notes)
     width = _width(_rows(_sample(content), delimiter))
     content = _without_comments(content, delimiter, width, notes)
@@ -276,6 +278,31 @@ def _without_lines(content: bytes, first: int, last: int, start: int = 0) -> byt
     for _ in range(last - first + 1):
         end = (content.find(b"\n", end) + 1) or len(content)
     return content[:start] + b"\n" * content.count(b"\n", start, end) + content[end:]
+
+
+def _with_quotes_as_text(content: bytes) -> bytes:
+    """Double the quotes of a file of tabs in which they are no more than signs.
+
+    That is so where each line by itself is a row, and yet a quote opens that is closed in another
+    line, or within a cell.
+    """
+    if b"\t" not in content or not re.search(rb'(?:^|[\t\n])"', content):
+        return content
+    lines = content.split(b"\n")
+    num_rows = sum(1 for line in lines if line.strip())
+    if len(tabs := {line.count(b"\t") for line in lines if line.strip()}) > 1 or 0 in tabs:
+        return content
+    if not re.search(rb'(?:^|[\t\n])"(?:[^"\n]|"")*"[^\t\r\n"]', content):
+        rows = _cut(io.StringIO(content.decode(errors="replace"), newline=""), "\t")
+        if sum(1 for row in rows if any(row.cells)) == num_rows:
+            return content
+
+    def written(cell: bytes) -> bytes:
+        return b'"%b"' % cell.replace(b'"', b'""') if b'"' in cell else cell
+
+    return b"\n".join(
+        b"\t".join(map(written, line.removesuffix(b"\r").split(b"\t"))) for line in lines
+    )
 
 
 def _without_comments(content: bytes, delimiter: str, width: int, notes: list[str]) -> bytes:

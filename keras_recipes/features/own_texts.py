@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 NUM_TERMS = 20  # of each class, in the report
 TEXTS_FOR_TERMS = 5_000  # spread over the test texts
 TERMS_OF_TEXT = 100  # that a linear model learns a text by, about
-WORD = r"[^\W_]+(?:'[^\W_]+)*|[!?]"
+# Letters with their marks, which Python takes for no letters; and pictograms, each by itself.
+_LETTER = r"(?:[^\W_]|(?![\u060c\u061b\u061f\u0964\u0965])[\u0300-\u036f\u0590-\u1cff])"
+WORD = rf"{_LETTER}+(?:'{_LETTER}+)*|[!?\u2600-\u27bf\U0001f000-\U0001faff]"
 
 
 class _OfTexts(kind.Kind):
@@ -82,7 +85,8 @@ class _OfTexts(kind.Kind):
         """Return a string for each text as the input."""
         names = self.text_columns
         spec = tf.TensorSpec((None,), tf.string, name=texts.TEXT)
-        described = {texts.TEXT: f"the text in UTF-8 (column {', '.join(names)})"}
+        joined = ", joined by line breaks" if len(names) > 1 else ""
+        described = {texts.TEXT: f"the text in UTF-8 (column {', '.join(names)}{joined})"}
         return {"serve": kind.Signature(_decoded, spec, described)}
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
@@ -238,13 +242,14 @@ def _counted(
 
     def count() -> tuple[Any, Any]:
         by = {"token_pattern": WORD, "ngram_range": (1, 2)}
-        if tokens == "characters":
+        strings = texts.as_strings(train.x)
+        if tokens == "characters" or not any(re.search(WORD, one) for one in strings):
             by = {"analyzer": "char", "ngram_range": (1, 4)}
         few = 2 if len(train) > 100 else 1
         counter = CountVectorizer(
             binary=True, min_df=few, max_features=200_000, dtype="float32", **by
         )
-        return counter, counter.fit_transform(texts.as_strings(train.x))
+        return counter, counter.fit_transform(strings)
 
     counter, x = train.once(("terms", tokens), count)
     return x, counter.transform(texts.as_strings(x_test))

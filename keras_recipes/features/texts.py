@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from keras_recipes.data.splits import Split
 from keras_recipes.data.texts import own_texts
-from keras_recipes.features import parts
+from keras_recipes.features import composing, parts
 from keras_recipes.problems import Problem
 
 Tokens = Literal["words", "characters"]
@@ -34,18 +34,18 @@ _MAX_COUNTED = 4_000_000  # terms that are counted at once: some 400 MB
 _MIN_COUNT = 2  # of a term in the training texts
 _SMOOTHING = 1.0  # added to each count
 # A word is letters, their marks, digits and apostrophes; ! and ? and pictograms stand alone.
-_ALONE, _NO_WORD = r"([!?\p{So}])", r"[^\pL\pM\pN'!?\p{So}]+"
+_ALONE, _NO_WORD = r"([!?\p{So}]\pM*)", r"[^\pL\pM\pN'!?\p{So}]+"
 _SPACE = r"[\pZ\p{Cc}]+"
 
 
 def standardised(given: tf.Tensor, tokens: Tokens) -> tf.Tensor:
-    """Return texts in lower case, with one space between words.
+    """Return texts in composed form and lower case, with one space between words.
 
     Args:
-        given: Strings in UTF-8, any shape.
+        given: Strings in sound UTF-8, shape (rows, 1).
         tokens: Of words, punctuation other than ! and ? is left out.
     """
-    text = tf.strings.lower(given, "utf-8")
+    text = tf.strings.lower(composing.composed(given[:, 0]), "utf-8")[:, None]
     if tokens == "words":
         text = tf.strings.regex_replace(text, _ALONE, r" \1 ")
         text = tf.strings.regex_replace(text, _NO_WORD, " ")

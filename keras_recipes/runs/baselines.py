@@ -160,7 +160,7 @@ def _linear(
         y = _targets(train.y)
         mean, spread = y.mean(axis=0), y.std() or 1.0
         model.fit(x, (y - mean) / spread)  # in float32: far from 0, digits would be lost
-        found = [model.predict(piece).reshape(len(piece), -1) for piece in pieces]
+        found = [model.predict(piece).reshape(piece.shape[0], -1) for piece in pieces]
         return mean + spread * np.concatenate(found).astype("float64")
     model = linear_model.LogisticRegression(max_iter=iterations)
     if scaling != "none":
@@ -269,7 +269,7 @@ def _logistic(
     from sklearn.exceptions import ConvergenceWarning
 
     if len(found := np.unique(classes)) == 1:  # of a rare class none is among few rows
-        num_rows = sum(map(len, pieces))
+        num_rows = sum(piece.shape[0] for piece in pieces)
         return _as_outputs(problem, np.ones((num_rows, 1)), found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant

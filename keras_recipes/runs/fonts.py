@@ -32,7 +32,7 @@ _SAID: set[str] = set()
 
 
 def fit(figure: Figure) -> None:
-    """Set other fonts for texts that the font of a plot cannot draw.
+    """Set other fonts for texts that the font of a plot cannot draw, and read no text as a formula.
 
     Args:
         figure: As it will be written.
@@ -41,6 +41,8 @@ def fit(figure: Figure) -> None:
         axis.get_ticklabels()  # which become texts only when asked for
     lacking = {}
     for text in figure.findobj(Text):
+        # A user's "$5 or $6" is no formula; those of Matplotlib's own ticks are marked so.
+        text.set_parse_math(r"\mathdefault" in text.get_text())
         drawn = _characters(font_manager.findfont(text.get_fontproperties()))
         if missing := {letter for letter in text.get_text() if not letter.isspace()} - drawn:
             lacking[text] = missing

@@ -257,7 +257,8 @@ def draw_terms(path: pathlib.Path, terms: Mapping[str, list[tuple[str, float]]])
     for axes, (name, found) in zip(panels, shown.items(), strict=False):
         few = found[:_NUM_TERMS][::-1]
         axes.barh(range(len(few)), [value for _, value in few], color=BLUE)
-        axes.set_yticks(range(len(few)), [term for term, _ in few], fontsize=8)
+        names = [term if len(term) <= 30 else f"{term[:29]}…" for term, _ in few]
+        axes.set_yticks(range(len(few)), names, fontsize=8)
         axes.set_title(f"speaks for {name}")
         axes.set_xlabel("added to the score of a text, mean over the test texts")
     save(figure, path, 120)

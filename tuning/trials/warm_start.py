@@ -20,7 +20,8 @@ from tuning.trials import inputs
 
 # A search has its own; whatever the run had of these says nothing about a point.
 OF_THE_SEARCH = {"epochs", "seed", "refit", "data", "data_dir"}
-OF_THE_SEARCH |= {*configs.TableOptions.names(), *configs.ImageOptions.names()}
+for kind in (configs.TableOptions, configs.ImageOptions, configs.TextOptions):
+    OF_THE_SEARCH |= {*kind.names()}
 
 _log = logging.getLogger(__name__)
 

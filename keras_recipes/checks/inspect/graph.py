@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Generator, Iterator
 from typing import Any, TypeAlias
 
@@ -59,6 +60,21 @@ def entering(call: Call, x: Any) -> np.ndarray:
             # By a name of its own, so that the user's next model has the name it would have had.
             values = keras.Model(inputs[0], tensor, name="entering")(values, training=False)
     return keras.ops.convert_to_numpy(values)
+
+
+def losing_masks(
+    model: keras.Model,
+) -> Iterator[tuple[keras.layers.Layer, keras.Model, keras.KerasTensor]]:
+    """Yield each layer that drops the mask of its input, the model it is in, and the mask."""
+    for node in _nodes(model) if _has_graph(model) else []:
+        layer = node.operation
+        masks = [getattr(one, "_keras_mask", None) for one in node.arguments.keras_tensors]
+        if _has_graph(layer):
+            yield from losing_masks(layer)
+        elif not isinstance(layer, keras.layers.Layer) or layer.supports_masking:
+            continue
+        elif "mask" not in inspect.signature(layer.call).parameters:
+            yield from ((layer, model, mask) for mask in masks[:1] if mask is not None)
 
 
 def _has_graph(operation: Any) -> bool:

@@ -190,7 +190,7 @@ def categories_beyond_the_embedding(facts: Facts) -> Iterator[Mistake]:
     Fix: `keras.layers.Embedding(input_dim=x.max() + 1, ...)`, and no scaling of category numbers.
     Thread: keras-team/keras#11819, tensorflow/tensorflow#38619
     """
-    for label, leaf, size in _category_numbers(facts):
+    for label, leaf, size in category_numbers(facts):
         low, high = leaf.min(), leaf.max()
         sample = reading.take(leaf, reading.spread(len(leaf)))
         if (sample % 1 != 0).any():
@@ -301,8 +301,12 @@ def _ratio_of_sizes(train: np.ndarray, other: np.ndarray) -> float | None:
     return float(min(ratios, key=lambda ratio: abs(np.log(ratio))))
 
 
-def _category_numbers(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
-    """Yield each array of numbers that goes into an Embedding as it is, and that layer's size."""
+def category_numbers(facts: Facts) -> Iterator[tuple[str, np.ndarray, int]]:
+    """Yield each array of numbers that goes into an Embedding as it is, and that layer's size.
+
+    Args:
+        facts: Of the model.
+    """
     for layer in facts.operations:
         if not isinstance(layer, layers.Embedding):
             continue

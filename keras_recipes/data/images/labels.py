@@ -19,6 +19,7 @@ def read(
     columns: listing.Columns | None,
     problem: Literal["auto"] | targets.Kind,
     notes: listing.Notes,
+    what: str = "images",
 ) -> targets.Target:
     """Decide what kind of problem the labels make.
 
@@ -27,6 +28,7 @@ def read(
         columns: Of their CSV; None for class folders.
         problem: Kind of problem, or "auto" to decide by the labels.
         notes: What is left out or taken as one is added.
+        what: The files hold, for messages.
 
     Returns:
         The target; its y, float64 (files,), is NaN for files that cannot serve.
@@ -41,7 +43,7 @@ def read(
         return targets.read(values, problem, columns.decimal)
     if problem == "regression":
         return _numbers(entries)
-    return _classes(entries, problem, notes)
+    return _classes(entries, problem, notes, what)
 
 
 def _numbers(entries: Sequence[listing.Entry]) -> targets.Target:
@@ -69,6 +71,7 @@ def _classes(
     entries: Sequence[listing.Entry],
     problem: Literal["auto"] | targets.Kind,
     notes: listing.Notes,
+    what: str,
 ) -> targets.Target:
     names = [tidy(entry.label) for entry in entries]
     learned = collections.Counter(
@@ -92,22 +95,25 @@ def _classes(
     number = {name.casefold(): place for place, name in enumerate(class_names)}
     y = np.array([number.get(name.casefold(), np.nan) for name in names])
     unknown = [entry.name for entry, value in zip(entries, y, strict=True) if np.isnan(value)]
-    notes.add("images of classes without training images", "left out", unknown)
-    kind = _check(class_names, np.bincount(y[np.isfinite(y)].astype(int)), problem)
+    notes.add(f"{what} of classes without training {what}", "left out", unknown)
+    kind = _check(class_names, np.bincount(y[np.isfinite(y)].astype(int)), problem, what)
     reason = f"{len(class_names)} class folders" if problem == "auto" else "as asked for"
     return targets.Target(y, kind, class_names, reason)
 
 
 def _check(
-    class_names: tuple[str, ...], counts: np.ndarray, problem: Literal["auto"] | targets.Kind
+    class_names: tuple[str, ...],
+    counts: np.ndarray,
+    problem: Literal["auto"] | targets.Kind,
+    what: str,
 ) -> targets.Kind:
     """Return the kind of problem of so many classes; refuse what cannot be learned."""
     if not class_names:
-        raise InputError("no image in the train folder can be read; bring others.")
+        raise InputError(f"none of the {what} in the train folder can be read; bring others.")
     if len(class_names) < 2:
         raise InputError(
-            f"all {counts[0]:,} images are of one class, {cells.short(class_names[0])}; expected "
-            "folders of two classes or more; add a folder with images of another class."
+            f"all {counts[0]:,} {what} are of one class, {cells.short(class_names[0])}; expected "
+            f"folders of two classes or more; add a folder with {what} of another class."
         )
     if len(class_names) > _MAX_CLASSES:
         raise InputError(
@@ -122,7 +128,7 @@ def _check(
     if (counts >= targets.MIN_OF_CLASS).sum() < 2:
         rare = class_names[int(counts.argmin())]
         raise InputError(
-            f"the class {cells.short(rare)} has {counts.min()} images, expected at least "
+            f"the class {cells.short(rare)} has {counts.min()} {what}, expected at least "
             f"{targets.MIN_OF_CLASS} of two classes, one to train, one to validate and one to "
             "test; bring more of them."
         )

@@ -160,11 +160,12 @@ def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:
     return found
 
 
-def of_folder(folder: pathlib.Path) -> Listing:
-    """List the images of class folders, or of folders train, validation and test of these.
+def of_folder(folder: pathlib.Path, what: str = "images") -> Listing:
+    """List the files of class folders, or of folders train, validation and test of these.
 
     Args:
         folder: That holds them; folders around them, one in the other, are passed through.
+        what: The files hold, for messages.
 
     Raises:
         InputError: If there are no class folders.
@@ -184,8 +185,8 @@ def of_folder(folder: pathlib.Path) -> Listing:
     direct = ["/".join(file) for file in files if len(file) == depth + 1]
     if not in_class:
         raise InputError(
-            f"{reading.shown(folder)}: {len(direct):,} files and no class folders; expected a "
-            "folder for each class with its images inside, or give a CSV of paths and labels."
+            f"{reading.shown(folder)}: {len(direct + loose):,} files and no class folders; "
+            f"expected a folder for each class with its {what} inside, or a CSV file in its place."
         )
     notes.add("files beside the class folders", "left out", direct)
     nested = [file for file in in_class if len(file) > depth + 2]

@@ -26,7 +26,7 @@ from keras_recipes.data import (
     text_files,
 )
 from keras_recipes.data.findings import Finding
-from keras_recipes.data.images import listing
+from keras_recipes.data.images import labels, listing
 from keras_recipes.data.synthetic import sentences
 from keras_recipes.errors import InputError
 
@@ -39,8 +39,16 @@ Tokens = Literal["auto", "words", "characters"]
 Chosen = Literal["words", "characters"]
 
 _MIN_ROWS = 20
+_MAX_GROUP = 0.2  # of all texts; equal texts that join groups to more are not kept together
+# What copies of a text may differ in. Marks of vowels and pictograms stay: they tell texts apart.
+_NO_LETTERS = re.compile(
+    r"[\s\d_!-/:-@\[-`{-~\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf"
+    r"\u2000-\u200b\u200e-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+"
+)
 _ENDINGS = (".txt", ".text", ".md", "")
 SAMPLE = 2_000
+_MIN_FRACTION = 0.01  # of the letters, of a script that is shown
+_LEAKS = (("train", "test"), ("validation", "test"), ("train", "validation"))
 # Letters of scripts without blanks between words, and Hangul, whose words take many endings.
 _SCRIPTS = {
     "Latin": r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]",
@@ -145,16 +153,17 @@ def read(
         InputError: The files, the target or a column cannot serve.
     """
     if path is None:
-        if target is not None:
-            raise InputError(f"--target {target}: no texts are given; give a file, --csv FILE.")
+        if wanted := _first({"--target": target, "--text": text, "--group": group}):
+            raise InputError(f"{wanted}: no texts are given; give a file, --csv FILE.")
         origin = splits.Source(
             "synthetic opinions", "built-in", "computed", "that of this repository"
         )
         drawn = sentences.draw(), sentences.TARGET, (sentences.TEXT,)
         return _make(*drawn, problem, None, tokens, origin, "")
-    wanted = tuple(unicodedata.normalize("NFC", name) for name in text)
-    if not hasattr(path, "columns") and pathlib.Path(path).expanduser().is_dir():
-        return _of_folder(pathlib.Path(path), target, problem, encoding, tokens)
+    text = tuple(unicodedata.normalize("NFC", name) for name in text)
+    if not hasattr(path, "columns") and (place := reading.expanded(pathlib.Path(path))).is_dir():
+        of_tables = _first({"--target": target, "--text": text, "--group": group})
+        return _of_folder(place, of_tables, problem, encoding, tokens)
     with csv_reader.as_file(path) as given:
         file = reading.resolved(given)
         if target is None:
@@ -166,9 +175,17 @@ def read(
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
     target = unicodedata.normalize("NFC", target)
     group = group and unicodedata.normalize("NFC", group)
-    made = _make(frame, target, wanted, problem, group, tokens, origin, digest, dialect.decimal)
+    made = _make(frame, target, text, problem, group, tokens, origin, digest, dialect.decimal)
     source = dataclasses.replace(made.source, encoding=dialect.encoding, header=header)
     return dataclasses.replace(made, source=source)
+
+
+def _first(flags: dict[str, str | Iterable[str] | None]) -> str:
+    """Return the first flag that is given, with its value; "" for none."""
+    for flag, value in flags.items():
+        if value:
+            return f"{flag} {value if isinstance(value, str) else ' '.join(value)}"
+    return ""
 
 
 def _make(
@@ -195,11 +212,14 @@ def _make(
                 )
         others = frame.drop(columns=[one for one in (target, group) if one is not None])
         text = tuple(text) or (_longest(others, target),)
-        if {target, group} & {*text}:
-            raise InputError(
-                f"column {text[0]!r} is the text, and named as the target or the group; name it "
-                "once."
-            )
+        if group == target:
+            raise InputError(f"--group {group}: is the target as well; choose another column.")
+        for name in text:
+            if name in (target, group):
+                raise InputError(
+                    f"--text {name}: is the {'target' if name == target else 'group'} as well; "
+                    "name it once."
+                )
         goal = targets.read(frame[target], problem, decimal)
         inputs = frame.drop(columns=target)
         left_out = [name for name in inputs.columns if name not in text]
@@ -224,14 +244,15 @@ def _longest(others: "pd.DataFrame", target: str) -> str:
     lengths = {name: length for name, length in lengths.items() if length > 0}
     if not lengths:
         raise InputError(
-            f"no column of texts to predict {target!r} from; {columns.listed(others.columns)}"
+            f"no column of texts to predict {target!r} from; name one by --text COLUMN; "
+            f"{columns.listed(others.columns)}"
         )
     return str(max(lengths, key=lengths.__getitem__))
 
 
 def _of_folder(
     folder: pathlib.Path,
-    target: str | None,
+    of_tables: str,
     problem: Literal["auto"] | targets.Kind,
     encoding: str | None,
     tokens: Tokens,
@@ -241,14 +262,15 @@ def _of_folder(
 
     name = reading.shown(folder.name or folder.resolve().name)
     try:
-        if target is not None:
+        if of_tables:
             raise InputError(
-                f"--target {target}: the classes of a folder are its subfolders; leave it away."
+                f"{of_tables}: is for a table; the subfolders of a folder are its classes, and "
+                "each file is a text; remove the flag."
             )
-        given = listing.of_folder(folder)
+        given = listing.of_folder(folder, "texts")
     except InputError as error:
-        raise InputError(f"{name}: {error}".replace("images inside", "text files inside")) from None
-    texts, labels, parts = [], [], []
+        raise InputError(f"{name}: {error}") from None
+    texts, entries = [], []
     for entry in given.entries:
         if entry.path.suffix.lower() not in _ENDINGS:
             given.notes.add("files that are no .txt", "left out", [entry.name])
@@ -259,26 +281,31 @@ def _of_folder(
             reason = str(error).partition(": ")[2]
             given.notes.add("files that cannot be read", f"left out: {reason}", [entry.name])
             continue
-        labels.append(str(entry.label))
-        parts.append(entry.part)
+        entries.append(entry)
     try:
         if len(texts) < _MIN_ROWS:
             raise InputError(
                 f"{len(texts):,} text files, expected at least {_MIN_ROWS}; bring more texts."
             )
-        goal = targets.read(pd.Series(labels, name="class", dtype="str"), problem)
-        frame = pd.DataFrame({sentences.TEXT: texts}, dtype="str")
+        goal = labels.read(entries, None, problem, given.notes, "texts")
+        stays = np.isfinite(goal.y)
+        frame = pd.DataFrame({sentences.TEXT: texts}, dtype="str")[stays].reset_index(drop=True)
+        goal = dataclasses.replace(goal, y=goal.y[stays])
         found = columns.infer(frame, text=(sentences.TEXT,))
         x = columns.convert(frame, found)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     origin = splits.Source(name, "real", "files of the user", "the user's")
-    digest = hashlib.sha256("\0".join([*labels, *texts]).encode(errors="replace")).hexdigest()
+    all_of_it = [*(str(entry.label) for entry in entries), *texts]
+    digest = hashlib.sha256("\0".join(all_of_it).encode(errors="replace")).hexdigest()
+    kept = [entry for entry, is_kept in zip(entries, stays, strict=True) if is_kept]
+    parts = np.array([entry.part for entry in kept])
     return _gather(
         *(x, goal, found, origin, digest, tokens, "class", (sentences.TEXT, "class")),
-        parts=np.array(parts) if any(parts) else None,
+        parts=parts if {*parts} - {"", "train"} else None,
         layout=given.layout,
         notes=given.notes,
+        files=[entry.name for entry in kept],
     )
 
 
@@ -297,6 +324,7 @@ def _gather(
     parts: np.ndarray | None = None,
     layout: str = "",
     notes: listing.Notes | None = None,
+    files: Sequence[str] | None = None,
 ) -> Texts:
     """Leave out what cannot be learned from, find what belongs together, and say so."""
     import pandas as pd
@@ -310,7 +338,9 @@ def _gather(
     if (~known).any():
         notes.say("texts without a target", f"{(~known).sum():,} left out")
     if is_empty.any():
-        notes.add("empty texts", "left out", [f"row {row + 1}" for row in np.flatnonzero(is_empty)])
+        empty = np.flatnonzero(is_empty)
+        named = [files[row] if files else f"row {row + 1}" for row in empty.tolist()]
+        notes.add("empty texts", "left out", named)
     kept = known & ~is_empty
     equal = pd.DataFrame({"key": joined, "y": goal.y, "part": "" if parts is None else parts})
     again = equal.duplicated(["key", "y", "part"]).to_numpy() & kept
@@ -318,12 +348,11 @@ def _gather(
         examples = joined[again].map(lambda one: cells.short(one, 40)).tolist()
         notes.add("copies, equal to the letter and in the target", "each taken once", examples)
     kept &= ~again
-    if parts is not None:
-        in_test = set(key[kept & (parts == "test")])
-        leaked = kept & (parts != "test") & key.isin(in_test).to_numpy()
-        if leaked.any():
-            examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
-            notes.add("texts of train that stand in test", "left out of train", examples)
+    for early, late in _LEAKS if parts is not None else ():
+        there = set(key[kept & (parts == late)])
+        leaked = kept & (parts == early) & key.isin(there).to_numpy()
+        examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
+        notes.add(f"texts of {early} with a copy in {late}", "left out", examples)
         kept &= ~leaked
     if kept.sum() < _MIN_ROWS:
         raise InputError(
@@ -331,7 +360,14 @@ def _gather(
             f"{_MIN_ROWS}; bring more texts."
         )
     x, joined, key, y = x[kept], joined[kept], key[kept], goal.y[kept]
-    together = _groups(key, None if groups is None else groups[kept])
+    together = _groups(key, None if groups is None else groups[kept], notes)
+    if parts is None and together is not None and together.max() < 2:
+        by = f" and rows of one {group!r}" if group else ""
+        raise InputError(
+            f"{origin.name}: {together.max() + 1} groups of texts (texts that differ only in "
+            f"digits and punctuation{by} stay in one split), expected at least 3; bring other "
+            "texts."
+        )
     labels = pd.Series(y).groupby(key.to_numpy()).nunique()
     both = joined[key.isin(labels.index[labels > 1]) & ~key.duplicated()]
     notes.add(
@@ -346,7 +382,8 @@ def _gather(
         )
     scripts = _scripts(joined)
     chosen = by_script(joined) if tokens == "auto" else tokens
-    layout = layout or ", ".join(one.name for one in found if one.kind == "text")
+    shown = (one.name for one in found if one.kind == "text")
+    layout = layout or ", ".join(n if len(n) <= 40 else f"{n[:39]}…" for n in shown)
     seen = (
         *findings.of_classes(y, goal.class_names, "texts"),
         *_of_texts(joined, scripts, chosen, tokens == "auto"),
@@ -382,11 +419,13 @@ def _gather(
 
 def letters(text: str) -> str:
     """Return what two copies of a text share: letters, in lower case."""
-    found = re.sub(r"[\W\d_]+", " ", text.casefold()).strip()
+    found = _NO_LETTERS.sub(" ", text.casefold()).strip()
     return found or text.strip()
 
 
-def _groups(key: "pd.Series", groups: "pd.Series | None") -> np.ndarray | None:
+def _groups(
+    key: "pd.Series", groups: "pd.Series | None", notes: listing.Notes
+) -> np.ndarray | None:
     """Return the group of each text: equal ones, and those of one value of --group, together."""
     import pandas as pd
     from scipy import sparse
@@ -399,7 +438,11 @@ def _groups(key: "pd.Series", groups: "pd.Series | None") -> np.ndarray | None:
     size = len(distinct) + int(others.max()) + 1
     edges = np.ones(len(codes)), (codes, len(distinct) + others)
     _, found = sparse.csgraph.connected_components(sparse.coo_array(edges, (size, size)))
-    return pd.factorize(found[codes])[0]
+    together = found[codes]
+    if np.bincount(together).max() > max(_MAX_GROUP * len(codes), np.bincount(others).max()):
+        notes.say("equal texts in several groups", "too many to keep in one split")
+        together = others
+    return pd.factorize(together)[0]
 
 
 def _scripts(texts: "pd.Series") -> dict[str, float]:
@@ -423,7 +466,8 @@ def _of_texts(
     lengths = texts.str.count(r"\S+") if tokens == "words" else texts.str.len()
     low, middle, high, most = lengths.quantile([0, 0.5, 0.95, 1]).astype(int)
     told = f"from {low:,} to {most:,} {tokens}, median {middle:,}, 95 % up to {high:,}"
-    shown = ", ".join(f"{name} {fraction:.0%}" for name, fraction in [*scripts.items()][:3])
+    some = [(name, fraction) for name, fraction in scripts.items() if fraction >= _MIN_FRACTION]
+    shown = ", ".join(f"{name} {fraction:.0%}" for name, fraction in some[:3])
     why = "by the script" if is_chosen else "as asked for"
     return [
         Finding("length", None, told),
