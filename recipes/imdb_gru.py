@@ -1,7 +1,7 @@
 """IMDB with a GRU: read a review word by word, in order.
 
-Embedding with a mask, bidirectional GRU, maximum over the words. On these data n-grams (recipe
-`imdb`) are better and faster.
+Embedding with a mask, bidirectional GRU, maximum over the words. On these data n-grams are better:
+published recurrent networks reach an accuracy of 0.86 to 0.88, n-grams (recipe `imdb`) 0.91.
 Problem: binary; sigmoid and binary cross-entropy.
 Data: 50,000 reviews of films (Maas 2011); without them, synthetic sentences.
 Result: not measured
