@@ -1,6 +1,6 @@
 """IMDB: tell whether a review of a film is positive, by words, word pairs and word triples.
 
-Problem: binary; sigmoid and binary cross-entropy.
+Problem: binary classification, sigmoid and binary cross-entropy.
 Data: 50,000 reviews of films (Maas 2011); without them, synthetic sentences.
 Result: not measured
 Published: accuracy 0.9122 of a linear SVM on NB-weighted word pairs (Wang and Manning 2012)

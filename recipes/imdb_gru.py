@@ -2,7 +2,7 @@
 
 Embedding with a mask, bidirectional GRU, maximum over the words. On these data n-grams are better:
 published recurrent networks reach an accuracy of 0.86 to 0.88, n-grams (recipe `imdb`) 0.91.
-Problem: binary; sigmoid and binary cross-entropy.
+Problem: binary classification, sigmoid and binary cross-entropy.
 Data: 50,000 reviews of films (Maas 2011); without them, synthetic sentences.
 Result: not measured
 Run: python -m recipes.imdb_gru

@@ -1,7 +1,7 @@
 """NSMC: tell whether a Korean review of a film is positive, by sequences of 1 to 4 characters.
 
-Problem: binary; sigmoid and binary cross-entropy.
-Data: 200,000 reviews by users of Naver (Park 2016); without them, synthetic sentences.
+Problem: binary classification, sigmoid and binary cross-entropy.
+Data: 200,000 Korean film reviews (Park 2016); without them, synthetic sentences.
 Result: not measured
 Run: python -m recipes.nsmc
 Tune: python -m tuning nsmc --tuner random --trials 10
