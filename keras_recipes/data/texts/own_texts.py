@@ -334,26 +334,7 @@ def _gather(
     for place in range(1, x.shape[1]):
         joined = joined + "\n" + x.iloc[:, place].astype("object")
     key = joined.map(letters)
-    known, is_empty = np.isfinite(goal.y), (joined.str.strip() == "").to_numpy()
-    if (~known).any():
-        notes.say("texts without a target", f"{(~known).sum():,} left out")
-    if is_empty.any():
-        empty = np.flatnonzero(is_empty)
-        named = [files[row] if files else f"row {row + 1}" for row in empty.tolist()]
-        notes.add("empty texts", "left out", named)
-    kept = known & ~is_empty
-    equal = pd.DataFrame({"key": joined, "y": goal.y, "part": "" if parts is None else parts})
-    again = equal.duplicated(["key", "y", "part"]).to_numpy() & kept
-    if again.any():
-        examples = joined[again].map(lambda one: cells.short(one, 40)).tolist()
-        notes.add("copies, equal to the letter and in the target", "each taken once", examples)
-    kept &= ~again
-    for early, late in _LEAKS if parts is not None else ():
-        there = set(key[kept & (parts == late)])
-        leaked = kept & (parts == early) & key.isin(there).to_numpy()
-        examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
-        notes.add(f"texts of {early} with a copy in {late}", "left out", examples)
-        kept &= ~leaked
+    kept, num_copies = _kept(joined, key, goal.y, parts, notes, files)
     if kept.sum() < _MIN_ROWS:
         raise InputError(
             f"{origin.name}: {kept.sum():,} different texts with a target, expected at least "
@@ -397,8 +378,8 @@ def _gather(
         header=True,
         names=names,
         columns=tuple(found),
-        num_without_target=int((~known).sum()),
-        num_copies=int(again.sum()),
+        num_without_target=int((~np.isfinite(goal.y)).sum()),
+        num_copies=num_copies,
         class_names=goal.class_names,
         digest=digest,
         group=group,
@@ -415,6 +396,40 @@ def _gather(
         groups=together,
         parts=None if parts is None else tuple(parts[kept].tolist()),
     )
+
+
+def _kept(
+    joined: "pd.Series",
+    key: "pd.Series",
+    y: np.ndarray,
+    parts: np.ndarray | None,
+    notes: listing.Notes,
+    files: Sequence[str] | None,
+) -> tuple[np.ndarray, int]:
+    """Return which texts can be learned from, and how many copies are left out; note the others."""
+    import pandas as pd
+
+    known, is_empty = np.isfinite(y), (joined.str.strip() == "").to_numpy()
+    if (~known).any():
+        notes.say("texts without a target", f"{(~known).sum():,} left out")
+    if is_empty.any():
+        empty = np.flatnonzero(is_empty)
+        named = [files[row] if files else f"row {row + 1}" for row in empty.tolist()]
+        notes.add("empty texts", "left out", named)
+    kept = known & ~is_empty
+    equal = pd.DataFrame({"key": joined, "y": y, "part": "" if parts is None else parts})
+    again = equal.duplicated(["key", "y", "part"]).to_numpy() & kept
+    if again.any():
+        examples = joined[again].map(lambda one: cells.short(one, 40)).tolist()
+        notes.add("copies, equal to the letter and in the target", "each taken once", examples)
+    kept &= ~again
+    for early, late in _LEAKS if parts is not None else ():
+        there = set(key[kept & (parts == late)])
+        leaked = kept & (parts == early) & key.isin(there).to_numpy()
+        examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
+        notes.add(f"texts of {early} with a copy in {late}", "left out", examples)
+        kept &= ~leaked
+    return kept, int(again.sum())
 
 
 def letters(text: str) -> str:
