@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
+
+if TYPE_CHECKING:  # --help answers without it
+    import tensorflow as tf
 
 _SHIFT = 2**21  # above every character
 # Hangul by arithmetic (The Unicode Standard, section 3.12): first, middle and last letters.
@@ -30,6 +32,8 @@ class _Table(NamedTuple):
 
     def find(self, values: tf.Tensor) -> tf.Tensor:
         """Return the result of each value that is a key, and -1 for others."""
+        import tensorflow as tf
+
         place = tf.minimum(tf.searchsorted(self.keys, values), len(self.keys) - 1)
         return tf.where(tf.gather(self.keys, place) == values, tf.gather(self.results, place), -1)
 
@@ -60,6 +64,8 @@ def _tables() -> tuple[_Table, _Table, str]:
 
 def _together(left: tf.Tensor, right: tf.Tensor, pairs: _Table) -> tf.Tensor:
     """Return what each character makes with the one behind it; -1 where there is no such thing."""
+    import tensorflow as tf
+
     first, middle = left - _FIRST, right - _MIDDLE
     is_open = (first >= 0) & (first < _NUM_FIRST) & (middle >= 0) & (middle < _NUM_MIDDLE)
     syllable, last = left - _SYLLABLE, right - _LAST
@@ -75,6 +81,8 @@ def composed(texts: tf.Tensor) -> tf.Tensor:
     Args:
         texts: Strings in sound UTF-8, shape (rows,).
     """
+    import tensorflow as tf
+
     pairs, others, pattern = _tables()
     rows = tf.where(tf.strings.regex_full_match(texts, pattern))
     decoded = tf.strings.unicode_decode(tf.gather_nd(texts, rows), "UTF-8")

@@ -12,17 +12,19 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from keras_recipes.data import columns
 from keras_recipes.data.splits import Split
 from keras_recipes.features import parts, texts
 from keras_recipes.problems import Problem
+
+if TYPE_CHECKING:  # --help answers without it
+    import tensorflow as tf
 
 NUMERIC, CATEGORICAL, TEXT = "numeric", "categorical", "text"
 NUM_TOPICS, MAX_TERMS = 32, 5_000  # of a text column
@@ -256,14 +258,16 @@ class TableParts(parts.Halves):
 
     def _standardised(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return raw columns with the texts as the encoder's vocabularies have them."""
+        import tensorflow as tf
+
         if TEXT not in given:
             return given
         text, layers = tf.convert_to_tensor(given[TEXT]), _vectorizations(self.encoder)
         parts = [
-            texts.standardised(text[:, place], texts.tokens_of(layer))
+            texts.standardised(text[:, place : place + 1], texts.tokens_of(layer))
             for place, layer in enumerate(layers)
         ]
-        return {**given, TEXT: tf.stack(parts, axis=1)}
+        return {**given, TEXT: tf.concat(parts, axis=1)}
 
     def adapt(self, train: Split) -> None:
         """Adapt encoder and network: scales, vocabularies and bins.

@@ -11,17 +11,19 @@ import collections
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from keras_recipes.data.splits import Split
 from keras_recipes.data.texts import own_texts
 from keras_recipes.features import composing, parts
 from keras_recipes.problems import Problem
+
+if TYPE_CHECKING:  # --help answers without it
+    import tensorflow as tf
 
 Tokens = Literal["words", "characters"]
 
@@ -45,6 +47,8 @@ def standardised(given: tf.Tensor, tokens: Tokens) -> tf.Tensor:
         given: Strings in sound UTF-8, shape (rows, 1).
         tokens: Of words, punctuation other than ! and ? is left out.
     """
+    import tensorflow as tf
+
     text = tf.strings.lower(composing.composed(given[:, 0]), "utf-8")[:, None]
     if tokens == "words":
         text = tf.strings.regex_replace(text, _ALONE, r" \1 ")
@@ -229,6 +233,8 @@ class TextParts(parts.Halves):
 
     def as_inputs(self, x: Any) -> tf.Tensor:
         """Return texts as the encoder takes them: standardised strings (rows, 1)."""
+        import tensorflow as tf
+
         given = as_strings(x) if isinstance(x, pd.DataFrame) else x
         return standardised(tf.reshape(tf.convert_to_tensor(given), (-1, 1)), self.tokens)
 
@@ -323,6 +329,8 @@ def _batches(lengths: np.ndarray) -> Iterator[np.ndarray]:
 
 def _run(model: keras.Model, texts: tf.Tensor) -> np.ndarray:
     """Run a model of texts, those of similar length at once, in the order of the texts."""
+    import tensorflow as tf
+
     lengths = tf.strings.length(texts).numpy().ravel()  # in bytes: no less than in tokens
     order, pieces = [], []
     for rows in _batches(lengths):
@@ -340,6 +348,8 @@ def most_frequent(layer: keras.layers.TextVectorization, texts: tf.Tensor) -> Se
         layer: Says what terms are, and how many.
         texts: That are standardised, (rows, 1).
     """
+    import tensorflow as tf
+
     config = layer.get_config()
     counts: collections.Counter[bytes] = collections.Counter()
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
