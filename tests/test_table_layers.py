@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from keras_recipes import problems, training
+from keras_recipes.data import columns
 from keras_recipes.data.splits import Split
-from keras_recipes.features import parts, tables
+from keras_recipes.features import baselines, parts, tables
 
 NAN = float("nan")
 
@@ -137,3 +138,18 @@ def test_thousands_of_columns_are_embedded_and_predicted_in_less_memory(monkeypa
     narrow = made(x).get_layer("network")
     assert narrow.get_layer("line").output.shape[1:] == (12, 1)
     assert model.get_layer("network").get_layer("line").output.shape[1:] == (12, 2)
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("매우 좋아요", "별로예요"), ("", "")])
+def test_baselines_learn_from_texts_of_few_words(words):
+    numbers = np.linspace(0.0, 1.0, 20).repeat(2)  # the first two rows differ in their text alone
+    x = pd.DataFrame({"a": numbers, "text": [words[n % 2] for n in range(40)]})
+    x = x.astype({"text": columns.text_dtype()})
+    y = np.arange(40) % 2
+    for make in (baselines.of_ordinals, lambda *rows: baselines.of_columns(*rows, True)):
+        made = make(Split(x, y), x)
+        (test,) = made.pieces
+        np.testing.assert_allclose(test, made.x)
+        assert np.isfinite(test).all()
+        is_told = abs(made.x[0] - made.x[1]).max() > 0.5
+        assert is_told == (words[0] != words[1])

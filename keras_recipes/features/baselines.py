@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from keras_recipes.data.splits import Split
-from keras_recipes.features.tables import NUM_TOPICS, categories, texts_of
+from keras_recipes.features.tables import NUM_TOPICS, categories, texts_of, with_topics
 from keras_recipes.problems import Problem
 
 MAX_CATEGORIES = 100  # of a category that get a column each; the others share one
@@ -97,7 +97,7 @@ def of_columns(train: Split, x_test: pd.DataFrame, by_quantiles: bool) -> Rows:
     """
     from sklearn import compose, impute, pipeline, preprocessing
 
-    x = pd.DataFrame(train.x)
+    x, x_test = with_topics(train, x_test)
     categorical = categories(x)
     one_hot = preprocessing.OneHotEncoder(
         handle_unknown="infrequent_if_exist",
@@ -113,9 +113,8 @@ def of_columns(train: Split, x_test: pd.DataFrame, by_quantiles: bool) -> Rows:
             ),
             impute.SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
         )
-    topics = [(_topics(), name) for name in texts_of(x)]
-    prepared = compose.make_column_transformer((one_hot, categorical), *topics, remainder=numbers)
-    types = dict.fromkeys(x.columns.difference([*categorical, *texts_of(x)]), "float32")
+    prepared = compose.make_column_transformer((one_hot, categorical), remainder=numbers)
+    types = dict.fromkeys(x.columns.difference(categorical), "float32")
     rows = prepared.fit_transform(x.astype(types))
     starts = range(0, len(x_test), ROWS_AT_ONCE)
     pieces = (x_test.iloc[start : start + ROWS_AT_ONCE].astype(types) for start in starts)
@@ -129,33 +128,19 @@ def of_ordinals(train: Split, x_test: pd.DataFrame) -> Rows:
     """Return a table's rows, each category as its number; missing numbers stay NaN."""
     from sklearn import compose, preprocessing
 
-    x = pd.DataFrame(train.x)
+    x, x_test = with_topics(train, x_test)
     categorical = categories(x)
     encoder = preprocessing.OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, max_categories=200
     )
-    topics = [(_topics(), name) for name in texts_of(x)]
-    prepared = compose.make_column_transformer(
-        (encoder, categorical), *topics, remainder="passthrough"
-    )
+    prepared = compose.make_column_transformer((encoder, categorical), remainder="passthrough")
     rows = prepared.fit_transform(x)
     return Rows(rows, [prepared.transform(x_test)], num_categorical=len(categorical))
-
-
-def _topics() -> Any:
-    """Return what makes topics of a column of free text, as the network has them."""
-    from sklearn import decomposition, feature_extraction, pipeline, preprocessing
-
-    return pipeline.make_pipeline(
-        feature_extraction.text.TfidfVectorizer(max_features=5_000, token_pattern=r"(?u)\w+"),
-        decomposition.TruncatedSVD(NUM_TOPICS, random_state=0),
-        preprocessing.StandardScaler(),
-    )
 
 
 def max_rows(x: pd.DataFrame) -> float:
     """Return how many rows of a table a linear model can have at once."""
     categorical = categories(x)
-    num_columns = x.shape[1] - len(categorical)
+    num_columns = x.shape[1] - len(categorical) + (NUM_TOPICS - 1) * len(texts_of(x))
     num_columns += sum(min(x[name].nunique(), MAX_CATEGORIES) for name in categorical)
     return max(1, MAX_VALUES // num_columns)

@@ -61,14 +61,18 @@ def by_kind(x: pd.DataFrame) -> dict[str, pd.DataFrame | np.ndarray]:
 
 def categories(x: pd.DataFrame) -> list[str]:
     """Return the names of the categorical columns."""
-    others = {name for name, dtype in x.dtypes.items() if pd.api.types.is_float_dtype(dtype)}
-    others |= {*texts_of(x)}
-    return [name for name in x if name not in others]
+    others = {*texts_of(x)}
+    return [
+        name
+        for name, dtype in x.dtypes.items()
+        if name not in others and not pd.api.types.is_float_dtype(dtype)
+    ]
 
 
 def texts_of(x: pd.DataFrame) -> list[str]:
     """Return the names of the columns of free text."""
-    return [name for name, dtype in x.dtypes.items() if dtype == columns.text_dtype()]
+    wanted = columns.text_dtype()
+    return [name for name, dtype in x.dtypes.items() if dtype == wanted]
 
 
 def encoder(
@@ -252,22 +256,7 @@ class TableParts(parts.Halves):
 
     def as_inputs(self, x: Any) -> Any:
         """Return columns `by_kind` of a table, of an array of numbers or of a dict of both."""
-        if not isinstance(x, dict):
-            x = by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
-        return self._standardised(x)
-
-    def _standardised(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return raw columns with the texts as the encoder's vocabularies have them."""
-        import tensorflow as tf
-
-        if TEXT not in given:
-            return given
-        text, layers = tf.convert_to_tensor(given[TEXT]), _vectorizations(self.encoder)
-        parts = [
-            texts.standardised(text[:, place : place + 1], texts.tokens_of(layer))
-            for place, layer in enumerate(layers)
-        ]
-        return {**given, TEXT: tf.concat(parts, axis=1)}
+        return _as_inputs(self.encoder, x)
 
     def adapt(self, train: Split) -> None:
         """Adapt encoder and network: scales, vocabularies and bins.
@@ -281,14 +270,7 @@ class TableParts(parts.Halves):
             layer = self.encoder.get_layer(f"vocabulary_{place}")
             made = ("vocabulary", name, layer.max_tokens)
             layer.set_vocabulary(train.once(made, functools.partial(_vocabulary, layer, x[name])))
-        of_text = self._standardised(by_kind(x)).get(TEXT, np.empty((len(x), 0)))
-        for place, layer in enumerate(_vectorizations(self.encoder)):
-            column = of_text[:, place : place + 1]
-            key = ("topics", place, texts.tokens_of(layer))
-            terms, weights, kernel = train.once(key, functools.partial(_topics, layer, column))
-            layer.set_vocabulary(terms)
-            self.encoder.get_layer(f"idf_{place}").set_weights([weights])
-            self.encoder.get_layer(f"topics_{place}").set_weights([kernel])
+        _adapt_topics(self.encoder, train)
         if len(categorical) + len(texts_of(x)) < x.shape[1]:
             scale, bins = self.encoder.get_layer("scale"), self.network.get_layer("bins")
             few = x.iloc[:: -(-len(x) // ROWS_FOR_SCALES)]
@@ -346,6 +328,62 @@ def _vectorizations(encoder: keras.Model) -> list[keras.layers.TextVectorization
     return [one for one in encoder.layers if isinstance(one, keras.layers.TextVectorization)]
 
 
+def _as_inputs(encoder: keras.Model, x: Any) -> dict[str, Any]:
+    """Return raw columns by kind, their texts as the encoder's vocabularies have them."""
+    import tensorflow as tf
+
+    if not isinstance(x, dict):
+        x = by_kind(x) if isinstance(x, pd.DataFrame) else {NUMERIC: x}
+    if TEXT not in x:
+        return x
+    text = tf.convert_to_tensor(x[TEXT])
+    columns_of_text = [
+        texts.standardised(text[:, place : place + 1], texts.tokens_of(layer))
+        for place, layer in enumerate(_vectorizations(encoder))
+    ]
+    return {**x, TEXT: tf.concat(columns_of_text, axis=1)}
+
+
+def _adapt_topics(encoder: keras.Model, train: Split) -> None:
+    """Learn vocabularies and topics of the columns of free text from the training rows."""
+    for place, layer in enumerate(_vectorizations(encoder)):
+        key = ("topics", place, texts.tokens_of(layer))
+
+        def learn(layer: keras.layers.Layer = layer, place: int = place) -> tuple:
+            of_text = _as_inputs(encoder, pd.DataFrame(train.x[texts_of(train.x)]))[TEXT]
+            return _topics(layer, of_text[:, place : place + 1])
+
+        terms, weights, kernel = train.once(key, learn)
+        layer.set_vocabulary(terms)
+        encoder.get_layer(f"idf_{place}").set_weights([weights])
+        encoder.get_layer(f"topics_{place}").set_weights([kernel])
+
+
+def with_topics(train: Split, *others: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return tables with the topics of each text in its place, as the network has them.
+
+    Args:
+        train: Training rows, of which the topics are learned.
+        *others: Further tables.
+
+    Returns:
+        The training rows and the others; those without columns of free text as they are.
+    """
+    tables = [pd.DataFrame(train.x), *others]
+    if not (names := texts_of(tables[0])):
+        return tables
+    of_text = encoder(0, [], 0, texts.tokens_by_script(tables[0][names]))
+    _adapt_topics(of_text, train)
+    as_inputs = functools.partial(_as_inputs, of_text)
+    found = []
+    for x in tables:
+        topics = run(of_text, x[names], TEXTS_AT_ONCE, as_inputs).astype("float64")
+        titles = [f"topic {place} of the texts" for place in range(topics.shape[1])]
+        numbers = pd.DataFrame(topics, index=x.index, columns=titles)
+        found.append(pd.concat([x.drop(columns=names), numbers], axis=1))
+    return found
+
+
 def _topics(
     layer: keras.layers.TextVectorization, text: tf.Tensor
 ) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
@@ -367,7 +405,8 @@ def _topics(
     kernel = np.zeros((MAX_TERMS, NUM_TOPICS), "float32")
     count = min(NUM_TOPICS, *(side - 1 for side in weighted.shape))
     if count > 0:
-        found = TruncatedSVD(count, random_state=0).fit(weighted)
+        with np.errstate(invalid="ignore"):  # of a fraction that is not used, of equal texts
+            found = TruncatedSVD(count, random_state=0).fit(weighted)
         spread = found.transform(weighted).std(axis=0)
         kernel[: weighted.shape[1], :count] = found.components_.T / np.maximum(spread, 1e-6)
     return terms, weights, kernel
