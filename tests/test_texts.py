@@ -64,7 +64,7 @@ def seen(read):
 
 
 def strings(read):
-    return texts.as_strings(read.x).tolist()
+    return own_texts.joined(read.x).tolist()
 
 
 # --- tables that are read with the right value --------------------------------------------------
@@ -320,7 +320,7 @@ def test_texts_of_train_with_a_copy_in_test_are_left_out():
     for early, late in (("train", "test"), ("train", "validation"), ("validation", "test")):
         assert found[f"texts of {early} with a copy in {late}"][:2] == ["1", "left out"]
     assert found["texts of classes without training texts"][2] == "test/other/1.txt"
-    assert {*texts.as_strings(data.test.x)} == {text for text, _ in lines[60:]}
+    assert {*own_texts.joined(data.test.x)} == {text for text, _ in lines[60:]}
 
 
 def test_train_and_test_folders_stay_as_they_are():

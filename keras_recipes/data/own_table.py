@@ -189,11 +189,48 @@ def read(
     if path is None:
         return _synthetic("regression" if problem == "auto" else problem)
     categorical, numeric, drop, text = (
-        tuple(map(_composed, names)) for names in (categorical, numeric, drop, text)
+        tuple(map(composed, names)) for names in (categorical, numeric, drop, text)
     )
-    time, group = (name and _composed(name) for name in (time, group))
-    codes = tuple(_composed(str(cell)) for cell in missing)
+    time, group = (name and composed(name) for name in (time, group))
+    codes = tuple(composed(str(cell)) for cell in missing)
     wishes = Wishes(categorical, numeric, drop, time, group, codes, text)
+    file = read_file(path, target, header=header, encoding=encoding)
+    made = file.frame, file.target, problem, header, wishes, file.origin, file.digest
+    table = _make(*made, file.dialect.decimal)
+    source = dataclasses.replace(table.source, encoding=file.dialect.encoding)
+    return dataclasses.replace(table, source=source)
+
+
+class File(NamedTuple):
+    """A user's table as its file holds it.
+
+    Attributes:
+        frame: As `csv_reader.read` gives it.
+        target: Column to predict, as the reader writes its name.
+        dialect: Of the file.
+        origin: Where the rows came from.
+        digest: Hash of the file's content.
+    """
+
+    frame: "pd.DataFrame"
+    target: str
+    dialect: csv_reader.Dialect
+    origin: splits.Source
+    digest: str
+
+
+def read_file(
+    path: "str | pathlib.Path | pd.DataFrame",
+    target: str | None,
+    *,
+    header: bool,
+    encoding: str | None,
+) -> File:
+    """Read a user's table, whatever its columns mean; arguments as in `read`.
+
+    Raises:
+        InputError: No target is named, or the file cannot be read.
+    """
     with csv_reader.as_file(path) as given:
         file = reading.resolved(given)
         if target is None:
@@ -203,13 +240,10 @@ def read(
         )
         digest = reading.sha256(file)
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
-    target, decimal = _composed(target), dialect.decimal
-    table = _make(frame, target, problem, header, wishes, origin, digest, decimal)
-    source = dataclasses.replace(table.source, encoding=dialect.encoding)
-    return dataclasses.replace(table, source=source)
+    return File(frame, composed(target), dialect, origin, digest)
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     """Return a name as the reader returns names, whichever way its accents or Hangul were typed."""
     return unicodedata.normalize("NFC", name)
 
@@ -495,6 +529,14 @@ class NewRows(NamedTuple):
     identifiers: "pd.DataFrame"
     passed_over: list[str]
     y: np.ndarray | None
+
+    @property
+    def names(self) -> "pd.DataFrame":
+        """The number of each row, from 1, in `input`, and the identifiers."""
+        import pandas as pd
+
+        numbers = pd.DataFrame({"input": range(1, len(self.x) + 1)})
+        return numbers.join(self.identifiers.rename(columns={"input": "input_of_file"}))
 
 
 def read_rows(path: pathlib.Path, source: Source) -> NewRows:

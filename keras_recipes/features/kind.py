@@ -144,3 +144,22 @@ class Kind:
     def shown(self, x: Any) -> Sequence[str] | None:
         """Return what a person reads of each input; None where there is nothing to read."""
         return None
+
+
+def table_of_findings(title: str, rows: Iterable[Sequence[str]], counted: str) -> Table:
+    """Return the table of what was seen in files, and what was done about it.
+
+    Args:
+        title: Above it.
+        rows: From `findings.rows`.
+        counted: What the second column counts, such as "images".
+    """
+    from rich import markup
+    from rich.table import Table
+
+    table = Table(title=markup.escape(title))
+    for name in ("what", counted, "what was done", "examples"):
+        table.add_column(name, justify="right" if name == counted else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(markup.escape, row))
+    return table

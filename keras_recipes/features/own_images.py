@@ -67,16 +67,7 @@ class OwnImages(kind.Kind):
 
     def describe(self) -> Iterator[Table | str]:
         """Return what was seen in the files, and what was done about it."""
-        from rich import markup
-        from rich.table import Table
-
-        title, rows = own_images.table(self.images)
-        table = Table(title=markup.escape(title))
-        for name in ("what", "images", "what was done", "examples"):
-            table.add_column(name, justify="right" if name == "images" else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*map(markup.escape, row))
-        yield table
+        yield kind.table_of_findings(*own_images.table(self.images), "images")
         yield "to change this: --size N --colour grey|rgb --group REGEX --test-folder FOLDER"
 
     def refuse(self, given: pd.DataFrame | np.ndarray) -> None:

@@ -133,9 +133,7 @@ class OwnTables(kind.Kind):
             _log.warning(
                 "%s: columns that were not there in training are passed over: %s", path.name, named
             )
-        identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
-        numbers = pd.DataFrame({"input": range(1, len(rows.x) + 1)})
-        return kind.NewInputs(numbers.join(identifiers), rows.x, rows.y)
+        return kind.NewInputs(rows.names, rows.x, rows.y)
 
     def example(self) -> pd.DataFrame:
         """Return one row without any value."""

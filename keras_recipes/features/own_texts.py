@@ -112,7 +112,7 @@ class _OfTexts(kind.Kind):
 
     def shown(self, x: Any) -> Sequence[str]:
         """Return what a person reads of each input."""
-        return texts.as_strings(x).tolist()
+        return own_texts.joined(x).tolist()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,24 +209,13 @@ class OwnTexts(_OfTexts):
 
     def describe(self) -> Iterator[Table | str]:
         """Return what was seen in the texts, and what was done about it."""
-        from rich import markup
-        from rich.table import Table
-
-        title, rows = own_texts.table(self.texts)
-        table = Table(title=markup.escape(title))
-        for name in ("what", "texts", "what was done", "examples"):
-            table.add_column(name, justify="right" if name == "texts" else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*map(markup.escape, row))
-        yield table
+        yield kind.table_of_findings(*own_texts.table(self.texts), "texts")
         yield "to change this: --text COLUMN --tokens words|characters --group COLUMN"
 
     def read_table(self, path: Path) -> kind.NewInputs:
         """Read a table as that of the training was read."""
         rows = own_table.read_rows(path, self.texts)
-        identifiers = rows.identifiers.rename(columns={"input": "input_of_file"})
-        numbers = pd.DataFrame({"input": range(1, len(rows.x) + 1)})
-        return kind.NewInputs(numbers.join(identifiers), rows.x, rows.y)
+        return kind.NewInputs(rows.names, rows.x, rows.y)
 
 
 def _decoded(given: tf.Tensor) -> tf.Tensor:
@@ -242,7 +231,7 @@ def _counted(
 
     def count() -> tuple[Any, Any]:
         by = {"token_pattern": WORD, "ngram_range": (1, 2)}
-        strings = texts.as_strings(train.x)
+        strings = own_texts.joined(train.x)
         if tokens == "characters" or not any(re.search(WORD, one) for one in strings):
             by = {"analyzer": "char", "ngram_range": (1, 4)}
         few = 2 if len(train) > 100 else 1
@@ -252,7 +241,7 @@ def _counted(
         return counter, counter.fit_transform(strings)
 
     counter, x = train.once(("terms", tokens), count)
-    return x, counter.transform(texts.as_strings(x_test))
+    return x, counter.transform(own_texts.joined(x_test))
 
 
 def _tf_idf(train: Split, x_test: pd.DataFrame, tokens: Tokens) -> Rows:

@@ -8,10 +8,9 @@ convolution, or a GRU.
 from __future__ import annotations
 
 import collections
-import functools
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -25,7 +24,7 @@ from keras_recipes.problems import Problem
 if TYPE_CHECKING:  # --help answers without it
     import tensorflow as tf
 
-Tokens = Literal["words", "characters"]
+Tokens = own_texts.Chosen
 
 TEXT, VOCABULARY, RATIOS, WEIGHTS = "text", "vocabulary", "ratios", "weights"
 SPECIAL = 2  # the first numbers: 0 for nothing, 1 for a term that the vocabulary lacks
@@ -235,7 +234,7 @@ class TextParts(parts.Halves):
         """Return texts as the encoder takes them: standardised strings (rows, 1)."""
         import tensorflow as tf
 
-        given = as_strings(x) if isinstance(x, pd.DataFrame) else x
+        given = own_texts.joined(x).to_numpy() if isinstance(x, pd.DataFrame) else x
         return standardised(tf.reshape(tf.convert_to_tensor(given), (-1, 1)), self.tokens)
 
     def adapt(self, train: Split) -> None:
@@ -247,12 +246,18 @@ class TextParts(parts.Halves):
         layer = self.vocabulary
         config = layer.get_config()
         made = (VOCABULARY, *(str(config[name]) for name in ("split", "ngrams", "max_tokens")))
-        counted = functools.partial(most_frequent, layer, self.as_inputs(train.x))
-        layer.set_vocabulary(train.once(made, counted))
+        counted = train.once(made, lambda: most_frequent(layer, self._standardised(train)))
+        layer.set_vocabulary(counted)
         if self.is_of_ngrams:
             table = self.network.get_layer(RATIOS)
-            found = _ratios(self.encode(train), train.y, *table.embeddings.shape)
+            shape = tuple(table.embeddings.shape)
+            of_terms = RATIOS, self.encoder.output_shape, shape, *made
+            found = train.once(of_terms, lambda: _ratios(self.encode(train), train.y, *shape))
             table.set_weights([found])
+
+    def _standardised(self, split: Split) -> tf.Tensor:
+        """Return the texts of a split as the encoder takes them, made once."""
+        return split.once(("standardised", self.tokens), lambda: self.as_inputs(split.x))
 
     def encode(self, split: Split) -> np.ndarray:
         """Run the encoder over texts, int32 (rows, terms), once for what it has learned.
@@ -262,8 +267,9 @@ class TextParts(parts.Halves):
         """
         encoder = self.encoder
         terms = "\n".join(self.vocabulary.get_vocabulary())
-        made = ("encoded", self.tokens, encoder.output_shape, _digest(terms))
-        return split.once(made, lambda: _run(encoder, self.as_inputs(split.x)))
+        learned = hashlib.blake2b(terms.encode()).digest()
+        made = ("encoded", self.tokens, encoder.output_shape, learned)
+        return split.once(made, lambda: _run(encoder, self._standardised(split)))
 
     def predict(self, x: pd.DataFrame) -> np.ndarray:
         """Return the outputs for texts, float32 (rows, outputs)."""
@@ -304,16 +310,6 @@ class TextParts(parts.Halves):
 def tokens_by_script(x: pd.DataFrame) -> list[Tokens]:
     """Return what the texts of each column are divided into, by their script."""
     return [own_texts.by_script(x[name].astype(object)) for name in x]
-
-
-def as_strings(x: pd.DataFrame) -> np.ndarray:
-    """Return the text of each row, those of several columns one after the other."""
-    columns = [x[name].astype(object).to_numpy() for name in x]
-    return functools.reduce(lambda left, right: left + "\n" + right, columns)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode()).digest()
 
 
 def _batches(lengths: np.ndarray) -> Iterator[np.ndarray]:
@@ -365,7 +361,7 @@ def most_frequent(layer: keras.layers.TextVectorization, texts: tf.Tensor) -> Se
             counts = collections.Counter({t: n for t, n in counts.items() if n > 1})
     few = min(_MIN_COUNT, max(counts.values(), default=1))
     ranked = sorted((-count, term) for term, count in counts.items() if count >= few)
-    most = (layer.get_config()["max_tokens"] or len(ranked) + SPECIAL) - SPECIAL
+    most = (config["max_tokens"] or len(ranked) + SPECIAL) - SPECIAL
     terms = [term.decode() for _, term in ranked[:most] if term.strip()]
     return [term for term in terms if term != "[UNK]"] or ["[NONE]"]
 

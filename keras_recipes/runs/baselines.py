@@ -176,32 +176,42 @@ def _linear(
 def _kernel(
     problem: Problem, baseline: Baseline, train: Split, x_test: typing.Any, **_: int
 ) -> np.ndarray:
-    """Fit a support vector machine with an RBF kernel; its probabilities by Platt's scaling."""
-    from sklearn import calibration, pipeline, preprocessing, svm
+    """Fit a support vector machine with an RBF kernel."""
+    from sklearn import pipeline, preprocessing, svm
 
-    x, pieces = baseline.rows(train, x_test)[:2]
-    machine = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(C=10))
-    model = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
-    classes = problem.classes(train.y)
-    if np.unique(classes, return_counts=True)[1].min() < FOLDS:  # too few to calibrate by
-        model = pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC(probability=True))
-    return _logistic(problem, model, x, classes, pieces)
+    scaler = preprocessing.StandardScaler
+    machine = pipeline.make_pipeline(scaler(), svm.SVC(C=10))
+    other = pipeline.make_pipeline(scaler(), svm.SVC(probability=True))
+    return _calibrated(problem, baseline, train, x_test, machine, other)
 
 
 def _margin(
     problem: Problem, baseline: Baseline, train: Split, x_test: typing.Any, **_: int
 ) -> np.ndarray:
-    """Fit a linear support vector machine; its probabilities by Platt's scaling."""
-    from sklearn import calibration, svm
+    """Fit a linear support vector machine."""
+    from sklearn import linear_model, svm
+
+    other = linear_model.LogisticRegression(max_iter=MAX_ITERATIONS)
+    machine = svm.LinearSVC(random_state=0)
+    return _calibrated(problem, baseline, train, x_test, machine, other)
+
+
+def _calibrated(
+    problem: Problem,
+    baseline: Baseline,
+    train: Split,
+    x_test: typing.Any,
+    machine: typing.Any,
+    other: typing.Any,
+) -> np.ndarray:
+    """Fit a machine, its probabilities by Platt's scaling; the other where a class is too small."""
+    from sklearn import calibration
 
     x, pieces = baseline.rows(train, x_test)[:2]
     classes = problem.classes(train.y)
-    enough = np.unique(classes, return_counts=True)[1].min() >= FOLDS
-    machine = svm.LinearSVC(random_state=0)
-    model = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
-    if not enough:  # too few of a class to calibrate by
-        return _linear(problem, baseline, train, x_test, MAX_ITERATIONS)
-    return _logistic(problem, model, x, classes, pieces)
+    is_enough = np.unique(classes, return_counts=True)[1].min() >= FOLDS
+    calibrated = calibration.CalibratedClassifierCV(machine, cv=FOLDS, ensemble=False)
+    return _logistic(problem, calibrated if is_enough else other, x, classes, pieces)
 
 
 def _boosted(

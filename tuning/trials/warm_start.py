@@ -20,8 +20,8 @@ from tuning.trials import inputs
 
 # A search has its own; whatever the run had of these says nothing about a point.
 OF_THE_SEARCH = {"epochs", "seed", "refit", "data", "data_dir"}
-for kind in (configs.TableOptions, configs.ImageOptions, configs.TextOptions):
-    OF_THE_SEARCH |= {*kind.names()}
+_OWN_DATA = (configs.TableOptions, configs.ImageOptions, configs.TextOptions)
+OF_THE_SEARCH |= {name for kind in _OWN_DATA for name in kind.names()}
 
 _log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ Rows, shape, source and licence are the user's; `read` says what it made of them
 """
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import pathlib
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,6 @@ from keras_recipes import reading
 from keras_recipes.data import (
     cells,
     columns,
-    csv_reader,
     findings,
     own_table,
     splits,
@@ -160,23 +159,15 @@ def read(
         )
         drawn = sentences.draw(), sentences.TARGET, (sentences.TEXT,)
         return _make(*drawn, problem, None, tokens, origin, "")
-    text = tuple(unicodedata.normalize("NFC", name) for name in text)
+    text = tuple(map(own_table.composed, text))
     if not hasattr(path, "columns") and (place := reading.expanded(pathlib.Path(path))).is_dir():
         of_tables = _first({"--target": target, "--text": text, "--group": group})
         return _of_folder(place, of_tables, problem, encoding, tokens)
-    with csv_reader.as_file(path) as given:
-        file = reading.resolved(given)
-        if target is None:
-            raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
-        frame, dialect = csv_reader.read(
-            file, header=header, encoding=encoding, no_header="say --no-header"
-        )
-        digest = reading.sha256(file)
-    origin = splits.Source(file.name, "real", "a file of the user", "the user's")
-    target = unicodedata.normalize("NFC", target)
-    group = group and unicodedata.normalize("NFC", group)
-    made = _make(frame, target, text, problem, group, tokens, origin, digest, dialect.decimal)
-    source = dataclasses.replace(made.source, encoding=dialect.encoding, header=header)
+    file = own_table.read_file(path, target, header=header, encoding=encoding)
+    group = group and own_table.composed(group)
+    given = file.frame, file.target, text, problem, group, tokens, file.origin, file.digest
+    made = _make(*given, file.dialect.decimal)
+    source = dataclasses.replace(made.source, encoding=file.dialect.encoding, header=header)
     return dataclasses.replace(made, source=source)
 
 
@@ -330,17 +321,15 @@ def _gather(
     import pandas as pd
 
     notes = notes or listing.Notes()
-    joined = x.iloc[:, 0].astype("object")
-    for place in range(1, x.shape[1]):
-        joined = joined + "\n" + x.iloc[:, place].astype("object")
-    key = joined.map(letters)
-    kept, num_copies = _kept(joined, key, goal.y, parts, notes, files)
+    strings = joined(x)
+    key = strings.map(letters)
+    kept, num_copies = _kept(strings, key, goal.y, parts, notes, files)
     if kept.sum() < _MIN_ROWS:
         raise InputError(
             f"{origin.name}: {kept.sum():,} different texts with a target, expected at least "
             f"{_MIN_ROWS}; bring more texts."
         )
-    x, joined, key, y = x[kept], joined[kept], key[kept], goal.y[kept]
+    x, strings, key, y = x[kept], strings[kept], key[kept], goal.y[kept]
     together = _groups(key, None if groups is None else groups[kept], notes)
     if parts is None and together is not None and together.max() < 2:
         by = f" and rows of one {group!r}" if group else ""
@@ -349,8 +338,8 @@ def _gather(
             f"digits and punctuation{by} stay in one split), expected at least 3; bring other "
             "texts."
         )
-    labels = pd.Series(y).groupby(key.to_numpy()).nunique()
-    both = joined[key.isin(labels.index[labels > 1]) & ~key.duplicated()]
+    num_targets = pd.Series(y).groupby(key.to_numpy()).nunique()
+    both = strings[key.isin(num_targets.index[num_targets > 1]) & ~key.duplicated()]
     notes.add(
         "equal texts under different targets",
         "kept, in the same split",
@@ -361,13 +350,13 @@ def _gather(
             f"{origin.name}: all texts are of one class, {goal.class_names[int(y[0])]!r}; expected "
             "two classes or more; bring texts of another."
         )
-    scripts = _scripts(joined)
-    chosen = by_script(joined) if tokens == "auto" else tokens
+    scripts = _scripts(strings)
+    chosen = _tokens_of(scripts) if tokens == "auto" else tokens
     shown = (one.name for one in found if one.kind == "text")
     layout = layout or ", ".join(n if len(n) <= 40 else f"{n[:39]}…" for n in shown)
     seen = (
         *findings.of_classes(y, goal.class_names, "texts"),
-        *_of_texts(joined, scripts, chosen, tokens == "auto"),
+        *_of_texts(strings, scripts, chosen, tokens == "auto"),
         *findings.of_notes(notes),
         findings.of_split(layout, None if parts is None else parts[kept].tolist(), together),
     )
@@ -399,7 +388,7 @@ def _gather(
 
 
 def _kept(
-    joined: "pd.Series",
+    strings: "pd.Series",
     key: "pd.Series",
     y: np.ndarray,
     parts: np.ndarray | None,
@@ -409,7 +398,7 @@ def _kept(
     """Return which texts can be learned from, and how many copies are left out; note the others."""
     import pandas as pd
 
-    known, is_empty = np.isfinite(y), (joined.str.strip() == "").to_numpy()
+    known, is_empty = np.isfinite(y), (strings.str.strip() == "").to_numpy()
     if (~known).any():
         notes.say("texts without a target", f"{(~known).sum():,} left out")
     if is_empty.any():
@@ -417,19 +406,25 @@ def _kept(
         named = [files[row] if files else f"row {row + 1}" for row in empty.tolist()]
         notes.add("empty texts", "left out", named)
     kept = known & ~is_empty
-    equal = pd.DataFrame({"key": joined, "y": y, "part": "" if parts is None else parts})
+    equal = pd.DataFrame({"key": strings, "y": y, "part": "" if parts is None else parts})
     again = equal.duplicated(["key", "y", "part"]).to_numpy() & kept
     if again.any():
-        examples = joined[again].map(lambda one: cells.short(one, 40)).tolist()
+        examples = strings[again].map(lambda one: cells.short(one, 40)).tolist()
         notes.add("copies, equal to the letter and in the target", "each taken once", examples)
     kept &= ~again
     for early, late in _LEAKS if parts is not None else ():
         there = set(key[kept & (parts == late)])
         leaked = kept & (parts == early) & key.isin(there).to_numpy()
-        examples = joined[leaked].map(lambda one: cells.short(one, 40)).tolist()
+        examples = strings[leaked].map(lambda one: cells.short(one, 40)).tolist()
         notes.add(f"texts of {early} with a copy in {late}", "left out", examples)
         kept &= ~leaked
     return kept, int(again.sum())
+
+
+def joined(x: "pd.DataFrame") -> "pd.Series":
+    """Return the text of each row, those of several columns one after the other."""
+    parts = [x.iloc[:, place].astype("object") for place in range(x.shape[1])]
+    return functools.reduce(lambda left, right: left + "\n" + right, parts)
 
 
 def letters(text: str) -> str:
@@ -471,7 +466,11 @@ def _scripts(texts: "pd.Series") -> dict[str, float]:
 
 def by_script(texts: "pd.Series") -> Chosen:
     """Return what texts are divided into, by the script of most of their letters."""
-    return "characters" if next(iter(_scripts(texts)), "") in _BY_CHARACTERS else "words"
+    return _tokens_of(_scripts(texts))
+
+
+def _tokens_of(scripts: dict[str, float]) -> Chosen:
+    return "characters" if next(iter(scripts), "") in _BY_CHARACTERS else "words"
 
 
 def _of_texts(
