@@ -64,9 +64,12 @@ def describe_result(name: str) -> str:
         return "not measured"
     scores = found["test"][found["headline"]]
     seconds, cores = found["train_seconds"]["mean"], found["machine"]["cores"]
+    others = (
+        f"; {one['setting']} {_figure(one['test'][one['headline']])}" for one in _variants(name)
+    )
     return (
         f"{_metric(found)} {_figure(scores)} ({found['protocol']}), "
-        f"{seconds:.{0 if seconds >= 10 else 1}f} s on {cores} cores"
+        f"{seconds:.{0 if seconds >= 10 else 1}f} s on {cores} cores{''.join(others)}"
     )
 
 
@@ -86,6 +89,8 @@ def _results(page: Page) -> Iterator[tuple[str, ...]]:
     """Yield README's table of results: a recipe's score beside the best baseline's."""
     yield "recipe", "test score", "best baseline", "seconds"
     for name, found in _measured_recipes():
+        if found.get("setting"):
+            continue  # docs/results.md has it
         headline = found["headline"]
         sign = 1 if problems.direction(headline) == "max" else -1
         others = _others(found)
@@ -111,7 +116,7 @@ def _all_results(page: Page) -> Iterator[tuple[str, ...]]:
     )
     for name, found in _measured_recipes():
         yield (
-            page.link(name),
+            _named(page, name, found),
             f"{_metric(found)} **{_figure(found['test'][found['headline']])}**",
             "<br>".join(_beside(found, other) for other in _others(found)),
             catalog.read(name).published,
@@ -370,9 +375,25 @@ def publish() -> None:
 
 
 def _measured_recipes() -> Iterator[tuple[str, dict]]:
+    """Yield a recipe's name and record, and the record of each setting that was measured too."""
     for name in catalog.recipe_names():
         if found := record(name):
             yield name, found
+            for one in _variants(name):
+                yield name, one
+
+
+def _variants(name: str) -> Iterator[dict]:
+    """Yield the records of a recipe with one of its settings turned on."""
+    for path in sorted((catalog.folder() / "results").glob(f"{name}.*.json")):
+        if found := record(path.stem):
+            yield found
+
+
+def _named(page: Page, name: str, found: dict) -> str:
+    """Return a link to a recipe, with the setting that was turned on."""
+    setting = found.get("setting")
+    return page.link(name) + (f" `--{setting.replace('_', '-')}`" if setting else "")
 
 
 def _needed(name: str) -> dict:
@@ -390,12 +411,12 @@ def _beside(found: dict, other: str) -> str:
     """Return another model's score, and whether the network is tied with it or worse."""
     verdict = found.get("better_than", {}).get(other, {}).get("verdict", "better")
     said = "" if verdict == "better" else f" ({verdict})"
-    return f"{other.replace('_', ' ')} {_figure(_others(found)[other][found['headline']])}{said}"
+    return f"{scoring.name_of(other)} {_figure(_others(found)[other][found['headline']])}{said}"
 
 
 def _metric(found: dict) -> str:
-    """Return the headline metric's name; the accuracy of several labels is one too."""
-    return found["headline"].removeprefix("binary_")
+    """Return the headline metric's name for people."""
+    return scoring.NAMES.get(found["headline"], found["headline"])
 
 
 def _figure(scores: dict) -> str:

@@ -4,7 +4,7 @@ A data set with a published test set is trained once for each seed and tested on
 small data set, 5-fold cross-validation runs for each seed; the score of a seed is the mean of its
 folds. The baselines, and for small tables other common classifiers, are fitted and tested on the
 same rows, and are compared with the network fold by fold. All choices use validation rows; the test
-rows are only for the score.
+rows are only for the score. With a single seed, the standard deviation is over its folds.
 
 Run: python -m benchmarks.recipes fmnist digits --seeds 5
 """
@@ -42,36 +42,51 @@ class Measure:
     """Seeds 0, 1, … to measure each with."""
     data_dir: pathlib.Path | None = None
     """Folder that holds the data files, of a recipe whose data are downloaded."""
+    setting: str = ""
+    """Setting of the recipes to turn on, such as by_blocks; it has its own record."""
 
     def __post_init__(self) -> None:
         configs.check_fields(self)
 
 
-def measure(name: str, num_seeds: int, data_dir: pathlib.Path | None = None) -> dict:
+def measure(
+    name: str, num_seeds: int, data_dir: pathlib.Path | None = None, setting: str = ""
+) -> dict:
     """Train a recipe with its defaults for each seed and gather the record.
 
     Args:
         name: Of the recipe.
         num_seeds: Seeds 0 to num_seeds - 1.
         data_dir: Folder that holds the data files, where the recipe has such a setting.
+        setting: Field of the recipe's Config to turn on; "" for the defaults.
 
     Returns:
-        The content of recipes/results/NAME.json.
+        The content of recipes/results/NAME.json, or NAME.SETTING.json.
+
+    Raises:
+        InputError: If the recipe has no such setting that is off.
     """
     recipe = importlib.import_module(f"recipes.{name}")
-    takes_folder = data_dir is not None and hasattr(recipe.Config, "data_dir")
-    place, told = (
-        ({"data_dir": data_dir}, f" --data-dir {data_dir.name}") if takes_folder else ({}, "")
-    )
+    switches = [one.name for one in dataclasses.fields(recipe.Config) if one.default is False]
+    if setting and setting not in switches:
+        raise InputError(
+            f"{name} has no setting {setting!r} to turn on; there are {', '.join(switches)}"
+        )
+    changed: dict = {setting: True} if setting else {}
+    told = f" --setting {setting}" if setting else ""
+    if data_dir is not None and hasattr(recipe.Config, "data_dir"):
+        changed["data_dir"] = data_dir
+        told += f" --data-dir {data_dir.name}"
     results = []
     for seed in range(num_seeds):
-        config = dataclasses.replace(recipe.Config(), seed=seed, **place)
+        config = dataclasses.replace(recipe.Config(), seed=seed, **changed)
         splits, scores = _measure_once(recipe, config)
         results.append(scores)
         print(f"{name} seed {seed}: {_mean(scores, 'test')}", flush=True)
-    protocol = f"{num_seeds} seeds"
+    protocol = f"{num_seeds} seed{'s' * (num_seeds > 1)}"
     return {
         "recipe": name,
+        "setting": setting,
         "headline": recipe.PROBLEM.headline,
         "protocol": f"{NUM_FOLDS}-fold, {protocol}" if len(scores) > 1 else protocol,
         "command": f"python -m benchmarks.recipes {name} --seeds {num_seeds}{told}",
@@ -144,9 +159,11 @@ def _mean(folds: list[dict], *path: str) -> dict[str, float]:
 
 
 def _summarise(results: list[list[dict]], *path: str) -> dict[str, dict]:
-    """Return mean, standard deviation over the seeds, and the score of each seed."""
-    by_seed = [_mean(folds, *path) for folds in results]
-    return {name: records.mean_and_std([seed[name] for seed in by_seed]) for name in by_seed[0]}
+    """Return mean, std and score of each seed; of a single seed, those of its folds."""
+    each = [_mean(folds, *path) for folds in results]
+    if len(results) == 1:
+        each = [_mean([fold], *path) for fold in results[0]]
+    return {name: records.mean_and_std([scores[name] for scores in each]) for name in each[0]}
 
 
 def main() -> None:
@@ -159,9 +176,10 @@ def main() -> None:
                 + ", ".join(catalog.recipe_names())
             )
         for name in wanted.names or catalog.recipe_names():
-            record = measure(name, wanted.seeds, wanted.data_dir)
+            record = measure(name, wanted.seeds, wanted.data_dir, wanted.setting)
             records.check_real(record["data"]["kind"], f"{name}: ")
-            files.write_json(catalog.folder() / "results" / f"{name}.json", record)
+            file = f"{name}.{wanted.setting}.json" if wanted.setting else f"{name}.json"
+            files.write_json(catalog.folder() / "results" / file, record)
         publish.publish()
 
 

@@ -25,7 +25,7 @@ class Rule:
         activation: Of the output layer; None is linear.
         loss: Keras's name of the loss function.
         from_logits: Whether the loss takes outputs to which no softmax was applied.
-        metrics: What is reported, the headline first.
+        metrics: What is reported, the headline first unless a problem has another.
     """
 
     kind: str
@@ -112,6 +112,8 @@ class Problem:
         num_outputs: Units of the output layer.
         threshold: A probability of at least this much is a yes (binary, multilabel).
         monitor: What early stopping monitors on the validation split: "loss" or a metric.
+        judged_by: Metric that models are compared by, "f1" where the second class is rare; "" for
+            the first of the rule.
         dtype: Of a regression's outputs: "float64" for a target that float32 is too coarse for.
     """
 
@@ -121,12 +123,13 @@ class Problem:
     unit: str = ""
     threshold: float = 0.5
     monitor: str = "loss"
+    judged_by: str = ""
     dtype: str = "float32"
 
     @property
     def headline(self) -> str:
         """The name of the metric that this problem is judged by."""
-        return self.rule.metrics[0]
+        return self.judged_by or self.rule.metrics[0]
 
     @property
     def direction(self) -> str:
@@ -211,7 +214,7 @@ class Problem:
         return self.rule.loss
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Return fresh metric objects, the headline first."""
+        """Return fresh metric objects, in the order of the rule."""
         return [_METRICS[name](self) for name in self.rule.metrics]
 
     def labels(self, y: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ def build_model(recipe: Recipe, config: Config, data: Splits) -> keras.Model:
     given = (model.get_compile_config() or {}).get("metrics") or []
     known = ["loss", *(one if isinstance(one, str) else one["config"]["name"] for one in given)]
     wanted = problem(recipe, config, data)
-    for needed in (wanted.headline, wanted.monitor):
+    for needed in (wanted.rule.metrics[0], wanted.monitor):
         if needed not in known:
             raise InputError(
                 f"{_file(recipe).name}: build_model compiles its model without the metric "

@@ -2,7 +2,7 @@
 
 Problem: regression, linear output and mean squared error.
 Data: 20,640 districts x 8 numbers, from StatLib by way of Keras (Pace and Barry 1997).
-Result: rmse 0.4426 ± 0.0137 (5 seeds), 43 s on 2 cores
+Result: RMSE 0.4426 ± 0.0137 (5 seeds), 43 s on 2 cores
 Published: rmse 0.495 tuned MLP, 0.450 LightGBM by default, 0.428 TabM (yandex-research/tabm)
 Run: python -m recipes.california_housing
 Tune: python -m tuning california_housing --tuner random --trials 30

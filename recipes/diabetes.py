@@ -2,7 +2,7 @@
 
 Problem: regression, linear output and mean squared error.
 Data: 442 patients x 10 numbers, from scikit-learn (Efron et al. 2004).
-Result: rmse 54.8706 ± 0.2768 (5-fold, 5 seeds), 1.0 s on 2 cores
+Result: RMSE 54.8706 ± 0.2768 (5-fold, 5 seeds), 1.0 s on 2 cores
 Run: python -m recipes.diabetes
 Tune: python -m tuning diabetes --tuner random --trials 30
 Copy: python -m recipes copy diabetes ../my_project

@@ -2,7 +2,7 @@
 
 Problem: regression of 32 numbers at once, linear outputs and mean squared error.
 Data: 1,797 grey images of 8x8 pixels, from scikit-learn (UCI, CC BY 4.0), each cut in half.
-Result: rmse 2.8100 ± 0.0057 (5-fold, 5 seeds), 5.7 s on 2 cores
+Result: RMSE 2.8100 ± 0.0057 (5-fold, 5 seeds), 5.7 s on 2 cores
 Run: python -m recipes.digit_halves
 Tune: python -m tuning digit_halves --tuner random --trials 30
 Copy: python -m recipes copy digit_halves ../my_project

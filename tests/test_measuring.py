@@ -1,11 +1,14 @@
 """How results are measured: peers on the same rows, and what README says of them."""
 
+import json
 import pathlib
 
 import pytest
 
 from benchmarks import classics, publish
+from benchmarks.recipes import measure
 from keras_recipes import catalog
+from keras_recipes.errors import InputError
 from recipes import diabetes, iris
 
 
@@ -38,3 +41,30 @@ def test_a_page_says_where_a_network_is_not_better_and_what_others_published(mon
     page = publish.Page(pathlib.PurePosixPath("docs/results.md"))
     said = "majority class 0.9000 ± 0.0100<br>SVC 0.9000 ± 0.0100 (tied)<br>random forest 0.9000"
     assert f"{said} ± 0.0100 (worse) | 0.5 by guessing (nobody) |" in page.block("all-results")
+
+
+def test_a_setting_that_was_measured_too_has_a_row_of_its_own(monkeypatch, tmp_path):
+    def record(accuracy, setting=""):
+        scores = {"accuracy": {"mean": accuracy, "std": 0.01}}
+        return {
+            "recipe": "nsmc", "setting": setting, "headline": "accuracy", "protocol": "5 seeds",
+            "parameters": 7, "train_seconds": {"mean": 1.0}, "machine": {"cores": 2},
+            "test": scores, "baselines": {"majority_class": scores},
+        }  # fmt: skip
+
+    (tmp_path / "results").mkdir()
+    for name, found in {"nsmc": record(0.9), "nsmc.by_film": record(0.8, "by_film")}.items():
+        (tmp_path / "results" / f"{name}.json").write_text(json.dumps(found))
+    monkeypatch.setattr(catalog, "folder", lambda: tmp_path)
+    monkeypatch.setattr(catalog, "recipe_names", lambda: ["nsmc"])
+    monkeypatch.setattr(catalog, "read", lambda name: catalog.Entry(name, "", "", "", ""))
+    line = "accuracy 0.9000 ± 0.0100 (5 seeds), 1.0 s on 2 cores; by_film 0.8000 ± 0.0100"
+    assert publish.describe_result("nsmc") == line
+    page = publish.Page(pathlib.PurePosixPath("docs/results.md"))
+    assert "`--by-film` | accuracy **0.8000 ± 0.0100**" in page.block("all-results")
+    assert "0.8000" not in page.block("results")
+
+
+def test_a_setting_that_no_recipe_has_is_refused():
+    with pytest.raises(InputError, match="iris has no setting 'by_film' to turn on; there are"):
+        measure("iris", 1, setting="by_film")

@@ -1,5 +1,7 @@
 """The rule table, and how outputs are read."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -69,6 +71,17 @@ def test_measured_scores_are_those_of_keras(problem):
         theirs["f1"] = float(f1(problem.labels(y), model(x)))
     assert ours == pytest.approx(theirs, abs=2e-6)
     assert problem.headline in ours
+
+
+def test_a_problem_with_a_rare_class_is_judged_by_f1():
+    problem = dataclasses.replace(problems.binary(("no", "yes")), judged_by="f1")
+    y, outputs = np.array([0, 0, 0, 0, 1, 1]), np.array([[0.1], [0.2], [0.6], [0.2], [0.9], [0.3]])
+    scores = scoring.measure(problem, y, outputs)
+    assert list(scores) == ["loss", "f1", "accuracy", "auc"]
+    assert (problem.headline, scores["f1"]) == ("f1", 0.5)
+    never = scoring.compare(problem, y, outputs, np.full((6, 1), 0.1))
+    assert never["mean"] == pytest.approx(0.5)  # of which accuracy sees nothing
+    assert [metric.name for metric in problem.metrics()] == ["accuracy", "auc"]
 
 
 def test_worked_example_of_the_notes():

@@ -44,11 +44,11 @@ def save(figure: Figure, path: pathlib.Path, dots_per_inch: int) -> None:
 
 
 def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained) -> None:
-    """Draw loss and headline metric for each epoch, training against validation, if there is one.
+    """Draw loss and first metric for each epoch, training against validation, if there is one.
 
     Args:
         path: PNG file to write.
-        problem: Names the headline metric.
+        problem: Its rule names the metric.
         trained: Its history is drawn, its best epoch marked by a line.
     """
     history, best_epoch = trained.history, trained.best_epoch
@@ -56,7 +56,7 @@ def draw_curves(path: pathlib.Path, problem: Problem, trained: training.Trained)
     if trained.refitted and "val_loss" in history:
         anew = "the saved model was refitted on training and validation rows"
         figure.suptitle(f"{anew}, to epoch {best_epoch}", fontsize=10)
-    for axes, name in zip(figure.subplots(1, 2), ("loss", problem.headline), strict=True):
+    for axes, name in zip(figure.subplots(1, 2), ("loss", problem.rule.metrics[0]), strict=True):
         epochs = np.arange(1, len(history[name]) + 1)
         # A single epoch is a point, not a line.
         marker = "o" if len(epochs) == 1 else None

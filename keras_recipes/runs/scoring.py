@@ -38,11 +38,12 @@ def measure(problem: Problem, y: np.ndarray, outputs: np.ndarray) -> dict[str, f
         outputs: What `training.predict` returned, shape (rows, num_outputs).
 
     Returns:
-        "loss" and each metric of the rule, in the target's own unit for a regression, and "f1" of
-        the second class for a binary problem, to 10 significant digits; NaN where it is not
-        defined, as the AUC of rows of one class is.
+        "loss", the headline metric and each other metric of the rule, in the target's own unit for
+        a regression, and "f1" of the second class for a binary problem, to 10 significant digits;
+        NaN where it is not defined, as the AUC of rows of one class is.
     """
-    names = ("loss", *problem.rule.metrics, *(["f1"] if problem.rule.kind == "binary" else []))
+    others = (*problem.rule.metrics, *(["f1"] if problem.rule.kind == "binary" else []))
+    names = dict.fromkeys(("loss", problem.headline, *others))
     if not np.isfinite(outputs).all():
         return dict.fromkeys(names, math.nan)
     with warnings.catch_warnings():  # of a score that is not defined
@@ -102,7 +103,7 @@ def of_rows(problem: Problem, metric: str, y: np.ndarray, outputs: np.ndarray) -
 
     Args:
         problem: Of the outputs.
-        metric: "loss" or one of the rule's metrics.
+        metric: "loss", one of the rule's metrics, or "f1" of a binary problem.
         y: Targets, shape (rows,) or (rows, columns).
         outputs: What `training.predict` returned, shape (rows, num_outputs).
 

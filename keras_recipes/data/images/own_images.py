@@ -16,10 +16,10 @@ import numpy as np
 
 from keras_recipes import reading
 from keras_recipes.data import findings, splits, targets
+from keras_recipes.data.folders import labels, listing
 from keras_recipes.data.images import (
+    csv_of_paths,
     findings as of_images,
-    labels,
-    listing,
     pixels,
     storage,
     together,
@@ -40,6 +40,7 @@ _NAMES = "names of files"
 MIN_SIZE, MAX_SIZE = 8, 512
 _AUTO_SIZES = 32, 64
 _MIN_PICTURES = 20
+_ENDINGS = {*pixels.KNOWN, ""}
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
 
@@ -317,13 +318,13 @@ def _list_one(file: pathlib.Path, target: str | None, group: str | None) -> list
             raise InputError("an archive, expected a folder; unpack it and give its folder.")
         if file.suffix.lower() in pixels.KNOWN:
             raise InputError("one image, expected a folder of class folders, or a CSV of paths.")
-        return listing.of_csv(file, target, group)
+        return csv_of_paths.read(file, target, group)
     if target is not None:
         raise InputError(
             f"--target {target}: the folders are the classes, and there is no column; leave it "
             "out, or give a CSV of paths and labels."
         )
-    return listing.of_folder(file)
+    return listing.of_folder(file, "images", _ENDINGS)
 
 
 class _Picture(NamedTuple):
@@ -348,14 +349,14 @@ def _make(
     _check_left_out(name, given.entries, found, notes)
     both = zip(given.entries, found, strict=True)
     files = [(entry, one) for entry, one in both if isinstance(one, pixels.Header)]
-    goal = labels.read([entry for entry, _ in files], given.columns, problem, notes)
+    goal = labels.read([entry for entry, _ in files], given.columns, problem, notes, "images")
     files, y = list(itertools.compress(files, np.isfinite(goal.y))), goal.y[np.isfinite(goal.y)]
     size = _auto_size([header for _, header in files]) if size is None else size
     shift = pixels.depth_shift([entry.path for entry, header in files if header.is_deep])
     x, pictures = _decoded(name, files, size, colour == "grey", shift, notes)
     entries = [picture.entry for picture in pictures]
     if len(pictures) < len(files):  # a class may be gone
-        goal = labels.read(entries, given.columns, problem, listing.Notes())
+        goal = labels.read(entries, given.columns, problem, listing.Notes(), "images")
         y = goal.y
     digests = [picture.facts.digest for picture in pictures]
     copies = together.copies(name, x, y, entries, digests, notes)
@@ -553,7 +554,7 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
         entries = [
             listing.Entry(file.joinpath(*one), listing.composed("/".join(one)))
             for one in names
-            if listing.may_be_picture(one[-1])
+            if listing.ending(one[-1]) in _ENDINGS
         ]
         if not entries:
             raise InputError(f"{file.name}: no image in this folder; give another.")
@@ -562,7 +563,7 @@ def _new_entries(file: pathlib.Path, source: Source) -> tuple[list[listing.Entry
     if file.suffix.lower() in pixels.KNOWN or isinstance(pixels.look([file])[0], pixels.Header):
         return [listing.Entry(file, file.name)], np.array([np.nan])
     try:
-        entries, values = listing.new_of_csv(file, source.path_column, source.target)
+        entries, values = csv_of_paths.read_new(file, source.path_column, source.target)
     except InputError as error:
         raise InputError(
             f"{error} The run was trained on images: expected an image, a folder of images, or a "

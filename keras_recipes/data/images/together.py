@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_recipes.data.images import alike, listing
+from keras_recipes.data.folders import listing
+from keras_recipes.data.images import alike
 
 _logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from keras_recipes.data import (
     text_files,
 )
 from keras_recipes.data.findings import Finding
-from keras_recipes.data.images import labels, listing
+from keras_recipes.data.folders import labels, listing
 from keras_recipes.data.synthetic import sentences
 from keras_recipes.errors import InputError
 
@@ -44,7 +44,7 @@ _NO_LETTERS = re.compile(
     r"[\s\d_!-/:-@\[-`{-~\u00a0-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf"
     r"\u2000-\u200b\u200e-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+"
 )
-_ENDINGS = (".txt", ".text", ".md", "")
+_ENDINGS = (".txt", ".text", ".md", "")  # the last in folders alone
 SAMPLE = 2_000
 _MIN_FRACTION = 0.01  # of the letters, of a script that is shown
 _LEAKS = (("train", "test"), ("validation", "test"), ("train", "validation"))
@@ -258,12 +258,12 @@ def _of_folder(
                 f"{of_tables}: is for a table; the subfolders of a folder are its classes, and "
                 "each file is a text; remove the flag."
             )
-        given = listing.of_folder(folder, "texts")
+        given = listing.of_folder(folder, "texts", _ENDINGS)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     texts, entries = [], []
     for entry in given.entries:
-        if entry.path.suffix.lower() not in _ENDINGS:
+        if listing.ending(entry.path.name) not in _ENDINGS:
             given.notes.add("files that are no .txt", "left out", [entry.name])
             continue
         try:
@@ -505,11 +505,11 @@ def read_new(path: pathlib.Path, columns_of_text: Sequence[str]) -> "pd.DataFram
     if path.is_dir():
         notes = listing.Notes()
         files = ["/".join(one) for one in listing.walk(path, notes)]
-        files = [one for one in files if pathlib.PurePath(one).suffix.lower() in _ENDINGS]
+        files = [one for one in files if listing.ending(one) in _ENDINGS]
         if not files:
             raise InputError(f"{reading.shown(path)}: no .txt files; expected texts to predict.")
         texts = [text_files.read_plain(path / one) for one in files]
-    elif path.suffix.lower() in (".txt", ".text", ".md"):
+    elif listing.ending(path.name) in (*_ENDINGS[:-1],):
         files, texts = [path.name], [text_files.read_plain(path)]
     else:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections.abc import Iterator
 
 import keras
@@ -63,7 +64,7 @@ def of_applications(name: str, size: int, weights: str | None = "imagenet") -> k
     """
     modules = [one for one in vars(keras.applications).values() if inspect.ismodule(one)]
     families = {
-        of_one: module
+        of_one: (module, function)
         for module in modules
         for of_one, function in vars(module).items()
         if of_one[0].isupper() and inspect.isfunction(function)
@@ -76,9 +77,11 @@ def of_applications(name: str, size: int, weights: str | None = "imagenet") -> k
             f"--backbone {name}: no run folder, nor a network of keras.applications; {near}"
         )
     inputs = keras.Input((size, size, 3))
-    build = getattr(families[name], name)
+    family, build = families[name]
     try:
-        base = build(include_top=False, weights=weights, input_shape=(size, size, 3))
+        with warnings.catch_warnings():  # the weights of another size, which fit all sizes
+            warnings.filterwarnings("ignore", "`input_shape` is undefined", UserWarning)
+            base = build(include_top=False, weights=weights, input_shape=(size, size, 3))
     except ValueError as error:
         raise InputError(f"--backbone {name}: {first_line(error)}") from error
     except Exception as error:  # Keras raises no narrower class where a download fails
@@ -87,7 +90,7 @@ def of_applications(name: str, size: int, weights: str | None = "imagenet") -> k
         raise InputError(
             f"--backbone {name}: its weights cannot be downloaded; put {file} into ~/.keras/models"
         ) from error
-    maps = base(families[name].preprocess_input(inputs), training=False)
+    maps = base(family.preprocess_input(inputs), training=False)
     maps = keras.layers.Identity(name=images.FEATURES)(maps)
     pooled = keras.layers.GlobalAveragePooling2D()(maps)
     return keras.Model(inputs, pooled, name=NAME)

@@ -1,20 +1,15 @@
-"""Which files are images of which label: class folders, folders of parts, or a CSV of paths."""
+"""Which files have which label: class folders, or folders of parts."""
 
 import collections
 import os
 import pathlib
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from keras_recipes import reading
-from keras_recipes.data import cells, columns, csv_reader
-from keras_recipes.data.images import pixels
 from keras_recipes.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PARTS = {
     "train": ("train", "training"),
@@ -23,11 +18,10 @@ PARTS = {
 }
 _HIDDEN = {"thumbs.db", "desktop.ini", "icon\r", "__macosx", "$recycle.bin", "@eadir"}
 _MAX_FILES = 1_000_000
-_SAMPLE = 50
 
 
 class Entry(NamedTuple):
-    """A file that may be an image.
+    """A file that may be learned from.
 
     Attributes:
         path: To open it.
@@ -113,6 +107,11 @@ def composed(name: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
+def ending(name: str) -> str:
+    """Return the ending of a file's name in lower case, with its point; "" where it has none."""
+    return pathlib.PurePath(name).suffix.lower()
+
+
 def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:
     """Return the files below a folder, hidden ones and links in a circle left out.
 
@@ -160,19 +159,20 @@ def walk(folder: pathlib.Path, notes: Notes) -> list[tuple[str, ...]]:
     return found
 
 
-def of_folder(folder: pathlib.Path, what: str = "images") -> Listing:
+def of_folder(folder: pathlib.Path, what: str, endings: Collection[str]) -> Listing:
     """List the files of class folders, or of folders train, validation and test of these.
 
     Args:
         folder: That holds them; folders around them, one in the other, are passed through.
-        what: The files hold, for messages.
+        what: The files hold, such as "images".
+        endings: Of files that may hold one, in lower case, such as ".png", or "".
 
     Raises:
         InputError: If there are no class folders.
     """
     notes = Notes()
     files = walk(folder, notes)
-    loose = [file for file in files if len(file) == 1 and not may_be_picture(file[0])]
+    loose = [file for file in files if len(file) == 1 and ending(file[0]) not in endings]
     notes.add("files beside the class folders", "left out", (name for (name,) in loose))
     folder, files = _inside(folder, [file for file in files if file not in {*loose}])
     parts = _parts(files)
@@ -214,127 +214,9 @@ def _inside(
     return folder, files
 
 
-def may_be_picture(name: str) -> bool:
-    """Return whether a file's name has the ending of an image, or none."""
-    suffix = pathlib.PurePath(name).suffix.lower()
-    return not suffix or suffix in pixels.KNOWN
-
-
 def _parts(files: list[tuple[str, ...]]) -> dict[str, str]:
     """Return which folders are parts: train holds class folders, and so may the others."""
     with_classes = {file[0] for file in files if len(file) > 2}
     part_of = {name: part for part, names in PARTS.items() for name in names}
     parts = {name: part_of[name.lower()] for name in with_classes if name.lower() in part_of}
     return parts if "train" in parts.values() else {}
-
-
-def of_csv(file: pathlib.Path, target: str | None, group: str | None = None) -> Listing:
-    """List the images that a delimited text file names, with their labels.
-
-    Args:
-        file: With a column of paths, relative to its own folder or absolute.
-        target: Column of the labels or values; may be None where there is one other column.
-        group: Column of what files belong together, if it is the name of one.
-
-    Returns:
-        The files, with `columns`.
-
-    Raises:
-        InputError: If it cannot be read, or no column holds paths or the target.
-    """
-    frame, dialect = csv_reader.read(file)
-    column, paths = path_column(file, frame, target)
-    others = [str(name) for name in frame.columns if name != column]
-    if target is None and len(others) != 1:
-        raise InputError(
-            f"{file.name}: which column to predict? Say --target COLUMN; "
-            f"{columns.listed(others, column)}"
-        )
-    target = others[0] if target is None else target
-    if target not in others:
-        raise InputError(
-            f"{file.name}: no column {target!r} to predict; {columns.listed(others, target)}"
-        )
-    notes = Notes()
-    is_missing = frame[target].isna()
-    notes.add("rows without a label", "left out", frame[column][is_missing].astype("str"))
-    groups = frame[group] if group in others else [None] * len(frame)
-    rows = zip(paths, frame[column], frame[target], groups, strict=True)
-    entries = [
-        Entry(path, composed(str(name)).replace("\\", "/"), label, group=group)
-        for (path, name, label, group), missing in zip(rows, is_missing, strict=True)
-        if not missing
-    ]
-    labels = Columns(column, target, dialect.decimal, dialect.encoding)
-    return Listing(entries, f"paths in column {column!r}", notes, labels)
-
-
-def path_column(
-    file: pathlib.Path, frame: "pd.DataFrame", target: str | None = None
-) -> tuple[str, list[pathlib.Path]]:
-    """Return the column that holds paths of files, and the paths.
-
-    Args:
-        file: The table's, whose folder the paths start from.
-        frame: Its rows.
-        target: Column that is none of paths.
-
-    Raises:
-        InputError: If there is none.
-    """
-    import pandas as pd
-
-    example = ""
-    found: dict[str, float] = {}
-    for name in frame.columns:
-        if name == target or pd.api.types.is_numeric_dtype(frame[name]):
-            continue
-        text = frame[name].dropna().astype("str")
-        some = text.iloc[:: max(1, len(text) // _SAMPLE)]
-        is_file = [os.path.exists(_path(file, cell)) for cell in some]
-        found[str(name)] = sum(is_file) / max(1, len(is_file))
-        if not example:
-            example = next((one for one in some if pathlib.PurePath(one).suffix), "")
-    column = max(found, key=found.__getitem__, default="")
-    if not found.get(column):
-        tried = f"no file {reading.shown(_path(file, example))}" if example else "no such column"
-        raise InputError(
-            f"{file.name}: expected a column with paths of images, relative to the folder of "
-            f"this file; received {tried}; columns: {', '.join(map(cells.short, frame.columns))}."
-        )
-    return column, [_path(file, str(cell)) for cell in frame[column]]
-
-
-def _path(file: pathlib.Path, cell: str) -> pathlib.Path:
-    """Return the file of a cell, which a program of Windows may have written."""
-    if "\\" in cell and not os.path.exists(file.parent / cell):
-        cell = cell.replace("\\", "/")
-    return file.parent / cell.strip()
-
-
-def new_of_csv(
-    file: pathlib.Path, column: str, target: str
-) -> "tuple[list[Entry], pd.Series | None]":
-    """List the images that a delimited text file names, with or without labels.
-
-    Args:
-        file: With a column of paths.
-        column: Of the paths in training; another one that holds paths will do.
-        target: Column of the labels in training.
-
-    Returns:
-        The files; and the column of the labels, None where it is not there.
-
-    Raises:
-        InputError: If it cannot be read, or no column holds paths.
-    """
-    frame, _ = csv_reader.read(file)
-    known = (
-        frame[[column]] if column in frame.columns else frame.drop(columns=target, errors="ignore")
-    )
-    column, paths = path_column(file, known)
-    entries = [
-        Entry(path, composed(str(name)).replace("\\", "/"))
-        for path, name in zip(paths, frame[column], strict=True)
-    ]
-    return entries, (frame[target] if target in frame.columns else None)

@@ -1,4 +1,4 @@
-"""What images show: class folders, or a column of a CSV, as classes or numbers."""
+"""What files show: class folders, or a column of a CSV, as classes or numbers."""
 
 import collections
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from keras_recipes.data import cells, targets
-from keras_recipes.data.images import listing
+from keras_recipes.data.folders import listing
 from keras_recipes.errors import InputError
 
 FOLDER = "class folder"
@@ -19,7 +19,7 @@ def read(
     columns: listing.Columns | None,
     problem: Literal["auto"] | targets.Kind,
     notes: listing.Notes,
-    what: str = "images",
+    what: str,
 ) -> targets.Target:
     """Decide what kind of problem the labels make.
 
@@ -138,10 +138,10 @@ def _check(
 
 
 def of_folders(name: str, class_names: Sequence[str]) -> float:
-    """Return the class that one of a new image's folders is named after, or NaN.
+    """Return the class that one of a new file's folders is named after, or NaN.
 
     Args:
-        name: Of the image, with / between folders.
+        name: Of the file, with / between folders.
         class_names: In label order.
     """
     number = {known.casefold(): place for place, known in enumerate(class_names)}

@@ -1,0 +1,1 @@
+"""Folders of files: which file has which label, whatever the files hold."""
