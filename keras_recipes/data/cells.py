@@ -4,6 +4,7 @@ Each reader takes a column of text and gives a value for each row, missing where
 fit. None looks beyond the cell, so that new rows are read like those that were learned from.
 """
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -146,7 +147,9 @@ def dates(text: "pd.Series", day_first: bool = True) -> "pd.Series":
     import pandas as pd
 
     def read(cells: "pd.Series") -> "pd.Series":
-        cells = cells.str.strip().str.replace(_ZONE, r"\1", regex=True)
+        cells = cells.str.strip()
+        if re.search(_ZONE, "\n".join(cells.to_numpy()), re.MULTILINE):  # once: a million are slow
+            cells = cells.str.replace(_ZONE, r"\1", regex=True)
         found = pd.to_datetime(cells, errors="coerce", format="ISO8601").astype("datetime64[us]")
         for form in _DATES:
             rest = cells[found.isna()]

@@ -22,6 +22,7 @@ SURE = 0.95  # share of the cells that must fit a meaning; the others count as m
 _MOST_DIGITS = 300  # of a number that float64 holds
 _LONGEST = 40  # characters of a cell that may be a number
 _FEW = 20  # distinct cells, which may as well be categories
+_UP_TO_999 = re.compile(r"\d{1,3}")
 _MANY_GROUPED = 40  # numbers of three digits behind a mark, by chance in one of 67 columns
 _SPACES = " \u00a0\u202f'’"
 _MARK = r"(?:[<>≤≥~≈±]=?|(?:ca|circa|approx|about|etwa|약)\.?)"
@@ -573,17 +574,18 @@ def parts_thousands(text: Iterable[str], mark: str) -> bool:
         text: Cells of the column.
         mark: "." or ",".
     """
-    found = [re.search(r"\d(?:[\d.,]*\d)?", cell[:_LONGEST]) for cell in text]
-    numbers = [number[0] if number else "" for number in found]
-    grouped = [number for number in numbers if mark in number]
-    whole = [number for number in numbers if mark not in number]
-    form = rf"[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+"
-    is_grouped = all(re.fullmatch(form, number) for number in grouped)
-    if not grouped or not is_grouped or not all(re.fullmatch(r"\d{1,3}", one) for one in whole):
-        return False
-    return bool(whole) and (
-        any(number.endswith("0") for number in grouped) or len(grouped) >= _MANY_GROUPED
-    )
+    form = re.compile(rf"[1-9]\d{{0,2}}({re.escape(mark)}\d{{3}})+")
+    num_whole = num_grouped = 0
+    is_padded = False
+    for cell in text:  # the first one that contradicts decides: columns have millions
+        found = re.search(r"\d(?:[\d.,]*\d)?", cell[:_LONGEST])
+        number = found[0] if found else ""
+        if not (form if mark in number else _UP_TO_999).fullmatch(number):
+            return False
+        num_grouped += mark in number
+        num_whole += mark not in number
+        is_padded |= mark in number and number.endswith("0")
+    return min(num_whole, num_grouped) > 0 and (is_padded or num_grouped >= _MANY_GROUPED)
 
 
 def as_number(code: str) -> float | None:
