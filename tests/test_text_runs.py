@@ -14,6 +14,7 @@ import tuning
 from keras_recipes.commands import copy, example
 from keras_recipes.data.synthetic import sentences
 from keras_recipes.errors import InputError
+from keras_recipes.features import texts
 from keras_recipes.runs import export
 from recipes import text
 
@@ -101,6 +102,19 @@ def test_a_run_leaves_its_terms_and_mistakes(run):
     assert (mistakes["true"] != mistakes["predicted"]).all()
     assert mistakes["probability"].is_monotonic_decreasing
     assert {*mistakes["text"]} <= {*reviews()["text"]}
+
+
+def test_a_network_of_characters_is_explained_by_words_or_ngrams_without_spaces(runs):
+    run = runs("ngrams", "characters")
+    terms = run.metrics["terms"]
+    assert {"good", "fresh", "warm", "tasty", "quick", "clean"} & {*terms["positive"]}
+    words = {*" ".join(reviews()["text"]).lower().replace(";", " ").replace(".", " ").split()}
+    assert {*terms["positive"], *terms["negative"]} <= {*(word.strip(",") for word in words)}
+    unspaced = reviews().assign(text=lambda rows: rows["text"].str.replace(" ", ""))
+    for side in texts.TextParts(run.model).speaking(unspaced, 10):
+        assert side
+        assert all(1 < len(term.strip()) <= 4 for term, _ in side)
+        assert any(term in "".join(unspaced["text"]) for term, _ in side)
 
 
 def test_files_folders_and_tables_are_predicted_alike(run, tmp_path):

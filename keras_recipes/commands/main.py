@@ -4,6 +4,8 @@ Usage:
   python -m recipes                                list the recipes
   python -m recipes.NAME                           train a recipe; --help lists its settings
   python -m recipes run FILE.py                    train the recipe in this file
+  python -m recipes runs [FOLDER]                  list your runs with their scores
+  python -m recipes compare RUN_DIR RUN_DIR        compare two runs: settings, scores, curves
   python -m recipes predict RUN_DIR INPUT [-o OUT] predict from a table, array, images or texts
   python -m recipes export RUN_DIR FOLDER          export the model of a run for TensorFlow Serving
   python -m recipes check FILE.py:FUNCTION --data x.csv --target y
@@ -22,11 +24,13 @@ import typing
 from collections.abc import Callable
 
 from keras_recipes import catalog
-from keras_recipes.commands import check, copy, example, export, predict, run
+from keras_recipes.commands import check, compare, copy, example, export, predict, run, runs
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
 
 COMMANDS: dict[str, tuple[type[typing.Any], Callable[[typing.Any], None]]] = {
+    "runs": (runs.Runs, runs.list_runs),
+    "compare": (compare.Compare, compare.compare),
     "check": (check.Check, check.check),
     "predict": (predict.Predict, predict.predict),
     "export": (export.Export, export.export),

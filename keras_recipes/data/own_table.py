@@ -233,11 +233,14 @@ def read_file(
     """
     with csv_reader.as_file(path) as given:
         file = reading.resolved(given)
-        if target is None:
-            raise InputError(f"{file.name}: which column to predict? Say --target COLUMN.")
         frame, dialect = csv_reader.read(
             file, header=header, encoding=encoding, no_header="say --no-header"
         )
+        if target is None:
+            raise InputError(
+                f"{file.name}: which column to predict? Say --target COLUMN; "
+                f"{columns.listed(frame.columns)}"
+            )
         digest = reading.sha256(file)
     origin = splits.Source(file.name, "real", "a file of the user", "the user's")
     return File(frame, composed(target), dialect, origin, digest)

@@ -1,6 +1,7 @@
 """Train, validation and test parts of a data set: seeded, stratified, folded, by groups."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -63,6 +64,23 @@ class Split:
         if name not in self._made:
             self._made[name] = make()
         return self._made[name]  # type: ignore[return-value]
+
+    def digest(self) -> str:
+        """Return a hash of inputs, targets and groups, of whatever dtype."""
+        x = self.x
+        if hasattr(x, "iloc"):
+            import pandas as pd
+
+            x = pd.util.hash_pandas_object(x, index=False).to_numpy()
+        found = hashlib.sha256()
+        groups = () if self.groups is None else (self.groups,)
+        for values in map(np.asarray, (x, self.y, *groups)):
+            found.update(f"{values.dtype} {values.shape}".encode())
+            is_object = values.dtype == object
+            found.update(
+                repr(values.tolist()).encode() if is_object else np.ascontiguousarray(values).data
+            )
+        return found.hexdigest()[:16]
 
     def take(self, rows: np.ndarray) -> "Split":
         """Some of the rows, in the order asked for.

@@ -34,6 +34,8 @@ _TERMS_AT_ONCE = 2**22  # of a batch, the longest text times the texts: 32 MB
 _MAX_COUNTED = 4_000_000  # terms that are counted at once: some 400 MB
 _MIN_COUNT = 2  # of a term in the training texts
 _SMOOTHING = 1.0  # added to each count
+_MAX_WORDS = 20_000  # whose effects are computed
+_LONG_WORD = 12  # characters in the mean, from which on spaces are between sentences
 # A word is letters, their marks, digits and apostrophes; ! and ? and pictograms stand alone.
 _ALONE, _NO_WORD = r"([!?\p{So}]\pM*)", r"[^\pL\pM\pN'!?\p{So}]+"
 _SPACE = r"[\pZ\p{Cc}]+"
@@ -276,7 +278,10 @@ class TextParts(parts.Halves):
         return _run(self.model, self.as_inputs(x))
 
     def speaking(self, x: pd.DataFrame, most: int) -> list[list[tuple[str, float]]]:
-        """Return the terms that speak most for each output, over some texts.
+        """Return the words or n-grams that speak most for each output, over some texts.
+
+        A network of characters is read by words: a word adds what its n-grams add. In a script
+        without spaces it is read by the n-grams of two characters and more.
 
         Args:
             x: Texts.
@@ -287,24 +292,52 @@ class TextParts(parts.Halves):
             over all of them; of a binary problem and a regression the terms that take away come as
             a second list, first. Empty for a network that is not linear in n-grams.
         """
+        import tensorflow as tf
+
         if not self.is_of_ngrams:
             return []
-        numbers = _run(self.encoder, self.as_inputs(x))
-        counts = np.bincount(numbers.ravel(), minlength=self.vocabulary.vocabulary_size())
-        counts[:SPECIAL] = 0
+        size = self.vocabulary.vocabulary_size()
         ratios, weights = (
-            keras.ops.convert_to_numpy(self.network.get_layer(name).embeddings)[: len(counts)]
+            keras.ops.convert_to_numpy(self.network.get_layer(name).embeddings)[:size]
             for name in (RATIOS, WEIGHTS)
         )
         kernel, _ = self.network.get_layer("output").get_weights()
-        added = (counts[:, None] / max(1, len(x))) * (ratios * weights) @ kernel
+        effects = (ratios * weights) @ kernel
+        effects[:SPECIAL] = 0
+        words = _words(x) if self.tokens == "characters" else {}
+        if words:
+            numbers = _run(self.encoder, tf.constant([[f" {word} "] for word in words]))
+            effects = effects[numbers[:, : max(1, np.count_nonzero(numbers, axis=1).max())]].sum(1)
+            terms, counts = np.array([*words], dtype=object), np.array([*words.values()])
+        else:
+            numbers = _run(self.encoder, self.as_inputs(x))
+            counts = np.bincount(numbers.ravel(), minlength=size)
+            terms = np.array(self.vocabulary.get_vocabulary(), dtype=object)
+            if self.tokens == "characters":  # whose n-grams have a space between any two
+                terms = np.array([term[::2] for term in terms], dtype=object)
+                counts = counts * [len(term.strip()) > 1 for term in terms]
+        added = effects * (counts[:, None] / max(1, len(x)))
         sides = added.T if added.shape[1] > 1 else np.concatenate([-added, added], axis=1).T
-        terms = np.array(self.vocabulary.get_vocabulary(), dtype=object)
         best = [side.argsort()[::-1][:most] for side in sides]
         return [
             [(terms[one], float(side[one])) for one in chosen if side[one] > 0]
             for side, chosen in zip(sides, best, strict=True)
         ]
+
+
+def _words(x: pd.DataFrame) -> dict[str, int]:
+    """Return the most frequent words of texts, each with the number of texts that hold it.
+
+    None where the script has no spaces between words.
+    """
+    import tensorflow as tf
+
+    texts = standardised(tf.constant(own_texts.joined(x).to_numpy()[:, None]), "words")
+    counts = collections.Counter(
+        word for (text,) in texts.numpy() for word in {*text.decode().split()}
+    )
+    mean = sum(len(word) * count for word, count in counts.items()) / max(1, counts.total())
+    return dict(counts.most_common(_MAX_WORDS)) if mean <= _LONG_WORD else {}
 
 
 def tokens_by_script(x: pd.DataFrame) -> list[Tokens]:

@@ -15,11 +15,11 @@ if typing.TYPE_CHECKING:
 
 
 class _Runs(types.ModuleType):
-    def __call__(self, folder: str = "runs") -> pd.DataFrame:
-        """List the runs in a folder, as `api.list_runs`."""
+    def __call__(self, folder: str = "runs", recipe: str | None = None) -> pd.DataFrame:
+        """List the runs in a folder, as `listing.list_runs`."""
         from keras_recipes.runs import listing
 
-        return listing.list_runs(folder)
+        return listing.list_runs(folder, recipe)
 
 
 sys.modules[__name__].__class__ = _Runs

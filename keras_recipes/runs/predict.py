@@ -15,6 +15,7 @@ import pandas as pd
 from keras_recipes import catalog, configs, problems, reading, training
 from keras_recipes.data import csv_reader
 from keras_recipes.errors import InputError, for_known_keywords
+from keras_recipes.features import kinds
 from keras_recipes.features.kind import Kind
 from keras_recipes.runs import saved, scoring
 from keras_recipes.runs.result import Run
@@ -92,7 +93,9 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     folder = reading.expanded(configs.check_value("run", folder, pathlib.Path))
     metrics = saved.read_metrics(folder)
     saved.check_files(folder, metrics)
-    taken, problem = saved.read_schema(folder)
+    inputs, problem = saved.read_schema(folder)
+    with reading.damaged(folder / saved.SCHEMA, saved.FIX):
+        taken = kinds.from_json(inputs)
     config, history = saved.read_config(folder), saved.read_history(folder)
     model = _load_model(folder / saved.MODEL)
     taken.attach(model)

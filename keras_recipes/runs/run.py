@@ -251,6 +251,7 @@ def write(
     files.write_json(folder / saved.SCHEMA, schema)  # by which `predict` reads inputs and outputs
     history(trained).to_csv(folder / saved.HISTORY)
     outputs = training.predict(trained.model, splits.test.x)
+    saved.write_outputs(folder, splits.test.y, outputs)
     beside = dict(others or {})
     if with_baselines:
         seconds = baselines.seconds_for(trained.seconds, max_baseline_seconds)
@@ -274,6 +275,7 @@ def write(
         if held_out is None or validation is None
         else scoring.measure(problem, held_out.y, validation),
         "test": scoring.measure(problem, y, outputs),
+        "test_rows": splits.test.digest(),
         "baselines": {name: scoring.measure(problem, y, one) for name, one in beside.items()},
         "against": {name: scoring.compare(problem, y, outputs, beside[name]) for name in beside},
         **_judge_probabilities(problem, splits, trained, outputs),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import zipfile
 from typing import Any, Required, TypedDict
 
+import numpy as np
 import pandas as pd
 
 from keras_recipes import problems, reading
 from keras_recipes.errors import InputError
-from keras_recipes.features import kinds
-from keras_recipes.features.kind import Kind
 
-FILES = MODEL, SCHEMA, CONFIG, HISTORY = "model.keras", "schema.json", "config.json", "history.csv"
+MODEL, SCHEMA, CONFIG, HISTORY = "model.keras", "schema.json", "config.json", "history.csv"
+TEST = "test.npz"
+FILES = MODEL, SCHEMA, CONFIG, HISTORY, TEST
 FIX = "restore it, or train the recipe again"
 
 
@@ -42,6 +44,7 @@ class Metrics(TypedDict, total=False):
     test: Required[Scores]
     baselines: Required[dict[str, Scores]]
     sha256: dict[str, str]
+    test_rows: str
     search: _Origin
 
 
@@ -96,8 +99,8 @@ def check_files(folder: pathlib.Path, metrics: dict[str, Any], *, model: bool = 
             )
 
 
-def read_schema(folder: pathlib.Path) -> tuple[Kind, problems.Problem]:
-    """Read what a run's model takes, and what its outputs mean.
+def read_schema(folder: pathlib.Path) -> tuple[dict[str, Any], problems.Problem]:
+    """Read what a run's model takes, for `kinds.from_json`, and what its outputs mean.
 
     Raises:
         InputError: If the file is damaged, or holds what cannot be.
@@ -108,7 +111,7 @@ def read_schema(folder: pathlib.Path) -> tuple[Kind, problems.Problem]:
         parts = reading.checked(schema, dict[str, dict], "schema")
         if missing := {"inputs", "outputs"} - parts.keys():
             raise ValueError(f"schema: {', '.join(sorted(missing))} is missing")
-        return kinds.from_json(parts["inputs"]), _problem(parts["outputs"])
+        return parts["inputs"], _problem(parts["outputs"])
 
 
 def _problem(outputs: dict[str, Any]) -> problems.Problem:
@@ -127,6 +130,28 @@ def _problem(outputs: dict[str, Any]) -> problems.Problem:
 def read_config(folder: pathlib.Path) -> dict[str, Any]:
     """Read the settings of a run, as they stand in config.json."""
     return reading.read_json(folder / CONFIG, FIX)
+
+
+def write_outputs(folder: pathlib.Path, y: np.ndarray, outputs: np.ndarray) -> None:
+    """Write the targets and the outputs for the test rows, by which runs are compared."""
+    np.savez_compressed(folder / TEST, y=y, outputs=outputs)
+
+
+def read_outputs(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read the targets and the outputs for the test rows; None of a run that has not kept them."""
+    path = folder / TEST
+    if not os.path.lexists(path):
+        return None
+    content = reading.read_bytes(path)
+    with reading.damaged(path, FIX):
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                y, outputs = arrays["y"], arrays["outputs"]
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise ValueError(str(error)) from error
+        if len(y) != len(outputs):
+            raise ValueError(f"y has {len(y)} rows and outputs has {len(outputs)}")
+        return y, outputs
 
 
 def read_history(folder: pathlib.Path) -> pd.DataFrame:
