@@ -1,5 +1,6 @@
-"""Runs in a folder: listed, the best first, and compared by their test rows."""
+"""Runs in a folder: each with its page, listed, the best first, compared by their test rows."""
 
+import html.parser
 import json
 import shutil
 import sys
@@ -12,8 +13,8 @@ import pytest
 import keras_recipes
 from keras_recipes.commands import main
 from keras_recipes.errors import InputError
-from keras_recipes.runs import saved
-from recipes import diabetes, iris
+from keras_recipes.runs import saved, scoring
+from recipes import diabetes, iris, tabular
 
 QUICK = {"baselines": False, "verbose": False}
 
@@ -114,3 +115,49 @@ def test_both_commands_print_tables(folder, monkeypatch, capsys):
     assert "learning_rate" in compared
     assert "well is better than hardly" in compared
     assert (folder / "both.png").is_file()
+
+
+class Page(html.parser.HTMLParser):
+    """The addresses that a page names, and its text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.addresses, self.text = [], ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "srcset")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_a_runs_page_stands_alone_and_says_what_the_run_knows(folder):
+    page = Page(folder / "hardly/report.html")
+    assert {address.partition(",")[0] for address in page.addresses} == {"data:image/png;base64"}
+    metrics = saved.read_metrics(folder / "hardly")
+    for text in (
+        "iris on iris",
+        scoring.figure(metrics["test"]["accuracy"]),
+        scoring.figure(metrics["baselines"]["logistic_regression"]["accuracy"]),
+        "logistic regression",
+        "1e-05",
+        metrics["command"],
+        metrics["machine"]["tensorflow"],
+    ):
+        assert text in page.text
+    assert metrics["check"] == []
+    assert "No mistakes found" in page.text
+
+
+def test_a_page_shows_names_of_a_users_table_as_text(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"<b>size</b>": rng.normal(size=60), "y": rng.choice(["<i>", "&amp;"], 60)}
+    )
+    run = keras_recipes.train(
+        tabular, csv=table, target="y", epochs=1, out=tmp_path / "<u>", **QUICK
+    )
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "<b>size" not in page
+    assert "<i>" not in page

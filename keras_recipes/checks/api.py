@@ -200,11 +200,13 @@ class PreFlight:
         strict: Whether warnings count as errors.
         with_test: Whether the test rows are looked at too, which a run opens in the end. A search
             never does.
+        found: Warnings so far.
     """
 
     ignore: Sequence[str] = ()
     strict: bool = False
     with_test: bool = False
+    found: list[Finding] = dataclasses.field(default_factory=list, init=False, compare=False)
 
     def look_at_data(
         self, model: keras.Model, splits: Any, as_inputs: _Encode | None = None, config: Any = None
@@ -271,7 +273,9 @@ class PreFlight:
 
     def look_at_trained(self, *arguments: Any, **named: Any) -> Findings:
         """Look at a trained model's history and predictions, as `check_trained`."""
-        return check_trained(*arguments, ignore=self.ignore, **named)
+        findings = check_trained(*arguments, ignore=self.ignore, **named)
+        self.found.extend(findings)
+        return findings
 
     def _report(self, found: list[Finding], notes: list[str]) -> Findings:
         """Log the warnings and raise the errors."""
@@ -281,4 +285,5 @@ class PreFlight:
                 _log.warning("%s", finding)
         if findings.errors:
             raise InputError("\n".join(map(str, findings.errors)))
+        self.found.extend(findings)
         return findings

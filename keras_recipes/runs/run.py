@@ -29,7 +29,16 @@ from keras_recipes.features import kinds
 from keras_recipes.features.kind import Kind
 from keras_recipes.problems import Problem
 from keras_recipes.recipe import Recipe
-from keras_recipes.runs import baselines, importance, plots, saved, scoring, summary, thresholds
+from keras_recipes.runs import (
+    baselines,
+    importance,
+    page,
+    plots,
+    saved,
+    scoring,
+    summary,
+    thresholds,
+)
 from keras_recipes.runs.result import Run
 from keras_recipes.training import devices
 from keras_recipes.training.fitting import Check
@@ -93,6 +102,7 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
                 with_baselines=options.baselines,
                 max_baseline_seconds=options.max_baseline_seconds,
                 strategy=options.strategy,
+                check=None if check is None else [str(one) for one in check.found],
             )
     return Run(
         folder=folder,
@@ -224,6 +234,7 @@ def write(
     with_baselines: bool = True,
     max_baseline_seconds: float | None = None,
     others: dict[str, np.ndarray] | None = None,
+    check: list[str] | None = None,
     **more: object,
 ) -> dict:
     """Open the test set, and write everything that a run leaves behind.
@@ -239,6 +250,7 @@ def write(
         with_baselines: Whether the baselines are fitted.
         max_baseline_seconds: That they may take; None for a fifth of the training's.
         others: Outputs for the test rows of models to stand beside the baselines, by their names.
+        check: What the check before training found; None where there was none.
         **more: Further entries of metrics.json.
 
     Returns:
@@ -279,6 +291,7 @@ def write(
         "baselines": {name: scoring.measure(problem, y, one) for name, one in beside.items()},
         "against": {name: scoring.compare(problem, y, outputs, beside[name]) for name in beside},
         **_judge_probabilities(problem, splits, trained, outputs),
+        "check": check,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         # Bytes of a name that are no UTF-8 are no text for JSON.
         "command": shlex.join(sys.orig_argv).encode(errors="replace").decode(),
@@ -296,6 +309,7 @@ def write(
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
     _draw_heat_maps(folder, inputs, problem, splits.test, trained.model, outputs)
+    page.write(folder, problem, config, metrics)
     # Last: a folder with it is complete.
     files.write_json(folder / "metrics.json", metrics, with_checksum=True)
     return metrics

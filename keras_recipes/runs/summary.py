@@ -56,12 +56,17 @@ def print_run(problem: Problem, metrics: dict) -> None:
         figures = (scoring.figure(scores[name]) for scores in models.values())
         table.add_row(scoring.NAMES.get(name, name) + in_unit, *figures)
     terminal.print_table(table)
+    for line in lines(problem, metrics):
+        print(line)
+    print(f"Everything is in {metrics['folder']}; report.html shows it")
+
+
+def lines(problem: Problem, metrics: dict) -> Iterator[str]:
+    """Yield what stands below a run's scores: against the baselines, columns, the training."""
     if line := describe_against(metrics["against"], metrics["data"]["rows"]["test"]):
-        print(line)
-    for line in _describe_table(problem, metrics):
-        print(line)
-    print(_describe_training(metrics))
-    print(f"Everything is in {metrics['folder']}")
+        yield line
+    yield from _describe_table(problem, metrics)
+    yield _describe_training(metrics)
 
 
 def describe_scores(scores: dict[str, float], num_rows: int) -> str:

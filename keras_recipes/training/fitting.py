@@ -64,6 +64,10 @@ class Trained:
 class Check(typing.Protocol):
     """What looks for mistakes before training; the check itself is handed in."""
 
+    @property
+    def found(self) -> Iterable[object]:
+        """The warnings so far."""
+
     def look_at_data(
         self, model: keras.Model, splits: Splits, as_inputs: Callable | None, config: Config
     ) -> object:

@@ -1,0 +1,105 @@
+"""The page of a run, report.html: one file that needs nothing else, on paper, screen or phone."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import pathlib
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from keras_recipes.configs import Config
+from keras_recipes.console import files
+from keras_recipes.problems import Problem
+from keras_recipes.runs import scoring, summary
+
+NAME = "report.html"
+CAPTIONS = {
+    "curves": "Loss and first metric of each epoch, on training and validation rows",
+    "confusion": "Confusion matrix of the test rows",
+    "probabilities": "Calibration of the probabilities, and scores at each decision threshold",
+    "importance": "Importance of the columns: how much the test score falls without their values",
+    "predicted_against_true": "Predicted values against true values of the test rows",
+    "labels": "Scores of each label on the test rows",
+    "samples": "Test images with their predictions",
+    "gradcam": "Where the network looks (Grad-CAM)",
+    "terms": "Words or n-grams with the largest effect",
+    "search": "Scores of the trials, and of the values of each hyperparameter",
+}
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("keras_recipes.runs")
+    settings: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
+    return jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, **settings
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page: a template of this library, filled in; all text is escaped.
+
+    Args:
+        template: File in the folder `templates`.
+        **values: By their names in the template.
+    """
+    return _templates().get_template(template).render(**values)
+
+
+def plots_in(folder: pathlib.Path) -> list[tuple[str, str]]:
+    """Return the plots in a folder, each with its caption and its PNG in base64."""
+    known = [name for name in CAPTIONS if (folder / f"{name}.png").is_file()]
+    return [
+        (CAPTIONS[name], base64.b64encode((folder / f"{name}.png").read_bytes()).decode())
+        for name in known
+    ]
+
+
+def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict) -> None:
+    """Write the page of a run.
+
+    Args:
+        folder: Of the run, with its plots.
+        problem: Gives the unit of scores.
+        config: That it was trained by.
+        metrics: What will stand in metrics.json.
+    """
+    models = {"network": metrics["test"], **metrics["baselines"]}
+    unit = {name: f" ({problem.unit})" for name in ("rmse", "mae") if problem.unit}
+    scores = {
+        scoring.NAMES.get(name, name) + unit.get(name, ""): [
+            scoring.figure(one[name]) for one in models.values()
+        ]
+        for name in metrics["test"]
+    }
+    counts = metrics["data"]["rows"]
+    html = render(
+        "run.html",
+        title=f"{metrics['recipe']} on {metrics['data']['name']}",
+        written=f"{pd.Timestamp(metrics['date']):%Y-%m-%d %H:%M}",
+        metrics=metrics,
+        models=[scoring.name_of(model) for model in models],
+        scores=scores,
+        lines=summary.lines(problem, metrics),
+        plots=plots_in(folder),
+        findings=metrics["check"],
+        rows=", ".join(f"{count:,} {name} rows" for name, count in counts.items()),
+        settings=_settings(config),
+    )
+    files.write_text(folder / NAME, html)
+
+
+def _settings(config: Config) -> list[tuple[str, str, bool]]:
+    """Return each setting, its value and whether this is the default."""
+    defaults, found = type(config)(), []
+    for field in dataclasses.fields(config):
+        value, default = getattr(config, field.name), getattr(defaults, field.name)
+        if isinstance(value, pd.DataFrame):
+            found.append((field.name, f"a DataFrame, {value.shape}", False))
+        else:
+            found.append((field.name, str(value), value == default))
+    return found
