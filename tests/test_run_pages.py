@@ -152,9 +152,8 @@ def test_a_runs_page_stands_alone_and_says_what_the_run_knows(folder):
 
 def test_a_page_shows_names_of_a_users_table_as_text(tmp_path):
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(
-        {"<b>size</b>": rng.normal(size=60), "y": rng.choice(["<i>", "&amp;"], 60)}
-    )
+    classes = rng.choice(["<i>", "&amp;"], 60)
+    table = pd.DataFrame({"y": classes, "<b>size</b>": rng.normal(size=60)})
     run = keras_recipes.train(
         tabular, csv=table, target="y", epochs=1, out=tmp_path / "<u>", **QUICK
     )
