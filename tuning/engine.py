@@ -23,7 +23,7 @@ from keras_recipes.features import kinds
 from keras_recipes.runs import run as runs, summary
 from tuning import loop
 from tuning.options import Options, seconds
-from tuning.report import plots, report, tensorboard
+from tuning.report import page, plots, report, tensorboard
 from tuning.spec import SearchSpec
 from tuning.trials import fingerprints, records, refit, trials
 from tuning.trials.storage import Store, resume_command
@@ -302,6 +302,8 @@ def _finish(spec: SearchSpec, store: Store, progress: report.Progress, reason: s
         progress.summarise(ranked)
         if reason != loop.INTERRUPTED:
             reason, metrics = _refit(spec, store, progress, best, reason)
+        with store.faults():
+            page.write(store.folder, spec, store.trials, metrics)
     return Search(
         trials=records.tabulate(store.trials),
         objective=spec.objective,

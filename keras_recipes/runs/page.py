@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import functools
 import pathlib
 from typing import Any
 
@@ -31,23 +30,25 @@ CAPTIONS = {
 }
 
 
-@functools.cache
-def _templates() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("keras_recipes.runs")
-    settings: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
-    return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, **settings
-    )
+TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
-def render(template: str, **values: Any) -> str:
-    """Return a page: a template of this library, filled in; all text is escaped.
+def render(template: str, folder: pathlib.Path = TEMPLATES, **values: Any) -> str:
+    """Return a page: a template, filled in; all text is escaped.
 
     Args:
-        template: File in the folder `templates`.
+        template: File in the folder.
+        folder: Of templates, which may extend `base.html` of this library.
         **values: By their names in the template.
     """
-    return _templates().get_template(template).render(**values)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
 
 
 def plots_in(folder: pathlib.Path) -> list[tuple[str, str]]:

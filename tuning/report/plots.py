@@ -81,19 +81,23 @@ def _draw_progress(axes: Axes, spec: SearchSpec, trials: list[records.Trial]) ->
     axes.legend()
 
 
-def _limit(axes: Axes, spec: SearchSpec, scores: np.ndarray) -> None:
-    """Cut far outliers off, so that the differences between good scores can be seen."""
+def limits(spec: SearchSpec, scores: np.ndarray) -> tuple[float, float]:
+    """Return an axis that cuts far outliers off, so that differences of good scores can be seen."""
     quarters = np.quantile(scores, [0.25, 0.75])
     reach = 3 * (quarters[1] - quarters[0])
-    if reach == 0:
-        return
-    low, high = scores.min(), scores.max()
-    if spec.direction == "min":
-        high = min(high, quarters[1] + reach)
-    else:
-        low = max(low, quarters[0] - reach)
+    low, high = float(scores.min()), float(scores.max())
+    if reach and spec.direction == "min":
+        high = min(high, float(quarters[1] + reach))
+    elif reach:
+        low = max(low, float(quarters[0] - reach))
     margin = 0.06 * (high - low)
-    axes.set_ylim(low - margin, high + margin)
+    return low - margin, high + margin
+
+
+def _limit(axes: Axes, spec: SearchSpec, scores: np.ndarray) -> None:
+    low, high = limits(spec, scores)
+    if low < high:
+        axes.set_ylim(low, high)
 
 
 def _draw_hyperparameter(
@@ -145,7 +149,7 @@ def _draw_parallel(
     # Colours follow the ranks: a few bad scores would take the whole scale else.
     norm, cmap = Normalize(1, max(len(ranked), 2)), colormaps[f"{COLOURS}_r"]
     for rank in range(len(ranked), 0, -1):
-        heights = [_height(p, ranked[rank - 1].values.get(p.name)) for p in free]
+        heights = [height(p, ranked[rank - 1].values.get(p.name)) for p in free]
         jitter = 0.03 * (((rank * 0.618) % 1) - 0.5)  # else lines of equal values hide each other
         places = np.array(heights, dtype=float) + jitter
         if rank > 1:
@@ -171,12 +175,10 @@ def _draw_parallel(
 
 def _mark_values(axes: Axes, place: int, hyperparameter: Any) -> None:
     """Draw the axis of one hyperparameter with its values, or the ends of many."""
-    values = spaces.grid_values(hyperparameter)
-    marked = values if len(values) <= 8 else [values[0], values[-1]]
-    for value in [*marked, *([None] if hyperparameter.conditions else [])]:
+    for place_of_value, text in ticks(hyperparameter):
         axes.annotate(
-            "not used" if value is None else _short(value),
-            (place, _height(hyperparameter, value)),
+            text,
+            (place, place_of_value),
             xytext=(5, 0),
             textcoords="offset points",
             fontsize=8,
@@ -187,7 +189,18 @@ def _mark_values(axes: Axes, place: int, hyperparameter: Any) -> None:
     axes.axvline(place, color="0.8", linewidth=1, zorder=0)
 
 
-def _height(hyperparameter: Any, value: object) -> float:
+def ticks(hyperparameter: Any) -> list[tuple[float, str]]:
+    """Return the values that are written at an axis, each with its height; of many, the ends."""
+    values = spaces.grid_values(hyperparameter)
+    marked = values if len(values) <= 8 else [values[0], values[-1]]
+    unused = [None] if hyperparameter.conditions else []
+    return [
+        (height(hyperparameter, value), "not used" if value is None else _short(value))
+        for value in [*marked, *unused]
+    ]
+
+
+def height(hyperparameter: Any, value: object) -> float:
     """Return a value's height on its axis, 0 to 1; below it where it is not active."""
     if value is None:
         return UNUSED
@@ -215,7 +228,7 @@ def find_importance(free: list, ok: list[records.Trial]) -> np.ndarray | None:
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
 
-    x = np.array([[_height(p, t.values.get(p.name, p.default)) for p in free] for t in ok])
+    x = np.array([[height(p, t.values.get(p.name, p.default)) for p in free] for t in ok])
     y = np.argsort(np.argsort([trial.score for trial in ok]))
     forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, random_state=0).fit(x, y)
     found = permutation_importance(forest, x, y, n_repeats=10, random_state=0).importances_mean

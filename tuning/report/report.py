@@ -106,7 +106,7 @@ class Progress:
         """Print leaderboard, gain over the defaults and warnings."""
         terminal.print_table(_leaderboard(self.spec, ranked))
         best = ranked[0]
-        self.console.print(_describe_gain(self.spec, best, self.store.trials[0]), markup=False)
+        self.console.print(describe_gain(self.spec, best, self.store.trials[0]), markup=False)
         for line in find_edges(self.spec, best):
             self.console.print(f"WARNING: {line}", markup=False)
 
@@ -122,7 +122,7 @@ class Progress:
         summary.print_run(self.spec.problem, metrics)
         folder = self.store.folder
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-        print(f"All trials are in {folder} ({size:.1f} MB): trials.csv, history.csv, search.png")
+        print(f"All trials are in {folder} ({size:.1f} MB): report.html, trials.csv, history.csv")
 
     def _describe_running(self) -> str:
         of = f"of {self.expected or '?'}"
@@ -246,7 +246,7 @@ def _judge(spec: SearchSpec, best: records.Trial, first: records.Trial) -> dict[
     return scoring.judge([sign * (one - other) for one, other in pairs] or [math.nan], share)
 
 
-def _describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) -> str:
+def describe_gain(spec: SearchSpec, best: records.Trial, first: records.Trial) -> str:
     """Describe by how much the best trial beats the defaults, or that they are tied."""
     name, scores = spec.objective, [scoring.figure(trial.score) for trial in (best, first)]
     if not first.is_ok:
