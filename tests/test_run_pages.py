@@ -111,6 +111,10 @@ def test_both_commands_print_tables(folder, monkeypatch, capsys):
     listed = run("runs", folder, "--recipe", "iris")
     assert "logistic regression" in listed
     assert listed.index("well") < listed.index("hardly")
+    assert "4 runs in" in run("runs", folder, "--html")
+    index = Page(folder / "index.html")
+    assert {folder / address for address in index.addresses} == {*folder.glob("*/report.html")}
+    assert "logistic regression" in index.text
     compared = run("compare", folder / "hardly", folder / "well", "-o", folder / "both.png")
     assert "learning_rate" in compared
     assert "well is better than hardly" in compared
