@@ -76,6 +76,10 @@ def test_a_page_asks_for_nothing_and_fits_the_screen(opened, name, width, scheme
         "one => parseFloat(getComputedStyle(one).fontSize))"
     )
     assert min(sizes) >= 12
+    drawn = page.evaluate(
+        "[...document.querySelectorAll('svg')].map(one => one.getBoundingClientRect().width)"
+    )
+    assert all(wide / 900 * 14 >= 11 for wide in drawn)  # text of 14 units in a drawing of 900
     images = page.evaluate("[...document.images].map(one => one.naturalWidth)")
     assert all(images)
     text, paper = (

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
 import pandas as pd
+import PIL.Image
 
 from keras_recipes.configs import Config
 from keras_recipes.console import files
@@ -51,13 +53,14 @@ def render(template: str, folder: pathlib.Path = TEMPLATES, **values: Any) -> st
     return environment.get_template(template).render(**values)
 
 
-def plots_in(folder: pathlib.Path) -> list[tuple[str, str]]:
-    """Return the plots in a folder, each with its caption and its PNG in base64."""
-    known = [name for name in CAPTIONS if (folder / f"{name}.png").is_file()]
-    return [
-        (CAPTIONS[name], base64.b64encode((folder / f"{name}.png").read_bytes()).decode())
-        for name in known
-    ]
+def plots_in(folder: pathlib.Path) -> Iterator[tuple[str, bool, str]]:
+    """Yield the plots in a folder: caption, whether it is twice as wide as high, PNG in base64."""
+    for name, caption in CAPTIONS.items():
+        path = folder / f"{name}.png"
+        if path.is_file():
+            with PIL.Image.open(path) as image:
+                is_broad = image.width >= 2 * image.height
+            yield caption, is_broad, base64.b64encode(path.read_bytes()).decode()
 
 
 def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict) -> None:
@@ -86,7 +89,7 @@ def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict)
         models=[scoring.name_of(model) for model in models],
         scores=scores,
         lines=summary.lines(problem, metrics),
-        plots=plots_in(folder),
+        plots=list(plots_in(folder)),
         findings=metrics["check"],
         rows=", ".join(f"{count:,} {name} rows" for name, count in counts.items()),
         settings=_settings(config),
