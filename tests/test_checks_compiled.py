@@ -58,7 +58,7 @@ def without_a_return(y, predicted):
     [
         (positional, "loss_weights=['accuracy']", "model.compile(optimizer, loss, metrics=[...])"),
         (lambda: of_two(loss_weights=[1.0]), "got 2 losses and 1 weights", "=[1.0, 1.0]"),
-        (lambda: of_two(metrics={"c": ["mae"]}), "['c']", "metrics as {'a': ..., 'b': ...}"),
+        (lambda: of_two(metrics={"c": ["mae"]}), "'c'", "metrics as {'a': ..., 'b': ...}"),
         (lambda: of_two(metrics=["mae"]), "metrics on which", "metrics as {'a': ..., 'b': ...}"),
         (lambda: of_one("rmse"), "loss identifier: rmse", "loss='mse'"),
         (lambda: of_one(without_a_return), "None values", "loss='mse' for numbers"),

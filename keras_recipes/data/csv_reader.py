@@ -229,6 +229,11 @@ def _parse(
             f"{path}: rows with more cells than the header has names ({len(names)}), "
             f"cut at {_shown(dialect.delimiter)}; name every column."
         ) from None
+    except OverflowError:  # pandas 3.0; later ones read such a number as text
+        raise InputError(
+            f"{path}: a whole number of more than 308 digits, which pandas {pd.__version__} cannot "
+            "read; shorten it, or install pandas 3.1."
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         raise InputError(_explain(path, content, error, dialect)) from None
 

@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from keras_recipes.data.images import pixels
 
+_KNOWS_WEBP = hasattr(tf.io, "decode_webp")  # not in TensorFlow 2.16
 TAKEN = (
-    "a JPEG, PNG, WebP (no animation), BMP (of 8, 24 or 32 bits, not compressed) or GIF "
-    "(not transparent)"
+    f"a JPEG, PNG,{' WebP (no animation),' * _KNOWS_WEBP} BMP (of 8, 24 or 32 bits, not "
+    "compressed) or GIF (not transparent)"
 )
 _ORIENTATION = 0x0112
 _EXIF_SEGMENT, _FIRST_ROWS_SEGMENT = 0xE1, 0xDA
@@ -60,7 +61,7 @@ def _pixels(data: tf.Tensor, size: int, depth_shift: int) -> tf.Tensor:
         (b"GIF8", lambda: _gif(data, numbers)),
     ]
     in_png = functools.partial(_chunk, numbers, b"eXIf", is_png=True)
-    if hasattr(tf.io, "decode_webp"):  # not in TensorFlow 2.16
+    if _KNOWS_WEBP:
         in_webp = functools.partial(_chunk, numbers, b"EXIF", is_png=False)
         forms.append((b"RIFF", lambda: _turned(_webp(data, numbers), in_webp(), numbers)))
     is_form = [tf.strings.substr(data, 0, len(start)) == start for start, _ in forms]
