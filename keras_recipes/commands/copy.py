@@ -220,12 +220,12 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         source = _with_data(source, recipe, table.csv.name, table.told())
         ignored += f"recipes/{table.csv.name}\n"
     entry = catalog.read(recipe)
-    data_sets = _data_sets(root / f"recipes/{recipe}.py")
+    used = data_sets(root / f"recipes/{recipe}.py")
     file = f"`recipes/{name}.py`"
     reads = f"`load_data` in {file}"
     if table.csv is not None:
         reads += f", which reads `recipes/{table.csv.name}`, as `Config` names it"
-    elif data_sets:
+    elif used:
         reads += ", and the file in `datasets` that it calls"
     is_fixed = re.search(r"^PROBLEM = ", source, re.MULTILINE)  # else the data decide
     means = f"`PROBLEM` in {file}" if is_fixed else f"the data; `problem` in {file} reads them"
@@ -243,7 +243,7 @@ def project(recipe: str, name: str, table: configs.TableOptions) -> dict[str, by
         vendor=VENDOR,
     )
     paths = ["recipes/__init__.py", "recipes/__main__.py", "LICENSE"]
-    paths += [f"datasets/{path.name}" for path in data_sets]
+    paths += [f"datasets/{path.name}" for path in used]
     texts = {
         "README.md": readme,
         ".gitignore": ignored,
@@ -263,13 +263,13 @@ def _new_file(source: str) -> str:
     return "new.png" if "IMAGE_SHAPE" in source else "new.csv"
 
 
-def _data_sets(path: pathlib.Path) -> set[pathlib.Path]:
+def data_sets(path: pathlib.Path) -> set[pathlib.Path]:
     """Return the files in `datasets` that a file imports, and those that they import."""
     found = set()
     for line in re.findall(r"^from datasets import (.+)$", path.read_text("utf-8"), re.MULTILINE):
         for name in line.split(","):
             file = catalog.folder().parent / "datasets" / f"{name.strip()}.py"
-            found |= {file} | _data_sets(file)
+            found |= {file} | data_sets(file)
     return found
 
 
@@ -389,18 +389,25 @@ def update(project_folder: pathlib.Path) -> str:
 
 def _write_library(vendor: pathlib.Path) -> str:
     """Write the library's wheel and its requirements into a folder; return the wheel's name."""
+    wheel = library_wheel(vendor)
     root = pathlib.Path(keras_recipes.__file__).resolve().parents[1]
     if (root / "pyproject.toml").is_file():
         pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins = [pin for pin in pins if pin and not pin.startswith(("#", "-", *NOT_FOR_COPIES))]
-        wheel = _build_wheel(root, vendor)
         text = "\n".join([f"{VENDOR}/{wheel}", *pins])
         (vendor / "requirements.txt").write_text(text + "\n", encoding="utf-8")
-        return wheel
-    there = catalog.folder().parent / VENDOR  # this is a copy itself
-    for path in (*there.glob("keras_recipes-*.whl"), there / "requirements.txt"):
-        shutil.copy(path, vendor)
-    return next(vendor.glob("*.whl")).name
+    else:  # this is a copy itself
+        shutil.copy(catalog.folder().parent / VENDOR / "requirements.txt", vendor)
+    return wheel
+
+
+def library_wheel(folder: pathlib.Path) -> str:
+    """Write the library's wheel into a folder, without network; return its name."""
+    root = pathlib.Path(keras_recipes.__file__).resolve().parents[1]
+    if (root / "pyproject.toml").is_file():
+        return _build_wheel(root, folder)
+    (wheel,) = (catalog.folder().parent / VENDOR).glob("keras_recipes-*.whl")
+    return pathlib.Path(shutil.copy(wheel, folder)).name
 
 
 def _build_wheel(root: pathlib.Path, folder: pathlib.Path) -> str:

@@ -13,6 +13,7 @@ Usage:
   python -m recipes copy RECIPE FOLDER [--name NAME] [--minimal] [--data FILE --target COLUMN]
                                                    copy a recipe as your own project, or as one file
   python -m recipes copy --update PROJECT          update the library of a copied project
+  python -m recipes notebook RECIPE [-o FILE]      write a recipe as a Jupyter notebook
   python -m recipes example [FOLDER]               write example data: a table, images or texts
 """
 
@@ -24,7 +25,17 @@ import typing
 from collections.abc import Callable
 
 from keras_recipes import catalog
-from keras_recipes.commands import check, compare, copy, example, export, predict, run, runs
+from keras_recipes.commands import (
+    check,
+    compare,
+    copy,
+    example,
+    export,
+    notebook,
+    predict,
+    run,
+    runs,
+)
 from keras_recipes.console import command_line
 from keras_recipes.errors import InputError
 
@@ -35,6 +46,7 @@ COMMANDS: dict[str, tuple[type[typing.Any], Callable[[typing.Any], None]]] = {
     "predict": (predict.Predict, predict.predict),
     "export": (export.Export, export.export),
     "copy": (copy.Copy, copy.copy),
+    "notebook": (notebook.Notebook, notebook.notebook),
     "example": (example.Example, example.example),
 }
 RUN = "run"
