@@ -2,7 +2,7 @@
 
 Problem: multiclass with integer labels, 10 classes; softmax and sparse categorical cross-entropy.
 Data: 2,062 photographs of 64 x 64 pixels, RGB (Mavi 2020); without them, drawn images.
-Result: not measured
+Result: accuracy 0.9956 ± 0.0036 (5-fold, 1 seed), 141 s on 2 cores; by_blocks 0.9956 ± 0.0047
 Published: accuracy 0.98 of a CNN on a random split (Mavi 2020)
 Run: python -m recipes.sign_digits
 Tune: python -m tuning sign_digits --tuner random --trials 10
