@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import classics, publish, records
 from keras_recipes import catalog, checks, configs, problems, recipe as contract, training
 from keras_recipes.console import command_line, files
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, RunError
 from keras_recipes.runs import baselines, run as runs, scoring
 
 NUM_FOLDS = 5
@@ -120,6 +120,8 @@ def train_and_test(recipe: types.ModuleType, config, splits) -> dict:
     """Train once; give the test scores, those of the baselines, and what it cost."""
     check = checks.PreFlight(contract.ignored_checks(recipe), with_test=True)
     trained = training.train(recipe, config, splits, check=check)
+    if trained.stopped_by == "interrupted" or config.refit > trained.refitted:
+        raise RunError("a training was interrupted; no record is written")
     problem = contract.problem(recipe, config, splits)
     outputs = training.predict(trained.model, splits.test.x)
     return {
