@@ -44,10 +44,10 @@ def run(*arguments, program=(), **variables):
         (("recipes.fmnist", "--data", "real", "--data-dir", "nowhere"), "nowhere"),
         (("recipes", "fly"), "unknown command 'fly', expected one of"),
         (("recipes", "fmnist"), "python -m recipes.fmnist runs it"),
-        (("recipes", "fmnst"), "did you mean python -m recipes.fmnist? Expected one of run, check"),
+        (("recipes", "fmnst"), "did you mean python -m recipes.fmnist? Expected one of run, runs"),
         (
             ("recipes", "predct"),
-            "did you mean python -m recipes predict? Expected one of run, check",
+            "did you mean python -m recipes predict? Expected one of run, runs",
         ),
         (("recipes.fmnst",), "there is no recipes.fmnst; did you mean recipes.fmnist?"),
         (("recipes.fly",), "there is no recipes.fly; `python -m recipes` lists them"),

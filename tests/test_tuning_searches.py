@@ -589,6 +589,7 @@ def test_killed_again_and_again_a_search_ends_as_if_it_had_not_been(undisturbed,
         kills += 1
     assert kills >= 4
     assert {path.suffix for path in pathlib.Path("s").rglob("*.*")} <= {
+        ".html",
         ".json",
         ".csv",
         ".keras",

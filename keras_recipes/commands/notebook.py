@@ -29,6 +29,7 @@ run"""
 PREDICT = """\
 few = data.test.take(np.arange(min(5, len(data.test))))
 keras_recipes.predict(run, few.x)"""
+PREDICT_OWN = "Predict new data: `keras_recipes.predict(run, PATH)`, with the path of a new file."
 LEFT_OUT = ("__future__", "keras_recipes.commands", "datasets")  # modules of imports
 
 
@@ -89,14 +90,17 @@ def cells_of(recipe: str, file: str, wheel: str) -> Iterator[tuple[str, str]]:
         yield "code", f"%%writefile {data_set.name}\n{_local(data_set.read_text('utf-8')).strip()}"
     yield "text", "What the recipe uses."
     yield "code", "\n".join(_imports(source, file, copy.data_sets(path)))
+    if "PROBLEM" in parts:
+        yield "text", "The problem: it decides the output layer, the loss and the metrics."
+        yield "code", parts["PROBLEM"]
     yield "text", "The settings. Change a value here, and run the cells below again."
     yield "code", parts["Config"]
     yield "code", _assignments(module)
     yield "text", "Load the data: training, validation and test rows."
     yield "code", f"{parts['load_data']}\n\n\n{_SHOW_DATA}"
-    if "problem" in parts or "PROBLEM" in parts:
-        yield "text", "The problem: it decides the output layer, the loss and the metrics."
-        yield "code", "\n\n".join(parts[name] for name in ("PROBLEM", "problem") if name in parts)
+    if "problem" in parts:
+        yield "text", "The data decide the problem: the output layer, the loss and the metrics."
+        yield "code", parts["problem"]
     yield "text", "Build and compile the model."
     yield "code", f"{parts['build_model']}\n\n\n{_SHOW_MODEL}"
     yield "text", "Values for a search by Keras Tuner: `python -m tuning` uses them."
@@ -105,11 +109,12 @@ def cells_of(recipe: str, file: str, wheel: str) -> Iterator[tuple[str, str]]:
     yield "code", TRAIN
     yield "text", "Loss and metrics of the last epochs."
     yield "code", "run.history.tail()"
-    yield (
-        "text",
-        "Predict some rows. The folder of the run has the model, and a page, `report.html`.",
-    )
-    yield "code", PREDICT
+    yield "text", "The folder of the run has the model, and a page, `report.html`."
+    if hasattr(module.Config, "SOURCES"):
+        yield "text", PREDICT_OWN
+    else:
+        yield "text", "Predict some rows."
+        yield "code", PREDICT
 
 
 _SHOW_DATA = """\
@@ -137,11 +142,10 @@ def _parts(source: str) -> dict[str, str]:
         first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
         text = "\n".join(lines[end : node.end_lineno]).strip()  # with the comments above
         end = node.end_lineno or end
-        name = getattr(node, "name", "")
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-        if not name or first == 1:
-            continue
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.If) or first == 1:
+            continue  # and the docstring
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        name = getattr(node, "name", "") or getattr(target, "id", "")
         if name in ("Config", "load_data", "problem", "build_model", "search_space", "PROBLEM"):
             found[name] = text
         else:
