@@ -63,6 +63,26 @@ def plots_in(folder: pathlib.Path) -> Iterator[tuple[str, bool, str]]:
             yield caption, is_broad, base64.b64encode(path.read_bytes()).decode()
 
 
+def scores_of(metrics: dict, unit: str = "") -> dict[str, Any]:
+    """Return what `scores.html` shows: the names of the models, and their figures by metric.
+
+    Args:
+        metrics: Of a run.
+        unit: Of the target, to stand behind RMSE and MAE.
+    """
+    models = {"network": metrics["test"], **metrics["baselines"]}
+    in_unit = {name: f" ({unit})" for name in ("rmse", "mae") if unit}
+    return {
+        "models": [scoring.name_of(model) for model in models],
+        "scores": {
+            scoring.NAMES.get(name, name) + in_unit.get(name, ""): [
+                scoring.figure(one[name]) for one in models.values()
+            ]
+            for name in metrics["test"]
+        },
+    }
+
+
 def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict) -> None:
     """Write the page of a run.
 
@@ -72,22 +92,13 @@ def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict)
         config: That it was trained by.
         metrics: What will stand in metrics.json.
     """
-    models = {"network": metrics["test"], **metrics["baselines"]}
-    unit = {name: f" ({problem.unit})" for name in ("rmse", "mae") if problem.unit}
-    scores = {
-        scoring.NAMES.get(name, name) + unit.get(name, ""): [
-            scoring.figure(one[name]) for one in models.values()
-        ]
-        for name in metrics["test"]
-    }
     counts = metrics["data"]["rows"]
     html = render(
         "run.html",
         title=f"{metrics['recipe']} on {metrics['data']['name']}",
         written=f"{pd.Timestamp(metrics['date']):%Y-%m-%d %H:%M}",
         metrics=metrics,
-        models=[scoring.name_of(model) for model in models],
-        scores=scores,
+        **scores_of(metrics, problem.unit),
         lines=summary.lines(problem, metrics),
         plots=list(plots_in(folder)),
         findings=metrics["check"],

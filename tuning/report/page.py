@@ -35,7 +35,6 @@ def write(
         metrics: Of the refitted best trial; None where it was not refitted.
     """
     best = records.rank(trials, spec.direction)[0]
-    models = {"network": metrics["test"], **metrics["baselines"]} if metrics else {}
     html = page.render(
         "search.html",
         folder=_TEMPLATES,
@@ -43,11 +42,7 @@ def write(
         written=f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
         version=__version__,
         lines=[report.describe_gain(spec, best, trials[0]), *report.find_edges(spec, best)],
-        models=[scoring.name_of(model) for model in models],
-        scores={
-            scoring.NAMES.get(name, name): [scoring.figure(one[name]) for one in models.values()]
-            for name in (metrics["test"] if metrics else ())
-        },
+        **(page.scores_of(metrics) if metrics else {"scores": {}}),
         **_table(spec, trials),
         data=_data(spec, trials),
     )
