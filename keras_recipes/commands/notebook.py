@@ -29,6 +29,10 @@ run"""
 PREDICT = """\
 few = data.test.take(np.arange(min(5, len(data.test))))
 keras_recipes.predict(run, few.x)"""
+HISTORY = """\
+Loss and metrics of the last epochs.
+
+The folder of the run has the model, and a page, `report.html`."""
 PREDICT_OWN = "Predict new data: `keras_recipes.predict(run, PATH)`, with the path of a new file."
 LEFT_OUT = ("__future__", "keras_recipes.commands", "datasets")  # modules of imports
 
@@ -107,9 +111,8 @@ def cells_of(recipe: str, file: str, wheel: str) -> Iterator[tuple[str, str]]:
     yield "code", parts["search_space"]
     yield "text", "Check the data and the model, train, and test once. Baselines use the same rows."
     yield "code", TRAIN
-    yield "text", "Loss and metrics of the last epochs."
+    yield "text", HISTORY
     yield "code", "run.history.tail()"
-    yield "text", "The folder of the run has the model, and a page, `report.html`."
     if hasattr(module.Config, "SOURCES"):
         yield "text", PREDICT_OWN
     else:
