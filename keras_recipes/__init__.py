@@ -1,6 +1,6 @@
 """The library behind the recipes: rule table, training, checks, runs and commands.
 
-    from keras_recipes import train, load_run, predict, check, fit, runs, compare
+    from keras_recipes import train, load_run, predict, export, check, fit, runs, compare
 
 Each is imported when it is first asked for, so that `import keras_recipes` loads no TensorFlow.
 TensorFlow then prints no notes about the processor, unless TF_CPP_MIN_LOG_LEVEL is set otherwise.
@@ -19,11 +19,14 @@ if typing.TYPE_CHECKING:
     from keras_recipes.api import train
     from keras_recipes.checks import check
     from keras_recipes.runs.comparison import compare
+    from keras_recipes.runs.exports.export import export
     from keras_recipes.runs.listing import list_runs as runs
     from keras_recipes.runs.predict import open_run as load_run, predict
     from keras_recipes.training.fused import fit
 
-__all__ = ["__version__", "check", "compare", "fit", "load_run", "predict", "runs", "train"]
+__all__ = [
+    "__version__", "check", "compare", "export", "fit", "load_run", "predict", "runs", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
@@ -40,6 +43,10 @@ def __getattr__(name: str) -> object:
         from keras_recipes.runs.comparison import compare
 
         return compare
+    if name == "export":
+        from keras_recipes.runs.exports.export import export
+
+        return export
     if name == "check":
         from keras_recipes.checks import check
 

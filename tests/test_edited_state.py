@@ -14,7 +14,8 @@ from own_copies import OWN
 import tuning
 from keras_recipes import catalog, reading
 from keras_recipes.errors import InputError, RunError
-from keras_recipes.runs import export, listing, predict as predictions, run as runs
+from keras_recipes.runs import listing, predict as predictions, run as runs
+from keras_recipes.runs.exports import export
 from recipes import breast_cancer, tabular
 from tuning.oracles import spaces
 from tuning.report import plots, report

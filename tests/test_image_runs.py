@@ -14,7 +14,7 @@ from keras_recipes import catalog
 from keras_recipes.commands import copy
 from keras_recipes.data.synthetic import shapes
 from keras_recipes.errors import InputError
-from keras_recipes.runs import export
+from keras_recipes.runs.exports import export
 from recipes import images
 
 pytestmark = pytest.mark.second_tier

@@ -21,13 +21,8 @@ from keras_recipes.data import own_table
 from keras_recipes.data.synthetic import rents, sentences
 from keras_recipes.errors import InputError, RunError
 from keras_recipes.features import arrays, baselines as of_kinds, own_tables, parts, tables
-from keras_recipes.runs import (
-    baselines,
-    export,
-    importance,
-    predict as predictions,
-    run as runs,
-)
+from keras_recipes.runs import baselines, importance, predict as predictions, run as runs
+from keras_recipes.runs.exports import export
 from recipes import california_housing, iris, tabular
 
 QUICK = {"hidden_units": (8,), "num_bins": 4, "ensemble_size": 2}

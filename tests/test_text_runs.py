@@ -15,7 +15,7 @@ from keras_recipes.commands import copy, example
 from keras_recipes.data.synthetic import sentences
 from keras_recipes.errors import InputError
 from keras_recipes.features import texts
-from keras_recipes.runs import export
+from keras_recipes.runs.exports import export
 from recipes import text
 
 pytestmark = pytest.mark.second_tier

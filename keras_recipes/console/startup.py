@@ -117,7 +117,7 @@ def load_tensorflow() -> None:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # looking for a GPU in vain is logged too
@@ -132,7 +132,7 @@ def load_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Hold back what native code writes to stderr; show it if the block fails.
 
     TensorFlow logs before its log level is read, straight to the file descriptor.

@@ -23,16 +23,23 @@ MIN_BOOSTED_ROWS = 5_000  # below, gradient boosting takes longer than all the r
 
 @dataclasses.dataclass(frozen=True)
 class Arrays(new_inputs.Inputs, kind.Kind):
-    """Arrays of one shape, or tables whose columns a recipe names."""
+    """Arrays of one shape, or tables whose columns a recipe names.
+
+    Attributes:
+        ranges: Smallest and largest number in the training rows of a table, by its columns; none in
+            runs of earlier versions.
+    """
 
     NAME: ClassVar[str] = "arrays"
+
+    ranges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, splits: Splits) -> Self:
         """Return what the training rows are."""
         x = splits.train.x
         if isinstance(x, pd.DataFrame):
-            return cls((x.shape[1],), tuple(x.columns))
+            return cls((x.shape[1],), tuple(x.columns), ranges=kind.ranges_of(x))
         return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
 
     def attach(self, model: keras.Model) -> None:
@@ -52,8 +59,42 @@ class Arrays(new_inputs.Inputs, kind.Kind):
         """Return one tensor of rows as the input."""
         spec = tf.TensorSpec((None, *self.shape), tf.float32, name="inputs")
         shape = ", ".join(map(str, self.shape))
-        described = {"inputs": f"numbers of shape (rows, {shape})"}
-        return {"serve": kind.Signature(lambda x: x, spec, described)}
+        described = {"takes": f"numbers of shape (rows, {shape})", **self._described}
+        return {"serve": kind.Signature(lambda x: x, spec, {"inputs": described})}
+
+    def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
+        """Return the columns of a table, or the range of arrays."""
+        (given,) = model.inputs
+        return {given.name: self._described}
+
+    @property
+    def _described(self) -> dict[str, Any]:
+        if not self.columns:
+            return {"range": [*self.limits]}
+        known = {name: {"range": [*ends]} for name, ends in self.ranges.items()}
+        return {"columns": [{"column": name, **known.get(name, {})} for name in self.columns]}
+
+    @property
+    def _ends(self) -> tuple[Any, Any]:
+        """Smallest and largest number of the training rows; of a table, of each column."""
+        if not self.columns:
+            return self.limits
+        ends = np.array([self.ranges.get(name, (0.0, 1.0)) for name in self.columns])
+        return ends[:, 0], ends[:, 1]
+
+    def numeric(self, model: keras.Model) -> kind.Numeric:
+        """Return the whole model."""
+        taken = kind.NumericInput(self.shape, "float32", *self._ends, self._described)
+        whole = parts.of(model)
+
+        def encode(x: Any) -> dict[str, np.ndarray]:
+            values = x.to_numpy() if isinstance(x, pd.DataFrame) else x
+            return {"inputs": values.astype("float32")}
+
+        def outputs(given: Mapping[str, Any]) -> tf.Tensor:
+            return model(whole.as_inputs(given["inputs"]), training=False)
+
+        return kind.Numeric({"inputs": taken}, outputs, encode, {})
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
         """Return a linear model; of a table of many rows, gradient boosting as well."""

@@ -22,6 +22,7 @@ from keras_recipes.features.baselines import Baseline
 from keras_recipes.problems import Problem
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     from rich.table import Table
 
 
@@ -52,6 +53,40 @@ class Signature(NamedTuple):
     read: Callable[[Any], Any]
     specs: Any
     described: dict[str, Any]
+
+
+class NumericInput(NamedTuple):
+    """An input of a model that other programs than TensorFlow run: numbers alone.
+
+    Attributes:
+        shape: Of one row.
+        dtype: float32 or int32.
+        low: Smallest value of the training rows, for all of a row's numbers or for each.
+        high: Largest one.
+        described: What else stands in signature.json.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: Any
+    high: Any
+    described: dict[str, Any]
+
+
+class Numeric(NamedTuple):
+    """A model of numbers alone, for formats without strings.
+
+    Attributes:
+        inputs: By name.
+        outputs: From a tensor for each input, (rows, ...), to the model's outputs (rows, outputs).
+        encode: From rows as the model takes them to an array for each input.
+        encoding: What makes these numbers of raw inputs, as JSON: vocabularies; empty for none.
+    """
+
+    inputs: dict[str, NumericInput]
+    outputs: Callable[[Mapping[str, Any]], tf.Tensor]
+    encode: Callable[[Any], dict[str, np.ndarray]]
+    encoding: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +158,18 @@ class Kind:
         """Return the inputs of an exported model, by the names of its endpoints; "serve" is one."""
         raise NotImplementedError
 
+    def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
+        """Return what each input of a model is to hold, by its name in Keras."""
+        raise NotImplementedError
+
+    def numeric(self, model: keras.Model) -> Numeric:
+        """Return what of a model runs without strings: behind the vocabularies, where it has such.
+
+        Raises:
+            InputError: If there is no such thing.
+        """
+        raise NotImplementedError
+
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
         """Return what the network is compared with, beside the mean or the most frequent class."""
         raise NotImplementedError
@@ -144,6 +191,13 @@ class Kind:
     def shown(self, x: Any) -> Sequence[str] | None:
         """Return what a person reads of each input; None where there is nothing to read."""
         return None
+
+
+def ranges_of(x: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Return the smallest and the largest number of each numeric column that has any."""
+    numbers = x.select_dtypes("number")
+    low, high = (ends.dropna().astype(float) for ends in (numbers.min(), numbers.max()))
+    return dict(zip(low.index, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
 def table_of_findings(title: str, rows: Iterable[Sequence[str]], counted: str) -> Table:

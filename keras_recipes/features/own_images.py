@@ -108,6 +108,25 @@ class OwnImages(kind.Kind):
             "serve_pixels": kind.Signature(lambda x: x, pixels, {"pixels": shape}),
         }
 
+    def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
+        """Return the range of pixels."""
+        (given,) = model.inputs
+        return {given.name: {"range": [0, 255], "takes": "images of any height and width"}}
+
+    def numeric(self, model: keras.Model) -> kind.Numeric:
+        """Return the whole model, for images of the size that the network takes."""
+        taken = {"range": [0, 255], "resized": "to this size, with antialiasing"}
+        pixels = kind.NumericInput(self.shape, "float32", 0.0, 255.0, taken)
+
+        def encode(x: np.ndarray) -> dict[str, np.ndarray]:
+            resize = images.encoder(self.images.size, self.images.channels)
+            return {"pixels": images.run(resize, x)}
+
+        def outputs(given: Mapping[str, Any]) -> tf.Tensor:
+            return model(given["pixels"], training=False)
+
+        return kind.Numeric({"pixels": pixels}, outputs, encode, {})
+
     def baselines(self, problem: Problem, train: Any) -> Sequence[baselines.Baseline]:
         """Return a support vector machine on gradients; for a regression, a linear model."""
         if problem.is_regression:

@@ -51,17 +51,22 @@ class OwnTables(kind.Kind):
 
     Attributes:
         table: What was made of the file's columns.
+        ranges: Smallest and largest number in the training rows, by the columns of x; none in runs
+            of earlier versions.
     """
 
     NAME: ClassVar[str] = "table"
 
     table: own_table.Source
+    ranges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, splits: Splits) -> Self | None:
         """Return what the table is; None for other splits."""
         source = splits.source
-        return cls(source) if isinstance(source, own_table.Source) else None
+        if not isinstance(source, own_table.Source):
+            return None
+        return cls(source, kind.ranges_of(splits.train.x))
 
     def check(self) -> None:
         """Raise ValueError where a column cannot be read as the schema says."""
@@ -158,7 +163,7 @@ class OwnTables(kind.Kind):
             for name, column in zip(names, used, strict=True)
         }
         described = {
-            name: {"column": column.name, "takes": FORMS[column.kind], **_unit(column)}
+            name: {"column": column.name, "takes": FORMS[column.kind], **self._told(column)}
             for name, column in zip(names, used, strict=True)
         }
 
@@ -166,6 +171,59 @@ class OwnTables(kind.Kind):
             return _join([(column, given[name]) for name, column in zip(names, used, strict=True)])
 
         return {"serve": kind.Signature(read, specs, described)}
+
+    def _told(self, column: columns.Column) -> dict[str, Any]:
+        """Return unit and range of a numeric column, where they are known."""
+        if column.kind != "number":
+            return {}
+        unit, ends = column.notation.unit, self.ranges.get(column.name)
+        return {**({"unit": unit} if unit else {}), **({"range": [*ends]} if ends else {})}
+
+    def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
+        """Return the columns of each."""
+        row, of_text = own_table.example(self.table), tables.TEXT
+        names = {tables.CATEGORICAL: tables.categories(row), of_text: tables.texts_of(row)}
+        others = {*names[tables.CATEGORICAL], *names[of_text]}
+        numbers = [self._of_number(name) for name in row if name not in others]
+        found = {tables.NUMERIC: {"columns": numbers, "missing": "NaN", "yes and no": [1, 0]}}
+        found |= {name: {"columns": columns, "missing": ""} for name, columns in names.items()}
+        return {one.name: found[one.name] for one in model.inputs}
+
+    def _of_number(self, name: str) -> dict[str, Any]:
+        """Return name, unit and range of a numeric column of x, where they are known."""
+        known = {one.name: one for one in self.table.columns}
+        ends = {"range": [*self.ranges[name]]} if name in self.ranges else {}
+        return {"column": name, **(self._told(known[name]) if name in known else {}), **ends}
+
+    def numeric(self, model: keras.Model) -> kind.Numeric:
+        """Return the network behind the vocabularies: numbers, and indices of categories."""
+        halves, row = tables.TableParts(model), own_table.example(self.table)
+        if tables.texts_of(row):
+            raise InputError("a table with columns of free text is exported as savedmodel or keras")
+        names = tables.categories(row)
+        of_numbers = [name for name in row if name not in names]
+        ends = np.array([self.ranges.get(name, (0.0, 1.0)) for name in of_numbers])
+        counts = np.array([len(one) for one in halves.vocabularies])
+        told = self.describe_inputs(model)
+        inputs = {}
+        if of_numbers:
+            shape, described = (len(of_numbers),), told[tables.NUMERIC]
+            taken = kind.NumericInput(shape, "float32", ends[:, 0], ends[:, 1], described)
+            inputs[tables.NUMERIC] = taken
+        if names:
+            shape, described = (len(names),), {"columns": names, "unknown": 0, "missing": ""}
+            inputs[tables.CATEGORICAL] = kind.NumericInput(shape, "int32", 0, counts, described)
+
+        def encode(x: pd.DataFrame) -> dict[str, np.ndarray]:
+            found = {tables.NUMERIC: x[of_numbers].to_numpy("float32")}
+            if names:
+                known = zip(names, halves.vocabularies, strict=True)
+                indices = [pd.Index(terms).get_indexer(x[name]) + 1 for name, terms in known]
+                found[tables.CATEGORICAL] = np.stack(indices, axis=1).astype("int32")
+            return {name: found[name] for name in inputs}
+
+        encoding = dict(zip(names, halves.vocabularies, strict=True))
+        return kind.Numeric(inputs, halves.behind_vocabularies, encode, encoding)
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[baselines.Baseline]:
         """Return a linear model on quantiles and gradient boosting."""
@@ -178,12 +236,6 @@ class OwnTables(kind.Kind):
             one.name: [one.name, *(f"{one.name}_{part}" for part in one.parts)] for one in used
         }
         return {name: list(x.columns.intersection(made)) for name, made in names.items()}
-
-
-def _unit(column: columns.Column) -> dict[str, str]:
-    """Return the unit of a numeric column, where one is known: its numbers come in it."""
-    unit = column.notation.unit
-    return {"unit": unit} if column.kind == "number" and unit else {}
 
 
 def _signature_names(names: list[str]) -> list[str]:

@@ -89,6 +89,28 @@ class _OfTexts(kind.Kind):
         described = {texts.TEXT: f"the text in UTF-8 (column {', '.join(names)}{joined})"}
         return {"serve": kind.Signature(_decoded, spec, described)}
 
+    def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
+        """Return the columns, and what is done with a text before it is a string for the model."""
+        steps = texts.steps(texts.TextParts(model).tokens)
+        return {texts.TEXT: {"columns": [*self.text_columns], "steps before": steps}}
+
+    def numeric(self, model: keras.Model) -> kind.Numeric:
+        """Return the network behind the vocabulary: it takes the numbers of a text's terms."""
+        halves = texts.TextParts(model)
+        (_, width), layer = halves.encoder.output_shape, halves.vocabulary
+        encoding = texts.described(halves)
+        taken = kind.NumericInput(
+            (width,), "int32", 0, layer.vocabulary_size() - 1, {"terms": encoding["takes"]}
+        )
+
+        def encode(x: Any) -> dict[str, np.ndarray]:
+            return {"terms": texts.run(halves.encoder, halves.as_inputs(x))}
+
+        def outputs(given: Mapping[str, Any]) -> tf.Tensor:
+            return halves.network(given["terms"], training=False)
+
+        return kind.Numeric({"terms": taken}, outputs, encode, encoding)
+
     def baselines(self, problem: Problem, train: Any) -> Sequence[Baseline]:
         """Return linear models on TF-IDF and on ratios of frequencies."""
         tf_idf = functools.partial(_tf_idf, tokens=self.tokens)

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import math
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -98,10 +98,7 @@ def encoder(
     raw, encoded = {}, []
     if num_numeric:
         raw[NUMERIC] = keras.Input((num_numeric,), name=NUMERIC)
-        scaled = keras.layers.Normalization(name="scale")(raw[NUMERIC])
-        missing = keras.ops.isnan(scaled)
-        known = keras.ops.where(missing, keras.ops.zeros_like(scaled), scaled)  # 0 is the median
-        encoded += [keras.ops.clip(known, -FARTHEST, FARTHEST), keras.ops.cast(missing, "float32")]
+        encoded += _of_numbers(keras.layers.Normalization(name="scale")(raw[NUMERIC]))
     if num_categories:
         raw[CATEGORICAL] = keras.Input((len(num_categories),), name=CATEGORICAL, dtype="string")
     for place, count in enumerate(num_categories):
@@ -126,6 +123,13 @@ def encoder(
         encoded.append(topics(weights / length))
     joined = keras.layers.Concatenate()(encoded) if len(encoded) > 1 else encoded[0]
     return keras.Model(raw, joined, name="encoder")
+
+
+def _of_numbers(scaled: Any) -> list[Any]:
+    """Return scaled numbers with 0, the median, for missing ones, and which ones are missing."""
+    missing = keras.ops.isnan(scaled)
+    known = keras.ops.where(missing, keras.ops.zeros_like(scaled), scaled)
+    return [keras.ops.clip(known, -FARTHEST, FARTHEST), keras.ops.cast(missing, "float32")]
 
 
 def network(
@@ -246,9 +250,12 @@ def embedding(
 
 def serving(encoder: keras.Model, network: keras.Model) -> keras.Model:
     """Join encoder and network to the model from raw columns to the mean of the networks."""
-    of_networks = network(encoder(encoder.input))
-    outputs = keras.ops.mean(of_networks, axis=1, keepdims=of_networks.ndim == 2)
-    return parts.joined(encoder, network, outputs, TableParts)
+    return parts.joined(encoder, network, _mean(network(encoder(encoder.input))), TableParts)
+
+
+def _mean(of_networks: Any) -> Any:
+    """Return the mean of the networks' outputs, (rows, outputs)."""
+    return keras.ops.mean(of_networks, axis=1, keepdims=len(of_networks.shape) == 2)
 
 
 class TableParts(parts.Halves):
@@ -308,6 +315,28 @@ class TableParts(parts.Halves):
         rows = TEXTS_AT_ONCE if _vectorizations(self.encoder) else ROWS_TO_PREDICT
         rows = max(1, min(rows, MAX_VALUES_AT_ONCE // widest))
         return run(self.model, x, rows, self.as_inputs)
+
+    @property
+    def vocabularies(self) -> list[list[str]]:
+        """The known categories of each categorical column, by their indices from 1 on."""
+        raw = self.encoder.input
+        count = raw[CATEGORICAL].shape[1] if CATEGORICAL in raw else 0
+        lookups = (self.encoder.get_layer(f"vocabulary_{place}") for place in range(count))
+        return [lookup.get_vocabulary()[1:] for lookup in lookups]
+
+    def behind_vocabularies(self, given: Mapping[str, Any]) -> Any:
+        """Return the model's outputs for numbers, float32 (rows, outputs).
+
+        Args:
+            given: "numeric", float32 (rows, columns), NaN where missing; "categorical", the index
+                of each category, (rows, columns), 0 for unknown ones. Either may be absent.
+        """
+        encoded = []
+        if NUMERIC in given:
+            encoded += _of_numbers(self.encoder.get_layer("scale")(given[NUMERIC]))
+        if CATEGORICAL in given:
+            encoded.append(keras.ops.cast(given[CATEGORICAL], "float32"))
+        return _mean(self.network(keras.ops.concatenate(encoded, axis=1), training=False))
 
     def unknown_categories(self, x: pd.DataFrame) -> dict[str, pd.Series]:
         """Return, for each column with such, the categories that were not there in training."""

@@ -271,11 +271,11 @@ class TextParts(parts.Halves):
         terms = "\n".join(self.vocabulary.get_vocabulary())
         learned = hashlib.blake2b(terms.encode()).digest()
         made = ("encoded", self.tokens, encoder.output_shape, learned)
-        return split.once(made, lambda: _run(encoder, self._standardised(split)))
+        return split.once(made, lambda: run(encoder, self._standardised(split)))
 
     def predict(self, x: pd.DataFrame) -> np.ndarray:
         """Return the outputs for texts, float32 (rows, outputs)."""
-        return _run(self.model, self.as_inputs(x))
+        return run(self.model, self.as_inputs(x))
 
     def speaking(self, x: pd.DataFrame, most: int) -> list[list[tuple[str, float]]]:
         """Return the words or n-grams that speak most for each output, over some texts.
@@ -306,11 +306,11 @@ class TextParts(parts.Halves):
         effects[:SPECIAL] = 0
         words = _words(x) if self.tokens == "characters" else {}
         if words:
-            numbers = _run(self.encoder, tf.constant([[f" {word} "] for word in words]))
+            numbers = run(self.encoder, tf.constant([[f" {word} "] for word in words]))
             effects = effects[numbers[:, : max(1, np.count_nonzero(numbers, axis=1).max())]].sum(1)
             terms, counts = np.array([*words], dtype=object), np.array([*words.values()])
         else:
-            numbers = _run(self.encoder, self.as_inputs(x))
+            numbers = run(self.encoder, self.as_inputs(x))
             counts = np.bincount(numbers.ravel(), minlength=size)
             terms = np.array(self.vocabulary.get_vocabulary(), dtype=object)
             if self.tokens == "characters":  # whose n-grams have a space between any two
@@ -323,6 +323,38 @@ class TextParts(parts.Halves):
             [(terms[one], float(side[one])) for one in chosen if side[one] > 0]
             for side, chosen in zip(sides, best, strict=True)
         ]
+
+
+def steps(tokens: Tokens) -> list[str]:
+    """Return what `standardised` does with a text, a sentence for each step."""
+    found = ["Unicode's composed form (NFC)", "lower case"]
+    if tokens == "words":
+        found += [f"spaces around each match of {_ALONE}", f"a space for each match of {_NO_WORD}"]
+    return [*found, f"a space for each match of {_SPACE}, and none at both ends"]
+
+
+def described(halves: TextParts) -> dict[str, Any]:
+    """Return how a text becomes the numbers that the network takes, for other programs.
+
+    Args:
+        halves: Of the model.
+
+    Returns:
+        "takes": a sentence; "steps": what is done with a text, in order; "vocabulary": the terms
+        by their numbers, from 2 on, n-grams as their tokens with a space between.
+    """
+    _, width = halves.encoder.output_shape
+    split = f"divided into {halves.tokens}{' at spaces' * (halves.tokens == 'words')}"
+    found = [*steps(halves.tokens), split]
+    order = f"the numbers of a text's first {width} {halves.tokens}, in order; 1 for unknown ones"
+    if ngrams := halves.vocabulary.get_config()["ngrams"]:
+        found.append(f"n-grams of {', '.join(map(str, ngrams))} tokens, a space between any two")
+        order = (
+            "the numbers of the n-grams that a text holds and the vocabulary too, each once, "
+            f"rising, the first {width}"
+        )
+    terms = halves.vocabulary.get_vocabulary()[SPECIAL:]
+    return {"takes": f"{order}; 0 behind the end", "steps": found, "vocabulary": terms}
 
 
 def _words(x: pd.DataFrame) -> dict[str, int]:
@@ -356,7 +388,7 @@ def _batches(lengths: np.ndarray) -> Iterator[np.ndarray]:
         start = stop
 
 
-def _run(model: keras.Model, texts: tf.Tensor) -> np.ndarray:
+def run(model: keras.Model, texts: tf.Tensor) -> np.ndarray:
     """Run a model of texts, those of similar length at once, in the order of the texts."""
     import tensorflow as tf
 

@@ -1,0 +1,1 @@
+"""Exports: a saved run as a model for other programs."""

@@ -1,0 +1,147 @@
+"""A run's model in a format that knows no strings: ONNX and LiteRT.
+
+Such a model takes numbers alone. Where a run has vocabularies, its network begins behind them, and
+encoding.json holds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_recipes.console import files, startup
+from keras_recipes.errors import RunError
+from keras_recipes.features.kind import Numeric, NumericInput
+from keras_recipes.problems import Problem
+from keras_recipes.runs.exports import litert, onnx_model, outputs
+from keras_recipes.runs.exports.litert import Rows
+from keras_recipes.runs.result import Run
+
+ENCODING = "encoding.json"
+ROWS_TO_COMPARE = 64  # drawn at random from the range of the training rows
+TOLERANCE = 1e-4  # of the largest output; those of right models differ by some 1e-7
+
+
+def write(run: Run, folder: pathlib.Path, format: str) -> dict[str, Any]:
+    """Write a run's model.
+
+    Args:
+        run: A run.
+        folder: To write into.
+        format: "onnx" or "litert".
+
+    Returns:
+        What the model takes and gives.
+
+    Raises:
+        InputError: If it cannot be without strings.
+        RunError: If it cannot be converted, or its outputs are others.
+    """
+    numeric = run.inputs.numeric(run.model)
+    name = outputs.name_of(run.problem)
+    rows = None
+    with startup.quiet_stderr():
+        if format == "onnx":
+            path = folder / onnx_model.NAME
+            with _faults_named(format):
+                onnx_model.write(function(run.problem, numeric), name, path)
+            _compare(run.problem, numeric, onnx_model.load(path), format)
+        else:
+            path = folder / litert.NAME
+            rows = write_litert(run, numeric, path)
+            _compare(run.problem, numeric, litert.load(path), format)
+    if numeric.encoding:
+        files.write_json(folder / ENCODING, numeric.encoding)
+    return describe(run, numeric, rows)
+
+
+def describe(run: Run, numeric: Numeric, rows: int | None) -> dict[str, Any]:
+    """Return what a model of numbers takes, so many rows at once, and what it gives."""
+    inputs = {
+        name: {"shape": [rows, *one.shape], "dtype": one.dtype, **one.described}
+        for name, one in numeric.inputs.items()
+    }
+    encoding = {"encoding": ENCODING} if numeric.encoding else {}
+    return {"inputs": inputs, "outputs": outputs.describe(run.problem, run.inputs), **encoding}
+
+
+def write_litert(run: Run, numeric: Numeric, path: pathlib.Path, **int8: Any) -> int | None:
+    """Write a LiteRT model, and return how many rows it takes at once; None for any number.
+
+    Args:
+        run: A run.
+        numeric: Its model.
+        path: File to write.
+        **int8: As `litert.write`.
+    """
+    name, variables = outputs.name_of(run.problem), run.model.variables
+    with _faults_named("litert"):
+        for rows in (None, 1):
+            try:
+                litert.write(function(run.problem, numeric, rows), name, variables, path, **int8)
+            except Exception:  # a recurrent layer needs one number of rows
+                if rows == 1:
+                    raise
+            else:
+                return rows
+    raise AssertionError  # for the type checker
+
+
+def function(problem: Problem, numeric: Numeric, rows: int | None = None) -> Any:
+    """Return a model of numbers as a `tf.function` with an input signature.
+
+    Args:
+        problem: Decides how outputs are read.
+        numeric: The model.
+        rows: That it takes at once; None for any number.
+    """
+    specs = [
+        tf.TensorSpec((rows, *one.shape), one.dtype, name=name)
+        for name, one in numeric.inputs.items()
+    ]
+
+    def run(*given: tf.Tensor) -> tf.Tensor:
+        named = dict(zip(numeric.inputs, given, strict=True))
+        return outputs.of_model(problem, numeric.outputs(named))
+
+    return tf.function(run, input_signature=specs)
+
+
+@contextlib.contextmanager
+def _faults_named(format: str) -> Iterator[None]:
+    """Name in one line what a converter fails at: it may be any operation of the model."""
+    try:
+        yield
+    except Exception as error:  # they have many kinds
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise RunError(
+            f"the model cannot be written as {format} ({reason}); use --format savedmodel"
+        ) from error
+
+
+def _compare(
+    problem: Problem, numeric: Numeric, exported: Callable[[Rows], np.ndarray], format: str
+) -> None:
+    """Raise RunError where an exported model gives other outputs than the run's."""
+    rng = np.random.default_rng(0)
+    drawn = {name: _draw(one, rng) for name, one in numeric.inputs.items()}
+    expected = function(problem, numeric)(*map(tf.constant, drawn.values())).numpy()
+    difference = float(np.max(abs(exported(drawn) - expected)) / max(1.0, np.max(abs(expected))))
+    if not difference <= TOLERANCE:
+        raise RunError(
+            f"the outputs of the model as {format} differ by {difference:.2g} of the largest one; "
+            "use --format savedmodel"
+        )
+
+
+def _draw(taken: NumericInput, rng: np.random.Generator) -> np.ndarray:
+    """Draw rows from the range of the training rows."""
+    shape = (ROWS_TO_COMPARE, *taken.shape)
+    if taken.dtype == "int32":
+        return rng.integers(taken.low, taken.high, shape, endpoint=True).astype("int32")
+    return rng.uniform(taken.low, taken.high, shape).astype("float32")
