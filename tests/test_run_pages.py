@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+import yaml
 
 import keras_recipes
 from keras_recipes.commands import main
@@ -164,3 +165,18 @@ def test_a_page_shows_names_of_a_users_table_as_text(tmp_path):
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "<b>size" not in page
     assert "<i>" not in page
+
+
+def test_a_model_card_has_a_header_that_model_hubs_read(tmp_path):
+    run = keras_recipes.train("iris", out=tmp_path / "run", verbose=False, epochs=2)
+    card = (run.folder / "README.md").read_text(encoding="utf-8")
+    _, head, text = card.split("---\n", 2)
+    known = yaml.safe_load(head)
+    (result,) = known["model-index"][0]["results"]
+    assert known["library_name"] == "keras"
+    assert known["tags"] == ["keras-recipes", "multiclass"]
+    assert {one["type"]: one["value"] for one in result["metrics"]} == run.metrics["test"]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| accuracy")]
+    assert rows[0][1].strip(" |") == f"{run.metrics['test']['accuracy']:.4f}"
+    assert "sepal_length" in text
+    assert run.metrics["command"] in text

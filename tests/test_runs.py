@@ -32,7 +32,7 @@ from recipes import breast_cancer, diabetes, digit_halves, digit_traits, digits,
 later = functools.partial(pytest.param, marks=pytest.mark.second_tier)
 SHORT = {"epochs": 2, "seed": 3, "refit": False}
 FILES = {"model.keras", "config.json", "schema.json", "history.csv", "metrics.json", "curves.png"}
-FILES |= {"test.npz", "report.html"}
+FILES |= {"test.npz", "report.html", "README.md"}
 
 
 CHECK = checks.PreFlight(with_test=True)

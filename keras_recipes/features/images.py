@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from keras_recipes.data.splits import Split
 from keras_recipes.features import parts
 from keras_recipes.problems import Problem
 
+RESIZED = "resized"  # the layer that the encoder resizes before
 FEATURES = "features"  # the layer whose maps are pooled: what `heat_maps.grad_cam` looks at
 PIXELS_AT_ONCE = 2**20  # of a prediction: 256 images of 64x64, whose first maps take 100 MB
 
@@ -38,6 +40,7 @@ def encoder(size: int, channels: int) -> keras.Model:
         pictures, (size, size), antialias=True, data_format="channels_last"
     )
     encoded = keras.ops.clip(keras.ops.round(resized), 0.0, 255.0)
+    encoded = keras.layers.Identity(name=RESIZED)(encoded)
     return keras.Model(pictures, encoded, name="encoder")
 
 
@@ -188,6 +191,13 @@ class ImageParts(parts.Halves):
         if split.x.shape[1:] == shape and split.x.dtype == np.uint8:
             return split.x
         return split.once(("encoded", shape), lambda: run(encoder, split.x).astype("uint8"))
+
+    def of_resized(self, pixels: Any) -> Any:
+        """Return the model's outputs for images that have the network's size."""
+        encoder, encoded = self.encoder, pixels
+        if (resized := encoder.get_layer(RESIZED).output) is not encoder.output:  # a backbone
+            encoded = keras.Model(resized, encoder.output)(pixels, training=False)
+        return self.network(encoded, training=False)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs for images of one size, float32 (rows, outputs)."""

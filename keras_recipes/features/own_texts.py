@@ -97,7 +97,7 @@ class _OfTexts(kind.Kind):
     def numeric(self, model: keras.Model) -> kind.Numeric:
         """Return the network behind the vocabulary: it takes the numbers of a text's terms."""
         halves = texts.TextParts(model)
-        (_, width), layer = halves.encoder.output_shape, halves.vocabulary
+        (_, width), layer = halves.network.input_shape, halves.vocabulary
         encoding = texts.described(halves)
         taken = kind.NumericInput(
             (width,), "int32", 0, layer.vocabulary_size() - 1, {"terms": encoding["takes"]}

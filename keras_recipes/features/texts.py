@@ -343,7 +343,7 @@ def described(halves: TextParts) -> dict[str, Any]:
         "takes": a sentence; "steps": what is done with a text, in order; "vocabulary": the terms
         by their numbers, from 2 on, n-grams as their tokens with a space between.
     """
-    _, width = halves.encoder.output_shape
+    _, width = halves.network.input_shape
     split = f"divided into {halves.tokens}{' at spaces' * (halves.tokens == 'words')}"
     found = [*steps(halves.tokens), split]
     order = f"the numbers of a text's first {width} {halves.tokens}, in order; 1 for unknown ones"

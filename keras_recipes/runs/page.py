@@ -1,4 +1,4 @@
-"""The page of a run, report.html: one file that needs nothing else, on paper, screen or phone."""
+"""The pages of a run: report.html, which needs nothing else, and README.md, a model card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keras_recipes.console import files
 from keras_recipes.problems import Problem
 from keras_recipes.runs import scoring, summary
 
-NAME = "report.html"
+NAME, CARD = "report.html", "README.md"
 CAPTIONS = {
     "curves": "Loss and first metric of each epoch, on training and validation rows",
     "confusion": "Confusion matrix of the test rows",
@@ -36,7 +36,7 @@ TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
 def render(template: str, folder: pathlib.Path = TEMPLATES, **values: Any) -> str:
-    """Return a page: a template, filled in; all text is escaped.
+    """Return a page: a template, filled in; in HTML, all text is escaped.
 
     Args:
         template: File in the folder.
@@ -45,7 +45,7 @@ def render(template: str, folder: pathlib.Path = TEMPLATES, **values: Any) -> st
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
-        autoescape=True,
+        autoescape=template.endswith(".html"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -83,29 +83,35 @@ def scores_of(metrics: dict, unit: str = "") -> dict[str, Any]:
     }
 
 
-def write(folder: pathlib.Path, problem: Problem, config: Config, metrics: dict) -> None:
-    """Write the page of a run.
+def write(
+    folder: pathlib.Path, problem: Problem, config: Config, metrics: dict, takes: str
+) -> None:
+    """Write the page of a run, and its model card as Hugging Face and others read it.
 
     Args:
         folder: Of the run, with its plots.
         problem: Gives the unit of scores.
         config: That it was trained by.
         metrics: What will stand in metrics.json.
+        takes: What `predict` takes.
     """
     counts = metrics["data"]["rows"]
-    html = render(
-        "run.html",
-        title=f"{metrics['recipe']} on {metrics['data']['name']}",
-        written=f"{pd.Timestamp(metrics['date']):%Y-%m-%d %H:%M}",
-        metrics=metrics,
+    values = {
+        "title": f"{metrics['recipe']} on {metrics['data']['name']}",
+        "written": f"{pd.Timestamp(metrics['date']):%Y-%m-%d %H:%M}",
+        "metrics": metrics,
         **scores_of(metrics, problem.unit),
-        lines=summary.lines(problem, metrics),
-        plots=list(plots_in(folder)),
-        findings=metrics["check"],
-        rows=", ".join(f"{count:,} {name} rows" for name, count in counts.items()),
-        settings=_settings(config),
-    )
-    files.write_text(folder / NAME, html)
+        "lines": list(summary.lines(problem, metrics)),
+        "findings": metrics["check"],
+        "rows": ", ".join(
+            f"{count:,} {'training' if name == 'train' else name} rows"
+            for name, count in counts.items()
+        ),
+    }
+    plots, settings = list(plots_in(folder)), _settings(config)
+    files.write_text(folder / NAME, render("run.html", plots=plots, settings=settings, **values))
+    card = render("card.md", takes=takes, tags=["keras-recipes", problem.rule.kind], **values)
+    files.write_text(folder / CARD, card)
 
 
 def _settings(config: Config) -> list[tuple[str, str, bool]]:

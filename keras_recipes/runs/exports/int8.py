@@ -54,7 +54,7 @@ def write(run: Run, folder: pathlib.Path) -> dict[str, Any]:
     score = functools.partial(_score, run.problem, held_out)
     before, after = score(training.predict(run.model, held_out.x)), math.nan
     for values in (calibration, None):
-        with startup.quiet_stderr():
+        with startup.quiet_stderr(), numeric.faults_named("litert"):
             numeric.write_litert(run, model, path, int8=True, calibration=values)
             read = litert.load(path)(model.encode(held_out.x))
         after = score(_as_outputs(run.problem, read))

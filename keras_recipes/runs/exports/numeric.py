@@ -42,19 +42,21 @@ def write(run: Run, folder: pathlib.Path, format: str) -> dict[str, Any]:
         InputError: If it cannot be without strings.
         RunError: If it cannot be converted, or its outputs are others.
     """
-    numeric = run.inputs.numeric(run.model)
-    name = outputs.name_of(run.problem)
-    rows = None
-    with startup.quiet_stderr():
+    numeric, rows = run.inputs.numeric(run.model), None
+    with startup.quiet_stderr(), faults_named(format):
         if format == "onnx":
-            path = folder / onnx_model.NAME
-            with _faults_named(format):
-                onnx_model.write(function(run.problem, numeric), name, path)
-            _compare(run.problem, numeric, onnx_model.load(path), format)
+            path, load = folder / onnx_model.NAME, onnx_model.load
+            name = outputs.name_of(run.problem)
+            onnx_model.write(function(run.problem, numeric), name, path)
         else:
-            path = folder / litert.NAME
+            path, load = folder / litert.NAME, litert.load
             rows = write_litert(run, numeric, path)
-            _compare(run.problem, numeric, litert.load(path), format)
+        difference = _difference(run.problem, numeric, load(path))
+    if not difference <= TOLERANCE:
+        raise RunError(
+            f"the outputs of the model as {format} differ by {difference:.2g} of the largest one; "
+            "use --format savedmodel"
+        )
     if numeric.encoding:
         files.write_json(folder / ENCODING, numeric.encoding)
     return describe(run, numeric, rows)
@@ -80,16 +82,12 @@ def write_litert(run: Run, numeric: Numeric, path: pathlib.Path, **int8: Any) ->
         **int8: As `litert.write`.
     """
     name, variables = outputs.name_of(run.problem), run.model.variables
-    with _faults_named("litert"):
-        for rows in (None, 1):
-            try:
-                litert.write(function(run.problem, numeric, rows), name, variables, path, **int8)
-            except Exception:  # a recurrent layer needs one number of rows
-                if rows == 1:
-                    raise
-            else:
-                return rows
-    raise AssertionError  # for the type checker
+    try:
+        litert.write(function(run.problem, numeric), name, variables, path, **int8)
+        return None
+    except Exception:  # a recurrent layer needs one number of rows, known before
+        litert.write(function(run.problem, numeric, 1), name, variables, path, **int8)
+        return 1
 
 
 def function(problem: Problem, numeric: Numeric, rows: int | None = None) -> Any:
@@ -113,7 +111,7 @@ def function(problem: Problem, numeric: Numeric, rows: int | None = None) -> Any
 
 
 @contextlib.contextmanager
-def _faults_named(format: str) -> Iterator[None]:
+def faults_named(format: str) -> Iterator[None]:
     """Name in one line what a converter fails at: it may be any operation of the model."""
     try:
         yield
@@ -124,19 +122,14 @@ def _faults_named(format: str) -> Iterator[None]:
         ) from error
 
 
-def _compare(
-    problem: Problem, numeric: Numeric, exported: Callable[[Rows], np.ndarray], format: str
-) -> None:
-    """Raise RunError where an exported model gives other outputs than the run's."""
+def _difference(
+    problem: Problem, numeric: Numeric, exported: Callable[[Rows], np.ndarray]
+) -> float:
+    """Return how far the outputs of an exported model are, as a fraction of the largest one."""
     rng = np.random.default_rng(0)
     drawn = {name: _draw(one, rng) for name, one in numeric.inputs.items()}
     expected = function(problem, numeric)(*map(tf.constant, drawn.values())).numpy()
-    difference = float(np.max(abs(exported(drawn) - expected)) / max(1.0, np.max(abs(expected))))
-    if not difference <= TOLERANCE:
-        raise RunError(
-            f"the outputs of the model as {format} differ by {difference:.2g} of the largest one; "
-            "use --format savedmodel"
-        )
+    return float(np.max(abs(exported(drawn) - expected)) / max(1.0, np.max(abs(expected))))
 
 
 def _draw(taken: NumericInput, rng: np.random.Generator) -> np.ndarray:
