@@ -28,6 +28,9 @@ def train(
     baselines: bool = True,
     max_baseline_seconds: float | None = None,
     strict: bool = False,
+    tensorboard: bool = False,
+    mlflow: str | None = None,
+    wandb: str | None = None,
     verbose: bool = True,
     **fields: typing.Any,
 ) -> Run:
@@ -42,6 +45,9 @@ def train(
         baselines: Whether the baselines are fitted and stand beside the test scores.
         max_baseline_seconds: That they may take; by default a fifth of the training's, at least 5.
         strict: Whether warnings of the check before training count as errors.
+        tensorboard: Whether the run folder gets logs for TensorBoard.
+        mlflow: URI of the server or database of MLflow that gets settings and scores.
+        wandb: Project of Weights & Biases that gets them.
         verbose: Whether progress is printed.
         **fields: Fields of the recipe's Config that replace those of `config`. `csv` of a recipe
             for your own table may be a `pandas.DataFrame`.
@@ -62,6 +68,9 @@ def train(
             baselines=baselines,
             max_baseline_seconds=max_baseline_seconds,
             strict=strict,
+            tensorboard=tensorboard,
+            mlflow=mlflow,
+            wandb=wandb,
             quiet=not verbose,
         )
         check = checks.PreFlight(contract.ignored_checks(module), strict, with_test=True)

@@ -19,6 +19,7 @@ from keras_recipes.problems import Problem
 # A checkpoint file costs about as much as a fast epoch. Written no more often than this, a crash
 # loses seconds of work at most and training is not slowed.
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+LONGEST_LINE = 100  # of one that is written over another
 SECONDS_BETWEEN_LINES = 10.0  # a training that says nothing for longer looks as if it hung
 
 _log = logging.getLogger(__name__)
@@ -114,11 +115,12 @@ class EpochLines(keras.callbacks.Callback):
     Args:
         lines: How many to print at most, at even distances, beside the first and the last; None
             prints one for each epoch. After a while without any there is one all the same.
+        rewritten: Whether each epoch's line takes the place of the last one, as a notebook shows.
     """
 
-    def __init__(self, lines: int | None = None):
+    def __init__(self, lines: int | None = None, *, rewritten: bool = False):
         super().__init__()
-        self._lines = lines
+        self._lines, self._rewritten = lines, rewritten
         self._last_printed = -math.inf
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -133,12 +135,18 @@ class EpochLines(keras.callbacks.Callback):
         shown = {name: score for name, score in (logs or {}).items() if name != "learning_rate"}
         scores = ", ".join(f"{name} {float(score):.4g}" for name, score in shown.items())
         seconds = time.perf_counter() - self._start
-        print(f"epoch {epoch + 1}/{self.params['epochs']}: {scores}, {seconds:.1f} s", flush=True)
+        line = f"epoch {epoch + 1}/{self.params['epochs']}: {scores}, {seconds:.1f} s"
+        if self._rewritten:
+            is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+            print(f"\r{line:<{LONGEST_LINE}}", end="\n" if is_last else "", flush=True)
+        else:
+            print(line, flush=True)
 
     def _is_due(self, epoch: int) -> bool:
         epochs = self.params["epochs"]
         return (
             self._lines is None
+            or self._rewritten
             or epoch in (1, epochs)
             or epoch % math.ceil(epochs / self._lines) == 0
             or self.model.stop_training

@@ -124,6 +124,10 @@ class RunOptions:
     """Output folder of the run; by default, a new folder in runs/."""
     tensorboard: bool = False
     """Also write TensorBoard logs into the run folder."""
+    mlflow: str | None = None
+    """Also send settings and scores to MLflow: the URI of its server or database."""
+    wandb: str | None = None
+    """Also send settings and scores to this project of Weights & Biases."""
     engine: Literal["fused", "keras"] = "fused"
     """Training engine: fused (each epoch is one program), or keras (`keras.Model.fit`)."""
     strategy: Literal["none", "mirrored"] = "none"

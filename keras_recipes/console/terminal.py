@@ -22,6 +22,12 @@ class Console(rich.console.Console):
         raise
 
 
+def is_notebook() -> bool:
+    """Return whether the program runs in the kernel of a notebook, which shows what is printed."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
+
+
 def write_what_it_can() -> None:
     """Replace characters that the output's encoding lacks (ASCII, cp1252) by a spelling."""
     codecs.register_error("spelled", _spell)

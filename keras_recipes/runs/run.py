@@ -13,6 +13,7 @@ import platform
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ import pandas as pd
 import tensorflow as tf
 from rich.table import Table
 
-from keras_recipes import callbacks, reading, recipe as contract, training
+from keras_recipes import callbacks, reading, recipe as contract, tracking, training
 from keras_recipes.configs import Config, OwnDataConfig, RunOptions
 from keras_recipes.console import files, interrupts, terminal
 from keras_recipes.data.splits import Split, Splits
@@ -82,7 +83,9 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             print(f"training on {rows}, {epochs} at most", flush=True)
         if options.strategy != "none":  # which divides the batches of Keras's own fit
             options = dataclasses.replace(options, engine="keras")
-        trained = _train(recipe, config, splits, options, partial, check)
+        settings = plain(dataclasses.asdict(config))
+        trackers = from_then_on.enter_context(tracking.tracked(options, folder.name, settings))
+        trained = _train(recipe, config, splits, options, partial, check, trackers)
         _warn_of_what_came_out(problem, splits, trained, check)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again cancels"
         if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
@@ -104,6 +107,8 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
                 strategy=options.strategy,
                 check=None if check is None else [str(one) for one in check.found],
             )
+        for tracker in trackers:
+            tracker.finish(metrics["test"], str(folder))
     return Run(
         folder=folder,
         model=trained.model,
@@ -140,6 +145,7 @@ def _train(
     options: RunOptions,
     partial: pathlib.Path,
     check: Check | None,
+    trackers: Sequence[tracking.Tracker],
 ) -> training.Trained:
     """Train with the shared callbacks; draw a progress bar only where somebody can see it."""
     called = callbacks.make(
@@ -150,7 +156,8 @@ def _train(
     )
     bar = sys.stdout.isatty() and not options.quiet
     if not bar and not options.quiet:
-        called.append(callbacks.EpochLines(NUM_LINES))
+        called.append(callbacks.EpochLines(NUM_LINES, rewritten=terminal.is_notebook()))
+    called += trackers
     settings = {"engine": options.engine, "verbose": int(bar)}
     try:
         with devices.scope(options.strategy, config.batch_size, len(splits.train)):
