@@ -8,6 +8,7 @@ import pytest
 
 from keras_recipes import catalog
 from keras_recipes.commands import main
+from recipes import lessons
 
 LATER = pytest.mark.second_tier
 # What makes a training short; the scores are no part of the test.
@@ -49,6 +50,32 @@ def test_a_recipes_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch)
     assert any("image/png;base64" in str(output.get("data", "")) for output in outputs)
 
 
+# Those that take longer than 15 seconds.
+LONG = ("vanishing_gradient", "optimizers", "batches", "overfitting", "cross_validation")
+LESSONS = [
+    pytest.param(name, marks=pytest.mark.slow if name in LONG else LATER) for name in lessons.ORDER
+]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lessons_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
+    path = tmp_path / f"{name}.ipynb"
+    written(monkeypatch, name, "-o", path)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".ipynb", ".whl", ".zip"}
+    made = nbformat.read(path, as_version=4)
+    nbformat.validate(made)
+    assert len(made.cells) <= 25
+    assert all(one.cell_type == "markdown" for one in made.cells[::2])
+    nbclient.NotebookClient(made, timeout=600, kernel_name="python3").execute(cwd=str(tmp_path))
+    table, (sentences, *_, figure) = (cell.outputs for cell in made.cells[-3::2])
+    assert "text/html" in table[-1]["data"]
+    assert "image/png" in figure["data"]
+    assert "니다" in sentences["text"]
+    text = "".join(out.get("text", "") for cell in made.cells for out in cell.get("outputs", []))
+    assert len(text.splitlines()) <= 60
+
+
 def test_a_notebook_replaces_no_file_and_needs_its_ending(tmp_path, monkeypatch, capsys):
     written(monkeypatch, "iris", "-o", tmp_path / "iris.ipynb")
     assert "cells in" in capsys.readouterr().out
@@ -68,7 +95,7 @@ def test_a_notebook_has_the_recipes_own_lines(name, tmp_path):
     from keras_recipes.commands import notebook
 
     source = (catalog.folder() / f"{name}.py").read_text(encoding="utf-8")
-    cells = list(notebook.cells_of(name, f"{name}.ipynb", "library.whl"))
+    cells = list(notebook.cells_of(name, f"{name}.ipynb", "%pip install"))
     code = "\n".join(content for kind, content in cells if kind == "code")
     body = source[source.index("class Config") : source.index("if __name__")]
     assert [line for line in body.splitlines() if line.strip() and line not in code] == []

@@ -1,4 +1,4 @@
-"""The command `notebook`: write a recipe as a notebook, step by step."""
+"""The command `notebook`: write a recipe or a lesson as a notebook, step by step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from keras_recipes import catalog
-from keras_recipes.commands import copy
+from keras_recipes.commands import copy, lessons
 from keras_recipes.console import command_line, files
 from keras_recipes.errors import InputError
 
@@ -39,10 +39,10 @@ LEFT_OUT = ("__future__", "keras_recipes.commands", "datasets")  # modules of im
 
 @dataclasses.dataclass(frozen=True)
 class Notebook:
-    """Write a recipe as a Jupyter notebook: its settings, data, model, training and scores."""
+    """Write a recipe or a lesson as a Jupyter notebook: one cell for each step."""
 
-    recipe: Annotated[str, command_line.takes("RECIPE", positional=True)]
-    """Name of a recipe; `python -m recipes` lists them."""
+    recipe: Annotated[str, command_line.takes("NAME", positional=True)]
+    """Recipe (`python -m recipes` lists them) or lesson (`python -m recipes.lessons`)."""
     out: Annotated[pathlib.Path | None, command_line.takes("NOTEBOOK", flags=("-o", "--out"))] = (
         None
     )
@@ -55,7 +55,8 @@ def notebook(arguments: Notebook) -> None:
     if out.suffix != ".ipynb":
         raise InputError(f"-o {out}: expected a name that ends in .ipynb")
     files.check_new_file("-o", out)
-    if arguments.recipe not in catalog.recipe_names():
+    lesson = lessons.path_of(arguments.recipe)
+    if arguments.recipe not in catalog.recipe_names() and not lesson.is_file():
         raise InputError(catalog.describe_unknown(arguments.recipe))
     try:
         import nbformat
@@ -63,10 +64,16 @@ def notebook(arguments: Notebook) -> None:
         raise InputError("notebook: nbformat is not installed; run pip install nbformat") from error
     with files.faults_named(out, "-o"):
         wheel = copy.library_wheel(out.parent)
+        install = INSTALL.format(wheel=wheel)
+        if lesson.is_file():
+            lessons.write_code(out.with_name(lessons.CODE))
+            pieces = lessons.cells_of(lesson, install)
+        else:
+            pieces = cells_of(arguments.recipe, out.name, install)
         nodes = nbformat.v4
         cells = [
             (nodes.new_markdown_cell if kind == "text" else nodes.new_code_cell)(content)
-            for kind, content in cells_of(arguments.recipe, out.name, wheel)
+            for kind, content in pieces
         ]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         made = nodes.new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -76,19 +83,19 @@ def notebook(arguments: Notebook) -> None:
     print(f"{len(cells)} cells in {out}, the library in {out.with_name(wheel)}")
 
 
-def cells_of(recipe: str, file: str, wheel: str) -> Iterator[tuple[str, str]]:
+def cells_of(recipe: str, file: str, install: str) -> Iterator[tuple[str, str]]:
     """Yield the cells of a notebook: "text" or "code", and the content.
 
     Args:
         recipe: Name of a recipe.
         file: Name of the notebook.
-        wheel: Name of the library's wheel.
+        install: Cell that installs the library.
     """
     path = catalog.folder() / f"{recipe}.py"
     source = path.read_text(encoding="utf-8")
     module, parts = catalog.load(recipe), _parts(source)
-    yield "text", _title(module)
-    yield "code", INSTALL.format(wheel=wheel)
+    yield "text", lessons.title(module.__doc__ or "")
+    yield "code", install
     for data_set in sorted(copy.data_sets(path)):
         yield "text", f"The data set: this cell writes the file `{data_set.name}`."
         yield "code", f"%%writefile {data_set.name}\n{_local(data_set.read_text('utf-8')).strip()}"
@@ -126,14 +133,6 @@ print(f"{data.source.name}: {len(data.train):,} training rows, {len(data.test):,
 _SHOW_MODEL = """\
 model = build_model(config, data)
 print(f"{len(model.layers)} layers, {model.count_params():,} parameters")"""
-
-
-def _title(module: types.ModuleType) -> str:
-    """Return the docstring as Markdown: a heading, and a list of what it says."""
-    title, _, rest = (module.__doc__ or "").strip().partition("\n")
-    lines = [line for line in rest.strip().splitlines() if not line.startswith(("Run:", "Copy:"))]
-    listed = [f"- {line}" if re.match(r"[A-Z]\w+: ", line) else line for line in lines]
-    return "\n".join([f"# {title}", "", *listed])
 
 
 def _parts(source: str) -> dict[str, str]:
