@@ -43,7 +43,7 @@ class Config(configs.DownloadedConfig):
     max_tokens: configs.Count = 20_000
     """Maximum size of the vocabulary."""
     length: configs.Count = 250
-    """Maximum number of words per text; later words are dropped."""
+    """Maximum number of words per text; of a longer one, the last words are read."""
     embedding_size: configs.Count = 64
     """Embedding size."""
     units: configs.Count = 48

@@ -470,3 +470,13 @@ def test_baselines_take_texts_without_words(signs):
     problem = problems.of_kind("binary", read.class_names, "label", 0.5, data.train.y)
     for name, outputs in baselines.predict(problem, data, 5):
         assert np.isfinite(outputs).all(), name
+
+
+@pytest.mark.parametrize(("tokens", "expected"), [("words", [5, 2, 1]), ("characters", [2, 3, 4])])
+def test_a_network_in_order_reads_the_last_tokens_of_a_text(tokens, expected):
+    encoder = texts.sequence_encoder(tokens, 50, 3)
+    vocabulary = ["good", "bad", "film", "very"] if tokens == "words" else list("abcd")
+    encoder.get_layer(texts.VOCABULARY).set_vocabulary(vocabulary)
+    given = ["bad bad very good xyz", "bad", ""] if tokens == "words" else ["dddabc", "b", ""]
+    numbers = encoder(np.array(given, dtype=object)[:, None]).numpy()
+    assert numbers.tolist() == [expected, [3, 0, 0], [0, 0, 0]]
