@@ -50,10 +50,9 @@ def test_a_recipes_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch)
     assert any("image/png;base64" in str(output.get("data", "")) for output in outputs)
 
 
-# Those that take longer than 15 seconds.
-LONG = ("vanishing_gradient", "optimizers", "batches", "overfitting", "cross_validation")
+SHORT = ("perceptron", "activations", "losses")
 LESSONS = [
-    pytest.param(name, marks=pytest.mark.slow if name in LONG else LATER) for name in lessons.ORDER
+    pytest.param(name, marks=LATER if name in SHORT else pytest.mark.slow) for name in lessons.ORDER
 ]
 
 

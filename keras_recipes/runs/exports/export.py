@@ -49,8 +49,8 @@ def export(
     """
     folder = reading.expanded(folder)
     _check(format, quantize)
-    if not isinstance(run, Run):
-        run = predict.open_run(run)
+    # From its file in any case: as `keras.models.load_model` names the inputs, and unchanged.
+    run = predict.open_run(run.folder if isinstance(run, Run) else run)
     with files.whole_folder(folder, "FOLDER") as partial, files.faults_named(folder, "FOLDER"):
         if format == "savedmodel":
             described = saved_model.write(run, partial)
