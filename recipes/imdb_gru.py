@@ -35,7 +35,7 @@ PROBLEM = problems.binary(imdb.CLASS_NAMES)  # sigmoid, labels 0 and 1
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each field is a flag."""
 
-    epochs: configs.Count = 5
+    epochs: configs.Count = 3
     batch_size: configs.Count = 128
     learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
