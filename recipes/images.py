@@ -81,10 +81,18 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
     source, of_data = own_images.source_of(data), problem(config, data)
     size, channels = source.size, source.channels
     if config.fine_tune is not None:
-        model = backbones.fine_tuned(keras_recipes.load_run(config.fine_tune).model, channels)
+        earlier = keras_recipes.load_run(config.fine_tune)
+        named = f"--fine-tune {config.fine_tune}"
+        backbones.check_split(named, earlier.metrics, source, config.seed)
+        model = backbones.fine_tuned(earlier.model, channels)
     elif config.backbone is not None:
         if pathlib.Path(config.backbone).is_dir():
-            backbone = backbones.of_model(keras_recipes.load_run(config.backbone).model)
+            earlier, named = (
+                keras_recipes.load_run(config.backbone),
+                f"--backbone {config.backbone}",
+            )
+            backbones.check_split(named, earlier.metrics, source, config.seed)
+            backbone = backbones.of_model(earlier.model)
         else:
             backbone = backbones.of_applications(config.backbone, size)
         head = backbones.head(of_data, backbone, config.dropout)

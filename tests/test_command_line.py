@@ -214,7 +214,7 @@ def test_help_does_without_docstrings(module):
 
 def test_ctrl_c_while_tensorflow_loads_shows_none_of_its_notes(capfd):
     def fail(error):
-        with startup._quiet_stderr():
+        with startup.quiet_stderr():
             os.write(2, b"noise")
             raise error
 

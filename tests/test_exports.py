@@ -100,7 +100,7 @@ def test_an_onnx_model_of_a_table_predicts_by_signature_and_encoding_alone(table
     columns = [one["column"] for one in taken["numeric"]["columns"]]
     wide = np.stack([numbers.get(name, new.get(name)) for name in columns], axis=1)
     indices = [
-        [encoding[name].index(value) + 1 if value in encoding[name] else 0 for value in column]
+        [encoding[name].get(value, 0) for value in column]
         for name in taken["categorical"]["columns"]
         for column in [new[name].fillna(taken["categorical"]["missing"])]
     ]
@@ -126,7 +126,8 @@ def test_a_text_becomes_numbers_by_encoding_json_alone(network, tmp_path):
         export.export(run, tmp_path / format, format=format)
         signature = json.loads((tmp_path / format / "signature.json").read_text("utf-8"))
         encoding = json.loads((tmp_path / format / "encoding.json").read_text("utf-8"))
-        number = {term: place for place, term in enumerate(encoding["vocabulary"], start=2)}
+        number = encoding["vocabulary"]
+        example = encoding["example"]
         (size, width) = signature["inputs"]["terms"]["shape"]
         assert size == (1 if (network, format) == ("gru", "litert") else None)
         rows = np.zeros((len(said), width), "int32")
@@ -138,6 +139,8 @@ def test_a_text_becomes_numbers_by_encoding_json_alone(network, tmp_path):
                 pairs = map(" ".join, itertools.pairwise(words))
                 found = sorted({number[term] for term in [*words, *pairs] if term in number})
             row[: len(found)] = found
+        numbers = run.inputs.numeric(run.model).encode(pd.DataFrame({"text": [example["text"]]}))
+        assert [one for one in numbers["terms"][0] if one] == example["terms"]
         outputs = served(tmp_path / format, format, {"terms": rows})
         np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
@@ -160,12 +163,20 @@ def test_images_are_exported_with_a_size_and_int8_says_what_it_costs(tmp_path, c
         np.testing.assert_allclose(outputs, expected, atol=1e-5)
     described = export.export(run, tmp_path / "int8", format="litert", quantize="int8")["int8"]
     assert described["kilobytes"] < 0.6 * described["kilobytes before"]
-    assert f"accuracy of {described['rows']}" in int8.describe(described)
+    assert f"on {described['rows']}; largest change" in int8.describe(described)
     for path in (tmp_path / "shapes").rglob("*.png"):
         path.unlink()
     with pytest.raises(InputError, match="no image"):
         export.export(run, tmp_path / "again", format="litert", quantize="int8")
     assert not (tmp_path / "again").exists()
+
+
+@LATER
+def test_a_recurrent_network_is_not_written_with_8_bits(tmp_path):
+    run = quick("imdb_gru", tmp_path / "run")
+    with pytest.raises(InputError, match="a recurrent network"):
+        export.export(run, tmp_path / "out", format="litert", quantize="int8")
+    assert not (tmp_path / "out").exists()
 
 
 def ask(folder, body):

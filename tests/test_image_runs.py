@@ -52,6 +52,14 @@ def test_a_run_leaves_what_every_run_leaves_and_where_the_network_looks(run):
     assert run.metrics["data"]["rows"] == {"train": 54, "validation": 18, "test": 18}
 
 
+def test_the_page_and_the_card_of_a_run_say_what_was_in_the_files(run):
+    for name in ("report.html", "README.md"):
+        text = (run.folder / name).read_text(encoding="utf-8")
+        assert "what was done" in text
+        assert "turned upright" in text or "EXIF" in text
+        assert "circle" in text
+
+
 def test_files_arrays_and_folders_are_predicted_alike(run, folder):
     loaded = keras_recipes.load_run(run.folder)
     by_folder = keras_recipes.predict(loaded, folder).set_index("input")
@@ -116,6 +124,9 @@ def test_a_run_is_a_backbone_and_is_fine_tuned(run, folder, tmp_path):
         **QUICK,
     )  # fmt: skip
     assert keras_recipes.predict(tuned, folder).shape[0] == 90
+    for name, earlier in (("backbone", str(run.folder)), ("fine_tune", head.folder)):
+        with pytest.raises(InputError, match=f"^{name}.*test images of this run were among"):
+            keras_recipes.train(images, folder=folder, seed=1, **{name: earlier}, **QUICK)
     with pytest.raises(InputError, match="fine_tune: the model of this run has no frozen back"):
         keras_recipes.train(images, folder=folder, fine_tune=run.folder, **QUICK)
 

@@ -569,10 +569,22 @@ def test_pictures_of_train_with_a_copy_in_test_are_left_out(folder, caplog):
     assert table["images of validation with a copy in test"][2] == "val/cat/of_test.png"
 
 
-def test_classes_of_the_test_folder_alone_are_left_out(folder):
+def test_a_test_folder_of_other_classes_is_refused(folder, tmp_path):
+    for name in ("0", "1"):
+        save(noise(), tmp_path / "other" / name / "1.png")
+    said = "test images have the classes 0, 1, the training images cat, dog"
+    with pytest.raises(InputError, match=said):
+        own_images.read(folder, test_folder=tmp_path / "other")
+
+
+def test_classes_of_the_test_folder_alone_are_left_out(folder, caplog):
     in_parts(folder, train=10, test=2)
     save(noise(), folder / "test" / "zebra" / "1.png")
+    for image in (folder / "test" / "dog").iterdir():
+        image.rename(folder / "test" / "cat" / f"of_dog_{image.name}")
     images = own_images.read(folder)
+    assert "test images of zebra are left out" in caplog.text
+    assert "there are no test images of dog" in caplog.text
     assert images.class_names == ("cat", "dog")
     assert sizes(images.split(0)) == [16, 4, 4]
     what = "images of classes without training images"

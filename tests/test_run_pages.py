@@ -152,7 +152,7 @@ def test_a_runs_page_stands_alone_and_says_what_the_run_knows(folder):
     ):
         assert text in page.text
     assert metrics["check"] == []
-    assert "No mistakes found" in page.text
+    assert "The check found no mistakes" in page.text
 
 
 def test_a_page_shows_names_of_a_users_table_as_text(tmp_path):

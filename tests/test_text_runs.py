@@ -117,7 +117,7 @@ def test_a_network_of_characters_is_explained_by_words_or_ngrams_without_spaces(
         assert any(term in "".join(unspaced["text"]) for term, _ in side)
 
 
-def test_files_folders_and_tables_are_predicted_alike(run, tmp_path):
+def test_files_folders_and_tables_are_predicted_alike(run, tmp_path, caplog):
     rows = reviews(12)
     loaded = keras_recipes.load_run(run.folder)
     by_frame = keras_recipes.predict(loaded, rows)
@@ -127,11 +127,18 @@ def test_files_folders_and_tables_are_predicted_alike(run, tmp_path):
     (tmp_path / "texts").mkdir()
     for number, one in enumerate(rows["text"], start=10):
         (tmp_path / f"texts/{number}.txt").write_text(one, encoding="utf-8")
+    (tmp_path / "texts/99.txt").write_bytes(b"the soup was good " * 9 + b"\0 not bad")
     by_folder = keras_recipes.predict(loaded, tmp_path / "texts")
+    assert "99.txt: not text" in caplog.text
     assert by_folder["input"].tolist() == [f"{number}.txt" for number in range(10, 22)]
     np.testing.assert_allclose(by_folder["p(positive)"], by_frame["p(positive)"], atol=1e-6)
     alone = keras_recipes.predict(loaded, tmp_path / "texts/13.txt")
     np.testing.assert_allclose(alone["p(positive)"], by_frame["p(positive)"][3:4], atol=1e-6)
+
+
+def test_empty_texts_are_counted_before_their_predictions(run, caplog):
+    keras_recipes.predict(run, pd.DataFrame({"text": ["good soup", "", "  "]}))
+    assert "2 of 3 texts are empty" in caplog.text
 
 
 @pytest.mark.parametrize(

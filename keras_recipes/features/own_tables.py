@@ -222,7 +222,10 @@ class OwnTables(kind.Kind):
                 found[tables.CATEGORICAL] = np.stack(indices, axis=1).astype("int32")
             return {name: found[name] for name in inputs}
 
-        encoding = dict(zip(names, halves.vocabularies, strict=True))
+        encoding = {
+            name: dict(zip(known, range(1, len(known) + 1), strict=True))
+            for name, known in zip(names, halves.vocabularies, strict=True)
+        }
         return kind.Numeric(inputs, halves.behind_vocabularies, encode, encoding)
 
     def baselines(self, problem: Problem, train: Any) -> Sequence[baselines.Baseline]:

@@ -77,6 +77,11 @@ class _OfTexts(kind.Kind):
         """Read a table."""
         raise NotImplementedError
 
+    def differences(self, model: keras.Model, x: pd.DataFrame) -> Iterator[str]:
+        """Return how many texts are empty: training left such out."""
+        if empty := int((own_texts.joined(x).str.strip() == "").sum()):
+            yield f"{empty} of {len(x)} texts are empty; their predictions mean nothing"
+
     def example(self) -> pd.DataFrame:
         """Return one row with an empty text."""
         return pd.DataFrame({name: [""] for name in self.text_columns}, dtype=columns.text_dtype())

@@ -282,7 +282,18 @@ class TextParts(parts.Halves):
 
     def predict(self, x: pd.DataFrame) -> np.ndarray:
         """Return the outputs for texts, float32 (rows, outputs)."""
-        return run(self.model, self.as_inputs(x))
+        import tensorflow as tf
+
+        texts = self.as_inputs(x)
+        if self.is_of_ngrams:
+            return run(self.model, texts)
+        encoded = run(self.encoder, texts)
+        # The steps of a recurrent layer take four times as long outside of a function.
+        spec = tf.TensorSpec((None, *encoded.shape[1:]), encoded.dtype)
+        network = tf.function(lambda rows: self.network(rows, training=False), [spec])
+        starts = range(0, len(encoded), _TEXTS_AT_ONCE)
+        pieces = [network(encoded[start : start + _TEXTS_AT_ONCE]) for start in starts]
+        return np.concatenate([piece.numpy() for piece in pieces])
 
     def speaking(self, x: pd.DataFrame, most: int) -> list[list[tuple[str, float]]]:
         """Return the words or n-grams that speak most for each output, over some texts.
@@ -347,8 +358,9 @@ def described(halves: TextParts) -> dict[str, Any]:
         halves: Of the model.
 
     Returns:
-        "takes": a sentence; "steps": what is done with a text, in order; "vocabulary": the terms
-        by their numbers, from 2 on, n-grams as their tokens with a space between.
+        "takes": a sentence; "steps": what is done with a text, in order; "vocabulary": the number
+        of each term, n-grams as their tokens with a space between; "example": a text, and its
+        numbers without the zeros at the end.
     """
     _, width = halves.network.input_shape
     split = f"divided into {halves.tokens}{' at spaces' * (halves.tokens == 'words')}"
@@ -357,11 +369,18 @@ def described(halves: TextParts) -> dict[str, Any]:
     if ngrams := halves.vocabulary.get_config()["ngrams"]:
         found.append(f"n-grams of {', '.join(map(str, ngrams))} tokens, a space between any two")
         order = (
-            "the numbers of the n-grams that a text holds and the vocabulary too, each once, "
-            f"rising, the first {width}"
+            "the numbers of those n-grams of a text that are in the vocabulary: each number once, "
+            f"in rising order, the first {width} of them"
         )
-    terms = halves.vocabulary.get_vocabulary()[SPECIAL:]
-    return {"takes": f"{order}; 0 behind the end", "steps": found, "vocabulary": terms}
+    terms = halves.vocabulary.get_vocabulary()
+    text = " ".join(terms[SPECIAL : SPECIAL + 4])
+    (numbers,) = run(halves.encoder, halves.as_inputs([text]))
+    return {
+        "takes": f"{order}; then 0 up to {width} numbers",
+        "steps": found,
+        "vocabulary": dict(zip(terms[SPECIAL:], range(SPECIAL, len(terms)), strict=True)),
+        "example": {"text": text, "terms": numbers[numbers != 0].tolist()},
+    }
 
 
 def _words(x: pd.DataFrame) -> dict[str, int]:

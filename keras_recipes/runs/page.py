@@ -11,9 +11,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 import PIL.Image
+from rich.table import Table
+from rich.text import Text
 
 from keras_recipes.configs import Config
 from keras_recipes.console import files
+from keras_recipes.features.kind import Kind
 from keras_recipes.problems import Problem
 from keras_recipes.runs import scoring, summary
 
@@ -84,7 +87,7 @@ def scores_of(metrics: dict, unit: str = "") -> dict[str, Any]:
 
 
 def write(
-    folder: pathlib.Path, problem: Problem, config: Config, metrics: dict, takes: str
+    folder: pathlib.Path, problem: Problem, config: Config, metrics: dict, inputs: Kind
 ) -> None:
     """Write the page of a run, and its model card as Hugging Face and others read it.
 
@@ -93,7 +96,7 @@ def write(
         problem: Gives the unit of scores.
         config: That it was trained by.
         metrics: What will stand in metrics.json.
-        takes: What `predict` takes.
+        inputs: What the model was trained on.
     """
     counts = metrics["data"]["rows"]
     values = {
@@ -103,6 +106,7 @@ def write(
         **scores_of(metrics, problem.unit),
         "lines": list(summary.lines(problem, metrics)),
         "findings": metrics["check"],
+        "seen": [_plain(one) for one in inputs.describe() if isinstance(one, Table)],
         "rows": ", ".join(
             f"{count:,} {'training' if name == 'train' else name} rows"
             for name, count in counts.items()
@@ -110,8 +114,21 @@ def write(
     }
     plots, settings = list(plots_in(folder)), _settings(config)
     files.write_text(folder / NAME, render("run.html", plots=plots, settings=settings, **values))
-    card = render("card.md", takes=takes, tags=["keras-recipes", problem.rule.kind], **values)
+    card = render(
+        "card.md", takes=inputs.takes, tags=["keras-recipes", problem.rule.kind], **values
+    )
     files.write_text(folder / CARD, card)
+
+
+def _plain(table: Table) -> tuple[str, list[str], list[list[str]]]:
+    """Return title, column names and cells of a table that is printed before training."""
+
+    def text(cell: object) -> str:
+        return Text.from_markup(str(cell)).plain
+
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    names = [text(column.header) for column in table.columns]
+    return text(table.title), names, [[text(cell) for cell in row] for row in rows]
 
 
 def _settings(config: Config) -> list[tuple[str, str, bool]]:

@@ -316,7 +316,7 @@ def write(
     plots.draw_curves(folder / "curves.png", problem, trained)
     _draw_predictions(folder, problem, splits.test, outputs)
     _draw_heat_maps(folder, inputs, problem, splits.test, trained.model, outputs)
-    page.write(folder, problem, config, metrics, inputs.takes)
+    page.write(folder, problem, config, metrics, inputs)
     # Last: a folder with it is complete.
     files.write_json(folder / "metrics.json", metrics, with_checksum=True)
     return metrics

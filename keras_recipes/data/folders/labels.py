@@ -1,6 +1,7 @@
 """What files show: class folders, or a column of a CSV, as classes or numbers."""
 
 import collections
+import logging
 from collections.abc import Sequence
 from typing import Literal
 
@@ -12,6 +13,8 @@ from keras_recipes.errors import InputError
 
 FOLDER = "class folder"
 _MAX_CLASSES = 1000
+
+_log = logging.getLogger(__name__)
 
 
 def read(
@@ -96,9 +99,35 @@ def _classes(
     y = np.array([number.get(name.casefold(), np.nan) for name in names])
     unknown = [entry.name for entry, value in zip(entries, y, strict=True) if np.isnan(value)]
     notes.add(f"{what} of classes without training {what}", "left out", unknown)
+    _check_parts(entries, y, class_names, what)
     kind = _check(class_names, np.bincount(y[np.isfinite(y)].astype(int)), problem, what)
     reason = f"{len(class_names)} class folders" if problem == "auto" else "as asked for"
     return targets.Target(y, kind, class_names, reason)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + ", …" * (len(names) > 8)
+
+
+def _check_parts(
+    entries: Sequence[listing.Entry], y: np.ndarray, class_names: tuple[str, ...], what: str
+) -> None:
+    """Refuse a validation or test folder of other classes; warn where classes are missing in it."""
+    for part in ("validation", "test"):
+        inside = [(entry, y[row]) for row, entry in enumerate(entries) if entry.part == part]
+        others = sorted({tidy(entry.label) for entry, value in inside if np.isnan(value)})
+        if inside and all(np.isnan(value) for _, value in inside):
+            raise InputError(
+                f"the {part} {what} have the classes {_some(others)}, the training {what} "
+                f"{_some(class_names)}; give both the same names."
+            )
+        if others:
+            told = f"{part} {what} of {_some(others)} are left out"
+            _log.warning("%s: no training %s have this class; rename its folder", told, what)
+        there = {int(value) for _, value in inside if np.isfinite(value)}
+        missing = [name for number, name in enumerate(class_names) if number not in there]
+        if inside and missing:
+            _log.warning("there are no %s %s of %s", part, what, _some(missing))
 
 
 def _check(

@@ -494,6 +494,25 @@ def table(source: Source) -> tuple[str, list[tuple[str, str, str, str]]]:
     return f"{source.name}: {source.problem}", findings.rows(source.seen)
 
 
+def _readable(folder: pathlib.Path, names: list[str]) -> tuple[list[str], list[str]]:
+    """Return texts and names of the files that can be read; the others are named.
+
+    Raises:
+        InputError: None can.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            found[name] = text_files.read_plain(folder / name)
+        except InputError as error:
+            if len(names) == 1:
+                raise
+            _logger.warning("%s is left out", error)
+    if not found:
+        raise InputError(f"{reading.shown(folder)}: none of {len(names)} files can be read.")
+    return [*found.values()], [*found]
+
+
 def read_new(path: pathlib.Path, columns_of_text: Sequence[str]) -> "pd.DataFrame | None":
     """Read a .txt file, or a folder of such, as rows of `input` and a text; None for other files.
 
@@ -508,7 +527,7 @@ def read_new(path: pathlib.Path, columns_of_text: Sequence[str]) -> "pd.DataFram
         files = [one for one in files if listing.ending(one) in _ENDINGS]
         if not files:
             raise InputError(f"{reading.shown(path)}: no .txt files; expected texts to predict.")
-        texts = [text_files.read_plain(path / one) for one in files]
+        texts, files = _readable(path, files)
     elif listing.ending(path.name) in (*_ENDINGS[:-1],):
         files, texts = [path.name], [text_files.read_plain(path)]
     else:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import keras
 
-from keras_recipes.data.images import pixels
+from keras_recipes.data.images import own_images, pixels
 from keras_recipes.errors import InputError, expected_names, first_line
 from keras_recipes.features import images
 from keras_recipes.problems import Problem
@@ -45,6 +45,30 @@ def of_model(model: keras.Model) -> keras.Model:
             "python -m recipes.images without a backbone"
         ) from error
     return keras.Model(network.input, features, name=NAME)
+
+
+def check_split(flag: str, metrics: dict, source: own_images.Source, seed: int) -> None:
+    """Refuse a run that has learned from images which are in the test split now.
+
+    Args:
+        flag: That names the run, such as "--backbone runs/mine".
+        metrics: Of the run.
+        source: Of the images now.
+        seed: That decides the split now.
+
+    Raises:
+        InputError: If these are the images of that run, split in another way.
+    """
+    data = metrics["data"]
+    if data.get("digest") != source.digest:
+        return
+    if (metrics.get("seed"), data.get("group")) != (seed, source.group):
+        told = f" --group {data['group']}" if data.get("group") else ""
+        raise InputError(
+            f"{flag}: was trained on the same images, with --seed {metrics.get('seed')}{told}; "
+            "split in another way, test images of this run were among its training images; use "
+            "the same seed and groups"
+        )
 
 
 def of_applications(name: str, size: int, weights: str | None = "imagenet") -> keras.Model:

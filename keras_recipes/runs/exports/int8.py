@@ -43,28 +43,37 @@ def write(run: Run, folder: pathlib.Path) -> dict[str, Any]:
         InputError: If the training rows are not to be had.
         RunError: If the model cannot be converted.
     """
+    described = numeric.write(run, folder, "litert")
+    if any(one["shape"][0] is not None for one in described["inputs"].values()):
+        raise InputError(  # LiteRT's own converter ends the process
+            "--quantize: a recurrent network (GRU, LSTM) cannot be written with 8 bits; leave it "
+            "out, or train another network"
+        )
     data = _load(run)
     held_out = data.validation if data.validation is not None else data.train
     held_out = _some(held_out, ROWS_TO_SCORE)
-    described = numeric.write(run, folder, "litert")
     model = run.inputs.numeric(run.model)
     path = folder / litert.NAME
     size = round(path.stat().st_size / 1000, 1)
     calibration = model.encode(_some(data.train, ROWS_TO_CALIBRATE).x)
     score = functools.partial(_score, run.problem, held_out)
-    before, after = score(training.predict(run.model, held_out.x)), math.nan
+    expected = training.predict(run.model, held_out.x)
+    before, after = score(expected), math.nan
     for values in (calibration, None):
         with startup.quiet_stderr(), numeric.faults_named("litert"):
             numeric.write_litert(run, model, path, int8=True, calibration=values)
             read = litert.load(path)(model.encode(held_out.x))
-        after = score(_as_outputs(run.problem, read))
+        read = _as_outputs(run.problem, read)
+        after = score(read)
         if _lost(run.problem, before, after) <= MOST_LOST:
             break
     what = "weights" if values is None else "weights and layers"
     found = {
         "of 8 bits": what,
         "metric": run.problem.headline,
-        "rows": f"{len(held_out):,} {'training' if data.validation is None else 'validation'} rows",
+        "rows": f"{len(held_out):,} {'training' if data.validation is None else 'validation'} rows"
+        + ", which the refit learned from too" * bool(run.metrics.get("refitted")),
+        "largest change": float(f"{np.max(abs(read - expected)):.4g}"),
         "before": before,
         "after": after,
         "kilobytes": round(path.stat().st_size / 1000, 1),
@@ -78,8 +87,9 @@ def describe(found: dict[str, Any]) -> str:
     name = scoring.NAMES.get(found["metric"], found["metric"])
     return (
         f"8 bits for {found['of 8 bits']}: {found['kilobytes']:,} kB instead of "
-        f"{found['kilobytes before']:,} kB; {name} of {found['rows']} "
-        f"{scoring.figure(found['after'])} instead of {scoring.figure(found['before'])}"
+        f"{found['kilobytes before']:,} kB; {name} {scoring.figure(found['after'])} instead of "
+        f"{scoring.figure(found['before'])} on {found['rows']}; largest change of an output "
+        f"{found['largest change']:g}"
     )
 
 
