@@ -167,6 +167,17 @@ def test_a_page_shows_names_of_a_users_table_as_text(tmp_path):
     assert "<i>" not in page
 
 
+def test_the_list_of_runs_keeps_its_last_column_in_a_pipe(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    keras_recipes.train("iris", out=tmp_path / "one", verbose=False, epochs=2)
+    monkeypatch.setattr(sys, "argv", ["recipes", "runs", str(tmp_path)])
+    capsys.readouterr()
+    main.main()
+    table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in "┏┃┡│└"]
+    assert table[1].endswith("seconds ┃")
+    assert len({len(line) for line in table}) == 1
+
+
 def test_a_model_card_has_a_header_that_model_hubs_read(tmp_path):
     run = keras_recipes.train("iris", out=tmp_path / "run", verbose=False, epochs=2)
     card = (run.folder / "README.md").read_text(encoding="utf-8")

@@ -65,7 +65,14 @@ def print_table(table: Table) -> None:
     console = Console()
     for column in table.columns:
         if column.justify == "right":
-            column.min_width = max((len(str(cell)) for cell in column.cells), default=0)
-    wide = console.options.update(max_width=1000)
-    console.width = max(console.width, Measurement.get(console, wide, table).minimum)
+            cells = (column.header, *column.cells)
+            column.min_width = max(len(str(cell)) for cell in cells)
+    needed = Measurement.get(console, console.options.update(max_width=1000), table)
+    console.width = max(console.width, needed.minimum)
+    with console.capture() as drawn:
+        console.print(table)
+    # Rich may cut off the last columns although the others could be folded.
+    tops = [line for line in drawn.get().splitlines() if line[:1] in ("┏", "+")]
+    if tops and tops[0][-1] not in ("┓", "+"):
+        console.width = needed.maximum
     console.print(table)

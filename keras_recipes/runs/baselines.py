@@ -283,6 +283,7 @@ def _logistic(
         return _as_outputs(problem, np.ones((num_rows, 1)), found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # few iterations are meant
+        warnings.filterwarnings("ignore", "The `probability` parameter", FutureWarning)
         model.fit(x, classes)
     found = np.concatenate([model.predict_proba(piece) for piece in pieces])
     return _as_outputs(problem, found, model.classes_)
