@@ -186,7 +186,10 @@ def _data_files(data: pathlib.Path, arguments: Copy) -> dict[str, pathlib.Path]:
     choices = {name: value for name, value in arguments.choices.items() if name in known}
     if kind is configs.ImageConfig:
         if data.is_file():
-            raise InputError(f"--data {data}: received a file, expected a folder of images")
+            raise InputError(
+                f"--data {data}: received a file, expected a folder of images; "
+                "copy without --data, and put the file and its images into the project"
+            )
         from keras_recipes.data.images import own_images
 
         startup.load_tensorflow()  # which resizes the images
