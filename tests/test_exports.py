@@ -166,7 +166,7 @@ def test_images_are_exported_with_a_size_and_int8_says_what_it_costs(tmp_path, c
     assert f"on {described['rows']}; largest change" in int8.describe(described)
     for path in (tmp_path / "shapes").rglob("*.png"):
         path.unlink()
-    with pytest.raises(InputError, match="no image"):
+    with pytest.raises(InputError, match="0 files and no class folders"):
         export.export(run, tmp_path / "again", format="litert", quantize="int8")
     assert not (tmp_path / "again").exists()
 

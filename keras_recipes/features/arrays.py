@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_recipes.data import new_inputs
 from keras_recipes.data.splits import Splits
-from keras_recipes.features import baselines, kind, parts, tables
+from keras_recipes.features import baselines, images, kind, parts, tables
 from keras_recipes.features.baselines import Baseline
 from keras_recipes.problems import Problem
 
@@ -43,9 +43,11 @@ class Arrays(new_inputs.Inputs, kind.Kind):
         return cls(x.shape[1:], (), float(x.min()), float(x.max()), x.dtype.kind in "biu")
 
     def attach(self, model: keras.Model) -> None:
-        """Set how the model takes its inputs: as columns by kind, where it has such."""
+        """Set how the model takes its inputs: as columns by kind, or images of any size."""
         if isinstance(model.input, dict):
             parts.attach(model, tables.TableParts)
+        elif len(model.input_shape) == 4 and model.input_shape[1] is None:
+            parts.attach(model, images.ImageParts)
 
     def read(self, path: Path) -> kind.NewInputs:
         """Read a .npy array, a .csv table with the columns, a .png image or a folder of such."""
@@ -92,7 +94,7 @@ class Arrays(new_inputs.Inputs, kind.Kind):
             return {"inputs": values.astype("float32")}
 
         def outputs(given: Mapping[str, Any]) -> tf.Tensor:
-            return model(whole.as_inputs(given["inputs"]), training=False)
+            return whole.of_numbers(given["inputs"])
 
         return kind.Numeric({"inputs": taken}, outputs, encode, {})
 

@@ -192,8 +192,8 @@ class ImageParts(parts.Halves):
             return split.x
         return split.once(("encoded", shape), lambda: run(encoder, split.x).astype("uint8"))
 
-    def of_resized(self, pixels: Any) -> Any:
-        """Return the model's outputs for images that have the network's size."""
+    def of_numbers(self, pixels: Any) -> Any:
+        """Return the model's outputs for images that have the network's size already."""
         encoder, encoded = self.encoder, pixels
         if (resized := encoder.get_layer(RESIZED).output) is not encoder.output:  # a backbone
             encoded = keras.Model(resized, encoder.output)(pixels, training=False)

@@ -123,7 +123,7 @@ class OwnImages(kind.Kind):
             return {"pixels": images.run(resize, x)}
 
         def outputs(given: Mapping[str, Any]) -> tf.Tensor:
-            return images.ImageParts(model).of_resized(given["pixels"])
+            return images.ImageParts(model).of_numbers(given["pixels"])
 
         return kind.Numeric({"pixels": pixels}, outputs, encode, {})
 

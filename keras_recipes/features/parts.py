@@ -60,6 +60,10 @@ class Parts:
         """Return the compiled model that is fitted to encoded rows; it shares its weights."""
         return self.model
 
+    def of_numbers(self, x: Any) -> Any:
+        """Return the model's outputs for a tensor of numbers, as an exported model does."""
+        return self.model(self.as_inputs(x), training=False)
+
     def predict(self, x: Any) -> np.ndarray:
         """Return the whole model's outputs for raw rows, float32 (rows, outputs).
 

@@ -105,9 +105,31 @@ def function(problem: Problem, numeric: Numeric, rows: int | None = None) -> Any
 
     def run(*given: tf.Tensor) -> tf.Tensor:
         named = dict(zip(numeric.inputs, given, strict=True))
-        return outputs.of_model(problem, numeric.outputs(named))
+        with _plain_biases():
+            return outputs.of_model(problem, numeric.outputs(named))
 
     return tf.function(run, input_signature=specs)
+
+
+@contextlib.contextmanager
+def _plain_biases() -> Iterator[None]:
+    """Add biases of another axis than the last as an ordinary sum in what this block traces.
+
+    Keras adds those of an ensemble's single outputs by `tf.nn.bias_add` with channels first, which
+    LiteRT's converter takes for an image's.
+    """
+    by_keras = tf.nn.bias_add
+
+    def add(value: tf.Tensor, bias: tf.Tensor, data_format: str = "NHWC") -> tf.Tensor:
+        if data_format != "NCHW":
+            return by_keras(value, bias, data_format)
+        return value + tf.reshape(bias, [-1] + [1] * (value.shape.rank - 2))
+
+    tf.nn.bias_add = add  # where Keras looks it up
+    try:
+        yield
+    finally:
+        tf.nn.bias_add = by_keras
 
 
 @contextlib.contextmanager
