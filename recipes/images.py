@@ -82,33 +82,21 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
     size, channels = source.size, source.channels
     if config.fine_tune is not None:
         earlier = keras_recipes.load_run(config.fine_tune)
-        named = f"--fine-tune {config.fine_tune}"
-        backbones.check_split(named, earlier.metrics, source, config.seed)
-        model = backbones.fine_tuned(earlier.model, channels)
+        trained = backbones.unseen("--fine-tune", earlier, source, config.seed)
+        model = backbones.fine_tuned(trained, channels)
     elif config.backbone is not None:
         if pathlib.Path(config.backbone).is_dir():
-            earlier, named = (
-                keras_recipes.load_run(config.backbone),
-                f"--backbone {config.backbone}",
-            )
-            backbones.check_split(named, earlier.metrics, source, config.seed)
-            backbone = backbones.of_model(earlier.model)
+            earlier = keras_recipes.load_run(config.backbone)
+            trained = backbones.unseen("--backbone", earlier, source, config.seed)
+            backbone = backbones.of_model(trained)
         else:
             backbone = backbones.of_applications(config.backbone, size)
         head = backbones.head(of_data, backbone, config.dropout)
         model = images.serving(backbones.encoder(backbone, channels), head)
     else:
-        network = images.network(
-            of_data,
-            *(size, channels),
-            filters=config.filters,
-            dropout=config.dropout,
-            rotation=config.rotation,
-            zoom=config.zoom,
-            shift=config.shift,
-            colour=config.jitter,
-            flip=config.flip,
-        )
+        names = "filters", "dropout", "rotation", "zoom", "shift", "flip"
+        chosen = {name: getattr(config, name) for name in names}
+        network = images.network(of_data, size, channels, colour=config.jitter, **chosen)
         model = images.serving(images.encoder(size, channels), network)
     return of_data.compile(model, optimizers.make(config, weight_decay=config.weight_decay))
 

@@ -12,6 +12,7 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -47,28 +48,28 @@ def of_model(model: keras.Model) -> keras.Model:
     return keras.Model(network.input, features, name=NAME)
 
 
-def check_split(flag: str, metrics: dict, source: own_images.Source, seed: int) -> None:
-    """Refuse a run that has learned from images which are in the test split now.
+def unseen(flag: str, run: Any, source: own_images.Source, seed: int) -> keras.Model:
+    """Return the model of an earlier run, unless it has learned from images of the test split.
 
     Args:
-        flag: That names the run, such as "--backbone runs/mine".
-        metrics: Of the run.
+        flag: That the run was given by.
+        run: From `load_run`.
         source: Of the images now.
         seed: That decides the split now.
 
     Raises:
         InputError: If these are the images of that run, split in another way.
     """
-    data = metrics["data"]
-    if data.get("digest") != source.digest:
-        return
-    if (metrics.get("seed"), data.get("group")) != (seed, source.group):
+    data, before = run.metrics["data"], run.metrics.get("seed")
+    same = data.get("digest") == source.digest
+    if same and (before, data.get("group")) != (seed, source.group):
         told = f" --group {data['group']}" if data.get("group") else ""
         raise InputError(
-            f"{flag}: was trained on the same images, with --seed {metrics.get('seed')}{told}; "
+            f"{flag} {run.folder}: was trained on the same images, with --seed {before}{told}; "
             "split in another way, test images of this run were among its training images; use "
             "the same seed and groups"
         )
+    return run.model
 
 
 def of_applications(name: str, size: int, weights: str | None = "imagenet") -> keras.Model:
