@@ -137,7 +137,8 @@ def test_files_folders_and_tables_are_predicted_alike(run, tmp_path, caplog):
 
 
 def test_empty_texts_are_counted_before_their_predictions(run, caplog):
-    keras_recipes.predict(run, pd.DataFrame({"text": ["good soup", "", "  "]}))
+    rows = pd.DataFrame({"text": ["good soup", "", "  "], "number": [1, 2, 3]})
+    assert len(keras_recipes.predict(run, rows)) == 3
     assert "2 of 3 texts are empty" in caplog.text
 
 
