@@ -57,6 +57,11 @@ def describe(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 
+def some(names: Sequence[str]) -> str:
+    """Return the first names, for messages."""
+    return ", ".join(names[:8]) + ", …" * (len(names) > 8)
+
+
 def expected_names(name: str, known: Sequence[str]) -> str:
     """Describe which names are known, the one that may have been meant first."""
     near = difflib.get_close_matches(name, known, n=1)

@@ -82,6 +82,8 @@ def test_a_notebook_replaces_no_file_and_needs_its_ending(tmp_path, monkeypatch,
         (["iris", "-o", tmp_path / "iris.ipynb"], "there already"),
         (["iris", "-o", tmp_path / "iris.py"], "expected a name that ends in .ipynb"),
         (["irs", "-o", tmp_path / "irs.ipynb"], "did you mean iris?"),
+        (["../iris", "-o", tmp_path / "no.ipynb"], "unknown recipe ../iris"),
+        (["_lesson", "-o", tmp_path / "no.ipynb"], "unknown recipe _lesson"),
     ):
         with pytest.raises(SystemExit):
             written(monkeypatch, *words)

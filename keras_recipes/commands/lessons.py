@@ -21,9 +21,11 @@ shown.figure"""
 LONGEST_CELL = 25  # lines that several short functions may have together
 
 
-def path_of(name: str) -> pathlib.Path:
-    """Return the file that a lesson of this name has, where there is one."""
-    return catalog.folder() / "lessons" / f"{name.removeprefix('_')}.py"
+def find(name: str) -> pathlib.Path | None:
+    """Return the file of the lesson of this name; None where there is no such lesson."""
+    path = catalog.folder() / "lessons" / f"{name}.py"
+    is_name = name.isidentifier() and not name.startswith("_")
+    return path if is_name and path.is_file() else None
 
 
 def write_code(path: pathlib.Path) -> None:
@@ -43,26 +45,17 @@ def cells_of(path: pathlib.Path, install: str) -> Iterator[tuple[str, str]]:
         install: Cell that installs the library.
     """
     source = path.read_text(encoding="utf-8")
-    lines, tree = source.splitlines(), ast.parse(source)
-    yield "text", title(ast.get_docstring(tree) or path.stem)
-    yield "code", install
+    tree = ast.parse(source)
     imports = [
         ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     ]
+    found = ["%matplotlib inline", "import sys", "", f'sys.path.insert(0, "{CODE}")', *imports]
+    yield "text", title(ast.get_docstring(tree) or path.stem)
+    yield "code", install
     yield "text", f"What the lesson uses. In Colab, upload the file `{CODE}` too."
-    yield (
-        "code",
-        "\n".join(
-            ["%matplotlib inline", "import sys", "", f'sys.path.insert(0, "{CODE}")', *imports]
-        ),
-    )
-    end, abouts, texts = 1, list[str](), list[str]()
-    for node in tree.body:
-        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-        text = "\n".join(lines[end : node.end_lineno]).strip()  # with the comments above
-        end = node.end_lineno or end
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.If) or first == 1:
-            continue  # and the docstring
+    yield "code", "\n".join(found)
+    abouts, texts = list[str](), list[str]()
+    for node, text in definitions(source):
         is_long = "\n".join([*texts, text]).count("\n") > LONGEST_CELL
         if texts and (is_long or text.startswith(f"def {STUDY}(")):
             yield "text", "\n\n".join(abouts) or "What you can change."
@@ -78,6 +71,17 @@ def cells_of(path: pathlib.Path, install: str) -> Iterator[tuple[str, str]]:
     yield "code", RUN
     yield "text", "The picture, and what the numbers mean."
     yield "code", SHOW
+
+
+def definitions(source: str) -> Iterator[tuple[ast.stmt, str]]:
+    """Yield what a file defines at its top, each with its source and the comments above it."""
+    lines, end = source.splitlines(), 0
+    for node in ast.parse(source).body:
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        text = "\n".join(lines[end : node.end_lineno]).strip()
+        end = node.end_lineno or end
+        if not isinstance(node, ast.Import | ast.ImportFrom | ast.If) and first > 1:
+            yield node, text  # the docstring is at line 1
 
 
 def title(docstring: str) -> str:

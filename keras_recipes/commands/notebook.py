@@ -55,8 +55,8 @@ def notebook(arguments: Notebook) -> None:
     if out.suffix != ".ipynb":
         raise InputError(f"-o {out}: expected a name that ends in .ipynb")
     files.check_new_file("-o", out)
-    lesson = lessons.path_of(arguments.recipe)
-    if arguments.recipe not in catalog.recipe_names() and not lesson.is_file():
+    lesson = lessons.find(arguments.recipe)
+    if arguments.recipe not in catalog.recipe_names() and lesson is None:
         raise InputError(catalog.describe_unknown(arguments.recipe))
     try:
         import nbformat
@@ -65,7 +65,7 @@ def notebook(arguments: Notebook) -> None:
     with files.faults_named(out, "-o"):
         wheel = copy.library_wheel(out.parent)
         install = INSTALL.format(wheel=wheel)
-        if lesson.is_file():
+        if lesson is not None:
             lessons.write_code(out.with_name(lessons.CODE))
             pieces = lessons.cells_of(lesson, install)
         else:
@@ -137,15 +137,8 @@ print(f"{len(model.layers)} layers, {model.count_params():,} parameters")"""
 
 def _parts(source: str) -> dict[str, str]:
     """Return the source of each part of a recipe by its name; helpers go before build_model."""
-    lines, found = source.splitlines(), dict[str, str]()
-    before: list[str] = []
-    end = 0
-    for node in ast.parse(source).body:
-        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
-        text = "\n".join(lines[end : node.end_lineno]).strip()  # with the comments above
-        end = node.end_lineno or end
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.If) or first == 1:
-            continue  # and the docstring
+    found, before = dict[str, str](), list[str]()
+    for node, text in lessons.definitions(source):
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         name = getattr(node, "name", "") or getattr(target, "id", "")
         if name in ("Config", "load_data", "problem", "build_model", "search_space", "PROBLEM"):

@@ -8,14 +8,13 @@ import logging
 import pathlib
 import re
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from keras_recipes import reading
 from keras_recipes.data import cells, csv_reader
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, some
 
 _log = logging.getLogger(__name__)
 
@@ -243,8 +242,3 @@ def _read_image(path: pathlib.Path, inputs: Inputs) -> np.ndarray:
         raise InputError(f"{path}: cannot be read as a PNG image ({reason})") from error
     low, high = inputs.limits
     return (low + fractions * (high - low)).reshape(inputs.shape)
-
-
-def some(names: Sequence[str]) -> str:
-    """Return the first names, for messages."""
-    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -7,6 +7,7 @@ random, and is a small residual network.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from typing import Any
@@ -211,4 +212,5 @@ def run(model: keras.Model, x: np.ndarray) -> np.ndarray:
         model: From `serving`, its encoder or its network.
         x: Images, shape (rows, height, width, channels), or what the encoder returned.
     """
-    return parts.in_batches(model, x, max(1, PIXELS_AT_ONCE // max(1, math.prod(x.shape[1:3]))))
+    rows = max(1, PIXELS_AT_ONCE // max(1, math.prod(x.shape[1:3])))
+    return parts.in_batches(functools.partial(model, training=False), x, rows)

@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras_recipes.data import cells, columns, own_table
 from keras_recipes.data.numbers import notation as notations
 from keras_recipes.data.splits import Splits
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, some
 from keras_recipes.features import baselines, kind, parts, tables
 from keras_recipes.problems import Problem
 
@@ -85,7 +85,7 @@ class OwnTables(kind.Kind):
     def takes(self) -> str:
         """What `predict` takes, for messages."""
         names = [one.name for one in self.table.columns if one.kind != "left out"]
-        return f"a table with the columns {', '.join(names[:8])}{', …' * (len(names) > 8)}"
+        return f"a table with the columns {some(names)}"
 
     def describe(self) -> Iterator[Table | str]:
         """Return what was made of each column, and how to have it otherwise."""
@@ -134,10 +134,8 @@ class OwnTables(kind.Kind):
         """Read a table as that of the training was read; say what of it is passed over."""
         rows = own_table.read_rows(path, self.table)
         if unknown := [name for name in rows.passed_over if name not in self.table.names]:
-            named = ", ".join(unknown[:8]) + ", …" * (len(unknown) > 8)
-            _log.warning(
-                "%s: columns that were not there in training are passed over: %s", path.name, named
-            )
+            told = "%s: columns that were not there in training are passed over: %s"
+            _log.warning(told, path.name, some(unknown))
         return kind.NewInputs(rows.names, rows.x, rows.y)
 
     def example(self) -> pd.DataFrame:
@@ -162,8 +160,13 @@ class OwnTables(kind.Kind):
             )
             for name, column in zip(names, used, strict=True)
         }
+        told = {
+            one.name: self._told(one.name, one.notation.unit)
+            for one in used
+            if one.kind == "number"
+        }
         described = {
-            name: {"column": column.name, "takes": FORMS[column.kind], **self._told(column)}
+            name: {"column": column.name, "takes": FORMS[column.kind], **told.get(column.name, {})}
             for name, column in zip(names, used, strict=True)
         }
 
@@ -172,11 +175,9 @@ class OwnTables(kind.Kind):
 
         return {"serve": kind.Signature(read, specs, described)}
 
-    def _told(self, column: columns.Column) -> dict[str, Any]:
-        """Return unit and range of a numeric column, where they are known."""
-        if column.kind != "number":
-            return {}
-        unit, ends = column.notation.unit, self.ranges.get(column.name)
+    def _told(self, name: str, unit: str | None) -> dict[str, Any]:
+        """Return unit and range of a numeric column of x, where they are known."""
+        ends = self.ranges.get(name)
         return {**({"unit": unit} if unit else {}), **({"range": [*ends]} if ends else {})}
 
     def describe_inputs(self, model: keras.Model) -> dict[str, dict[str, Any]]:
@@ -184,16 +185,15 @@ class OwnTables(kind.Kind):
         row, of_text = own_table.example(self.table), tables.TEXT
         names = {tables.CATEGORICAL: tables.categories(row), of_text: tables.texts_of(row)}
         others = {*names[tables.CATEGORICAL], *names[of_text]}
-        numbers = [self._of_number(name) for name in row if name not in others]
+        units = {one.name: one.notation.unit for one in self.table.columns if one.kind == "number"}
+        numbers = [
+            {"column": name, **self._told(name, units.get(name))}
+            for name in row
+            if name not in others
+        ]
         found = {tables.NUMERIC: {"columns": numbers, "missing": "NaN", "yes and no": [1, 0]}}
         found |= {name: {"columns": columns, "missing": ""} for name, columns in names.items()}
         return {one.name: found[one.name] for one in model.inputs}
-
-    def _of_number(self, name: str) -> dict[str, Any]:
-        """Return name, unit and range of a numeric column of x, where they are known."""
-        known = {one.name: one for one in self.table.columns}
-        ends = {"range": [*self.ranges[name]]} if name in self.ranges else {}
-        return {"column": name, **(self._told(known[name]) if name in known else {}), **ends}
 
     def numeric(self, model: keras.Model) -> kind.Numeric:
         """Return the network behind the vocabularies: numbers, and indices of categories."""

@@ -7,6 +7,8 @@ to train: it runs once over all rows, not at each step. The *network* takes what
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -70,7 +72,8 @@ class Parts:
         Called directly, in batches: `model.predict` would first compile a program, which takes
         longer than all the batches of a set of this size.
         """
-        return in_batches(self.model, self.as_inputs(x), ROWS_TO_PREDICT)
+        run = functools.partial(self.model, training=False)
+        return in_batches(run, self.as_inputs(x), ROWS_TO_PREDICT)
 
 
 class Halves(Parts):
@@ -135,8 +138,8 @@ def of(model: keras.Model) -> Parts:
     return kind(model)
 
 
-def in_batches(model: keras.Model, x: Any, batch_size: int) -> np.ndarray:
-    """Run a model over rows, some at once; float32 (rows, outputs)."""
+def in_batches(run: Callable[[Any], Any], x: Any, batch_size: int) -> np.ndarray:
+    """Run a function over rows, some at once; float32 (rows, outputs)."""
     starts = range(0, len(x), batch_size)
-    batches = (model(x[start : start + batch_size], training=False) for start in starts)
+    batches = (run(x[start : start + batch_size]) for start in starts)
     return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in batches])

@@ -291,9 +291,7 @@ class TextParts(parts.Halves):
         # The steps of a recurrent layer take four times as long outside of a function.
         spec = tf.TensorSpec((None, *encoded.shape[1:]), encoded.dtype)
         network = tf.function(lambda rows: self.network(rows, training=False), [spec])
-        starts = range(0, len(encoded), _TEXTS_AT_ONCE)
-        pieces = [network(encoded[start : start + _TEXTS_AT_ONCE]) for start in starts]
-        return np.concatenate([piece.numpy() for piece in pieces])
+        return parts.in_batches(network, encoded, _TEXTS_AT_ONCE)
 
     def speaking(self, x: pd.DataFrame, most: int) -> list[list[tuple[str, float]]]:
         """Return the words or n-grams that speak most for each output, over some texts.

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_recipes.data import cells, targets
 from keras_recipes.data.folders import listing
-from keras_recipes.errors import InputError
+from keras_recipes.errors import InputError, some
 
 FOLDER = "class folder"
 _MAX_CLASSES = 1000
@@ -105,10 +105,6 @@ def _classes(
     return targets.Target(y, kind, class_names, reason)
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + ", …" * (len(names) > 8)
-
-
 def _check_parts(
     entries: Sequence[listing.Entry], y: np.ndarray, class_names: tuple[str, ...], what: str
 ) -> None:
@@ -118,16 +114,16 @@ def _check_parts(
         others = sorted({tidy(entry.label) for entry, value in inside if np.isnan(value)})
         if inside and all(np.isnan(value) for _, value in inside):
             raise InputError(
-                f"the {part} {what} have the classes {_some(others)}, the training {what} "
-                f"{_some(class_names)}; give both the same names."
+                f"the {part} {what} have the classes {some(others)}, the training {what} "
+                f"{some(class_names)}; give both the same names."
             )
         if others:
-            told = f"{part} {what} of {_some(others)} are left out"
+            told = f"{part} {what} of {some(others)} are left out"
             _log.warning("%s: no training %s have this class; rename its folder", told, what)
         there = {int(value) for _, value in inside if np.isfinite(value)}
         missing = [name for number, name in enumerate(class_names) if number not in there]
         if inside and missing:
-            _log.warning("there are no %s %s of %s", part, what, _some(missing))
+            _log.warning("there are no %s %s of %s", part, what, some(missing))
 
 
 def _check(
