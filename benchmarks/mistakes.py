@@ -266,6 +266,44 @@ def _pixels_for_another_backbone() -> Example:
     return _of_pictures(classifier(known))
 
 
+def tokens(first: int = 1) -> np.ndarray:
+    """Return rows of 10 to 20 word numbers from `first` up to 29, padded with 0 behind them."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(10, 21, (ROWS, 1))
+    return np.where(np.arange(20) < lengths, rng.integers(first, 30, (ROWS, 20)), 0)
+
+
+def reader(*inside: keras.layers.Layer, mask: bool = False) -> keras.Model:
+    """Return a compiled network of padded texts, with layers between embedding and output."""
+    embedding = keras.layers.Embedding(30, 4, mask_zero=mask)
+    output = keras.layers.Dense(1, "sigmoid")
+    model = keras.Sequential([keras.Input((20,), dtype="int32"), embedding, *inside, output])
+    model.compile("adam", BINARY)
+    return model
+
+
+def averaged() -> keras.layers.Layer:
+    """Return the layer that averages the steps of a text which its mask does not hide."""
+    return keras.layers.GlobalAveragePooling1D()
+
+
+def of_words(last: int) -> Example:
+    """Return a network of texts whose vocabulary is adapted on the first `last` of them."""
+    texts = np.array([f"a {n % 7} good film {n} times" for n in range(ROWS)], object)
+    words = keras.layers.TextVectorization(output_mode="multi_hot")
+    words.adapt(texts[:last])
+    model = keras.Sequential([keras.Input((), dtype="string"), words])
+    model.add(keras.layers.Dense(1, "sigmoid"))
+    model.compile("adam", BINARY)
+    training, others = (texts[:150], yes_or_no()[:150]), (texts[150:], yes_or_no()[150:])
+    fit = {"x": training[0], "y": training[1], "epochs": EPOCHS, "validation_data": others}
+    return Example(model, fit)
+
+
+def _of_tokens(model: keras.Model, x: np.ndarray) -> Example:
+    return Example(model, {"x": x, "y": yes_or_no(), "epochs": EPOCHS})
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     # Softmax for yes and no.
     "H1": lambda: _example(yes_or_no(), 1, "softmax", BINARY, ["accuracy"]),
@@ -358,4 +396,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "I5": _mirrored_before_the_split,
     "I6": _subjects_in_both_splits,
     "I7": _pixels_for_another_backbone,
+    # A vocabulary of all texts.
+    "W1": lambda: of_words(ROWS),
+    # A mask before a convolution, which drops it.
+    "W2": lambda: _of_tokens(reader(keras.layers.Conv1D(4, 3), averaged(), mask=True), tokens()),
+    # Words from 0 on, padded with 0.
+    "W3": lambda: _of_tokens(reader(averaged()), tokens(first=0)),
 }

@@ -149,6 +149,9 @@ TWINS = {
         validation_data=mistakes.folders(LAST, list("abc"), PATIENTS),
     ),
     "I7": lambda: of_pictures("I7", x=mistakes.pictures() / 127.5 - 1),
+    "W1": lambda: mistakes.of_words(150),
+    "W2": lambda: of_pictures("W2", mistakes.reader(mistakes.averaged(), mask=True)),
+    "W3": lambda: repaired("W3", x=mistakes.tokens()),
 }
 
 

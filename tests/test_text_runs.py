@@ -137,7 +137,7 @@ def test_files_folders_and_tables_are_predicted_alike(run, tmp_path, caplog):
 
 
 def test_empty_texts_are_counted_before_their_predictions(run, caplog):
-    rows = pd.DataFrame({"text": ["good soup", "", "  "], "number": [1, 2, 3]})
+    rows = pd.DataFrame({"text": ["good soup", "", "  "]})
     assert len(keras_recipes.predict(run, rows)) == 3
     assert "2 of 3 texts are empty" in caplog.text
 

@@ -135,7 +135,10 @@ def as_text(table: "pd.DataFrame") -> str:
             "table.columns = ['_'.join(map(str, names)) for names in table.columns]"
         )
     named = [name for name in table.index.names if name is not None and name not in table.columns]
-    return (table.reset_index(level=named) if named else table).to_csv(index=False)
+    table = table.reset_index(level=named) if named else table
+    # Of one column, a cell of blanks alone would be a blank line, which is no row.
+    quoting = csv.QUOTE_ALL if len(table.columns) == 1 else csv.QUOTE_MINIMAL
+    return table.to_csv(index=False, quoting=quoting)
 
 
 def read(
