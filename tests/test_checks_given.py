@@ -554,3 +554,12 @@ def test_programs_of_other_kinds(script, end, function, told):
     assert code == 2
     assert told in said
     assert "Traceback" not in said
+
+
+@pytest.mark.second_tier
+def test_check_of_a_recipe_without_real_data_says_so(script):
+    code, said = script("", name="images")
+    assert (code, said.splitlines()[0]) == (
+        0,
+        "note: checked with drawn shapes, not with real data",
+    )

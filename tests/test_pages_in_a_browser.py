@@ -9,7 +9,7 @@ import pytest
 
 import keras_recipes
 import tuning
-from recipes import breast_cancer, digits, tabular, text
+from recipes import breast_cancer, digits, images, tabular, text
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -25,7 +25,7 @@ QUICK = {"epochs": 2, "verbose": False}
 def folder(tmp_path_factory):
     """A run of each kind of input, and a search with a trial that failed."""
     place = tmp_path_factory.mktemp("pages")
-    for recipe in (breast_cancer, digits, tabular, text):
+    for recipe in (breast_cancer, digits, images, tabular, text):
         name = recipe.__name__.rpartition(".")[2]
         keras_recipes.train(recipe, out=place / name, **QUICK)
     options = {"tuner": "random", "trials": 12, "epochs": 2, "quiet": True}
@@ -64,7 +64,7 @@ def opened(browser, folder):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
-@pytest.mark.parametrize("name", ["breast_cancer", "digits", "tabular", "text", "search"])
+@pytest.mark.parametrize("name", ["breast_cancer", "digits", "images", "tabular", "text", "search"])
 def test_a_page_asks_for_nothing_and_fits_the_screen(opened, name, width, scheme):
     page, asked, complaints = opened(name, width, scheme)
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

@@ -89,6 +89,8 @@ def _check_recipe(name: str, arguments: Check) -> Findings:
     recipe = catalog.load(name)
     config = recipe.Config()
     splits = contract.load_data(recipe, config)
+    if splits.source.kind == "built-in":
+        print(f"note: checked with {splits.source.name}, not with real data")
     config = config.for_rows(len(splits.train))
     model = training.prepare(recipe, config, splits)
     halves = parts.of(model)
