@@ -15,7 +15,14 @@ import tensorflow as tf
 
 from benchmarks import epochs
 from keras_recipes.training import fused
-from keras_recipes.training.fused import eligibility, engine, programs, randomness, structure
+from keras_recipes.training.fused import (
+    eligibility,
+    engine,
+    programs,
+    randomness,
+    recurrent,
+    structure,
+)
 
 layers, losses, metrics, optimizers = keras.layers, keras.losses, keras.metrics, keras.optimizers
 
@@ -370,6 +377,90 @@ def test_what_xla_cannot_compile_runs_as_a_graph():
     history = fused.fit(model, X[..., None], BINARY, verbose=0, shuffle=False)
     assert np.isfinite(history.history["loss"]).all()
     assert int(model.optimizer.iterations) == 3
+
+
+@pytest.fixture
+def compiled_loops(monkeypatch):
+    """Compile the loops of recurrent layers, however short the training; count them."""
+    monkeypatch.setattr(engine, "compile_loops", lambda *_: True)
+    loops, compiled = [], recurrent._compiled
+    monkeypatch.setattr(recurrent, "_compiled", lambda *key: loops.append(key) or compiled(*key))
+    return loops
+
+
+def encoder_and_decoder(cell):
+    """Build a model in which one layer begins with the states of another."""
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((COLUMNS, 2))
+    hidden, *states = cell(4, return_sequences=True, return_state=True, dropout=0.2)(inputs)
+    last, *states = cell(4, return_state=True, go_backwards=True)(hidden, initial_state=states)
+    hidden = layers.concatenate([last, *states])
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
+    model.compile("adam", "binary_crossentropy")
+    return model
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("cell", [layers.GRU, layers.LSTM])
+@pytest.mark.parametrize("mask", [0.0, None])
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda layer: layers.Bidirectional(layer),
+        lambda layer: layers.Bidirectional(layer, merge_mode="sum"),
+    ],
+)
+def test_compiled_loops_train_the_same(compiled_loops, cell, mask, wrapped):
+    body = [lambda: layers.Masking(mask)] if mask is not None else []
+    body += [
+        lambda: wrapped(cell(4, return_sequences=True)),
+        lambda: cell(3, recurrent_regularizer="l2"),
+    ]
+    x = RNG.normal(size=(ROWS, COLUMNS, 2)).astype("float32")
+    x[:30, 4:] = x[20:50, :2] = x[40] = 0  # behind, in front, and nothing but padding
+    assert_same_training(
+        lambda: network(*body, inputs=(COLUMNS, 2)),
+        x,
+        BINARY,
+        validation_data=(x[:40], BINARY[:40]),
+    )
+    assert len(compiled_loops) >= 6  # forward and backward of three loops
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize("cell", [layers.GRU, layers.LSTM])
+def test_states_from_another_layer_and_back_train_the_same(compiled_loops, cell):
+    x = RNG.normal(size=(ROWS, COLUMNS, 2)).astype("float32")
+    assert_same_training(lambda: encoder_and_decoder(cell), x, BINARY)
+    assert compiled_loops
+
+
+@pytest.mark.second_tier
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.GRU(3, reset_after=False),
+        lambda: layers.GRU(3, activation="relu"),
+        lambda: layers.LSTM(3, use_bias=False),
+        lambda: layers.LSTM(3, unroll=True),
+        lambda: layers.GRU(3, recurrent_dropout=0.2),
+        lambda: layers.SimpleRNN(3),
+    ],
+)
+def test_recurrent_layers_of_other_forms_are_left_to_keras(compiled_loops, layer):
+    x = RNG.normal(size=(ROWS, COLUMNS, 2)).astype("float32")
+    assert_same_training(lambda: network(layer, inputs=(COLUMNS, 2)), x, BINARY)
+    assert not compiled_loops
+
+
+def test_loops_are_compiled_where_the_work_ahead_is_long():
+    inputs = (200, 2)
+    gru, dense = network(lambda: layers.GRU(3), inputs=inputs), network(hidden)
+    inside = network(lambda: layers.Bidirectional(layers.LSTM(3)), inputs=inputs)
+    assert engine.compile_loops(gru, 1000)
+    assert engine.compile_loops(inside, 1000)
+    assert not engine.compile_loops(gru, 10)
+    assert not engine.compile_loops(dense, 10**6)
 
 
 def test_xla_is_chosen_by_layers_and_by_the_work_ahead():

@@ -1,4 +1,4 @@
-"""XLA or not: which of two ways an epoch's program runs."""
+"""XLA or not: which way an epoch's program runs, and the loops of recurrent layers in it."""
 
 import math
 
@@ -26,6 +26,7 @@ _FAST_UNDER_XLA = {
 _SECONDS_PER_STEP = 4e-4  # what the operations of a small step cost without XLA, whatever its size
 _OPERATIONS_PER_SECOND = 1e11
 _SECONDS_TO_COMPILE = 2.0  # a small network's compilation, and a margin
+_SECONDS_PER_TIME_STEP = 1e-4  # what a recurrent layer gains by XLA at each step of a sequence
 
 
 def use_xla(model: keras.Model, is_known: bool, num_steps: int, batch_size: int) -> bool:
@@ -47,6 +48,22 @@ def use_xla(model: keras.Model, is_known: bool, num_steps: int, batch_size: int)
     operations = 6 * model.count_params() * batch_size  # 2 forward and 4 backward, per weight
     seconds = num_steps * (_SECONDS_PER_STEP + operations / _OPERATIONS_PER_SECOND)
     return seconds > _SECONDS_TO_COMPILE
+
+
+def compile_loops(model: keras.Model, num_steps: int) -> bool:
+    """Decide whether to compile the loops of recurrent layers alone, where the epoch is a graph.
+
+    Args:
+        model: Built and compiled.
+        num_steps: Steps of the whole fit.
+    """
+    recurrent = keras.layers.GRU, keras.layers.LSTM
+    if tf.config.list_logical_devices("GPU"):  # cuDNN has them
+        return False
+    if not any(isinstance(layer, recurrent) for layer in lifted.all_layers(model)):
+        return False
+    length = max(tensor.shape[1] or 1 for tensor in model.inputs if len(tensor.shape) > 1)
+    return num_steps * length * _SECONDS_PER_TIME_STEP > _SECONDS_TO_COMPILE
 
 
 def is_fast_under_xla(model: keras.Model) -> bool:

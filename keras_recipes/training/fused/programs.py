@@ -25,6 +25,7 @@ from keras_recipes.training.fused import (
     lifted,
     packing,
     randomness,
+    recurrent,
     structure,
 )
 
@@ -68,10 +69,10 @@ class _Replayable:
 class _Programs:
     """The programs of one structure, made when they are first needed."""
 
-    def __init__(self, xla: bool):
+    def __init__(self, *faster: Callable[[], contextlib.AbstractContextManager]):
+        """Set up programs whose steps are traced within these contexts."""
         self.is_shareable = True
-        # What makes a step faster without changing it: random numbers by XLA, convolutions without.
-        self._faster = randomness.fast_draws if xla else convolutions.separate_bias_gradients
+        self._faster = faster
         self._steps: dict[tuple, _Replayable] = {}
         self._loops: collections.OrderedDict[tuple, _Replayable] = collections.OrderedDict()
 
@@ -135,7 +136,9 @@ class _Programs:
 
             @tf.autograph.experimental.do_not_convert
             def step(batch: tuple, values: list[tf.Tensor]) -> None:
-                with job.numbers.replaced(values), self._faster():
+                with job.numbers.replaced(values), contextlib.ExitStack() as stack:
+                    for faster in self._faster:
+                        stack.enter_context(faster())
                     getattr(job.model, kind)(batch)
 
             function = tf.function(step, autograph=False)
@@ -171,7 +174,11 @@ class Job:
         key = structure.key(model, self.numbers)
         self.is_known = key is not None
         self.xla = engine.use_xla(model, self.is_known, num_steps, batch_size)
-        self._programs = _find(model, key, self.numbers, self.xla)
+        # What makes a step faster without changing it.
+        faster = [randomness.fast_draws if self.xla else convolutions.separate_bias_gradients]
+        if not self.xla and engine.compile_loops(model, num_steps):
+            faster.append(recurrent.compiled_loops)
+        self._programs = _find(model, key, self.numbers, faster)
         self._names = list(model.get_metrics_result())
         # Convolutions gain more from TensorFlow's graph optimizer than its run costs.
         is_dense = engine.is_fast_under_xla(model)
@@ -241,14 +248,14 @@ _of_one_model = weakref.WeakKeyDictionary()
 
 
 def _find(
-    model: keras.Model, key: str | None, numbers: lifted.LiftedNumbers, xla: bool
+    model: keras.Model, key: str | None, numbers: lifted.LiftedNumbers, faster: Sequence[Callable]
 ) -> _Programs:
     cache = _structures
     if key is None:
         cache = _of_one_model.setdefault(model.metrics[0], collections.OrderedDict())
-    key = f"{key} {numbers.pattern} {xla}"
+    key = f"{key} {numbers.pattern} {[one.__name__ for one in faster]}"
     if key not in cache or (cache is _structures and not cache[key].is_shareable):
-        cache[key] = _Programs(xla)
+        cache[key] = _Programs(*faster)
     return _recent(cache, key, _MAX_STRUCTURES)
 
 

@@ -193,6 +193,8 @@ def _build(model: keras.Model, data: tuple) -> None:
         raise eligibility.Unsupported("the model is not built, and its inputs have no columns")
     # Two rows: of a single row, Keras cannot tell targets of one column from a column of one row.
     x, y, *weights = keras.tree.map_structure(lambda array: array[:2], data)
+    # A recurrent layer draws its dropout outside of training too, which `model.fit` would not do.
+    before = [(variable, variable.numpy()) for variable in _seeds(model)]
     try:
         outputs = model(x)
         model.compute_metrics(x, y, outputs, *weights)
@@ -201,10 +203,19 @@ def _build(model: keras.Model, data: tuple) -> None:
     except Exception as error:
         # A mistake of the caller, most likely: `model.fit` has the words for it.
         raise eligibility.Unsupported(f"a first step failed with {type(error).__name__}") from error
+    finally:
+        for variable, value in before:
+            variable.assign(value)
     if not model.trainable_variables:
         raise eligibility.Unsupported("there is nothing to train")
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    """Return the states of a model's random generators."""
+    seen = {id(variable) for variable in model.weights}
+    return [one for one in model.variables if id(one) not in seen]
 
 
 def _orders(num_rows: int, shuffle: bool) -> Iterator[tf.Tensor]:
