@@ -1,4 +1,6 @@
-"""Measure the time of an epoch on Fashion-MNIST: Keras, `fused.fit`, and other libraries.
+"""Measure the time of an epoch: Keras, `fused.fit`, and other libraries.
+
+Networks of pictures train on Fashion-MNIST, recurrent ones on random sequences of words.
 
 Both train in turn in one process, each the same model every time, so that both have the same
 noise. The ratio is computed for each round. The first round compiles and is not counted. The losses
@@ -27,6 +29,7 @@ from keras_recipes.runs import run as runs
 from keras_recipes.training import fused
 
 SEED = 0
+NUM_SEQUENCES, NUM_TOKENS, VOCABULARY = 4_000, 100, 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Measure:
     """What to time, and how often."""
 
     names: Annotated[tuple[str, ...], command_line.takes(positional=True)] = ()
-    """Networks to time (dense, dropout, normalised, convolutional); none named: all of them."""
+    """Networks to time (dense, dropout, normalised, convolutional, gru, lstm, bidirectional); none
+    named: all of them."""
     rounds: configs.Count = 5
     """Rounds that count; in each, every contestant trains once."""
     peers: bool = True
@@ -51,22 +55,30 @@ class Network:
     """A network to train.
 
     Attributes:
-        layers: Makes the layers between the scaled picture and the logits.
+        layers: Makes the layers between the scaled picture, or the embedded words, and the logits.
         batch_size: Rows in a step.
         epochs: In one round.
         goal: Least ratio of stock's seconds to ours.
+        sequences: Whether its rows are sequences of words, not pictures.
     """
 
     layers: Callable[[], list[keras.layers.Layer]]
     batch_size: int
     epochs: int
     goal: float
+    sequences: bool = False
 
     def build(self) -> keras.Model:
         """Compile the network, with the same weights at each call."""
         keras.utils.set_random_seed(SEED)
-        picture = [keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)]
-        model = keras.Sequential([*picture, *self.layers(), keras.layers.Dense(peers.NUM_CLASSES)])
+        if self.sequences:
+            first = [
+                keras.Input((NUM_TOKENS,), dtype="int32"),
+                keras.layers.Embedding(VOCABULARY, 64),
+            ]
+        else:
+            first = [keras.Input((28, 28)), keras.layers.Rescaling(1 / 255)]
+        model = keras.Sequential([*first, *self.layers(), keras.layers.Dense(peers.NUM_CLASSES)])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile("adam", loss, metrics=["accuracy"])
         return model
@@ -105,7 +117,19 @@ NETWORKS = {
     ),
     "normalised": Network(_normalised, batch_size=128, epochs=2, goal=1.8),
     "convolutional": Network(_convolutional, batch_size=128, epochs=1, goal=1),
+    "gru": Network(lambda: [keras.layers.GRU(64)], 64, epochs=2, goal=2, sequences=True),
+    "lstm": Network(lambda: [keras.layers.LSTM(64)], 64, epochs=2, goal=2.4, sequences=True),
+    "bidirectional": Network(
+        lambda: [keras.layers.Bidirectional(keras.layers.GRU(64))], 64, 2, goal=1.7, sequences=True
+    ),
 }
+
+
+def sequences() -> tuple[np.ndarray, np.ndarray]:
+    """Return random words, int32 (NUM_SEQUENCES, NUM_TOKENS), and classes by the last of them."""
+    rng = np.random.default_rng(SEED)
+    words = rng.integers(1, VOCABULARY, (NUM_SEQUENCES, NUM_TOKENS)).astype("int32")
+    return words, words[:, -1] % peers.NUM_CLASSES
 
 
 def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
@@ -113,14 +137,16 @@ def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
 
     Args:
         name: Key of `NETWORKS`.
-        x: Pictures, uint8, shape (rows, 28, 28).
-        y: Classes, int32, shape (rows,).
+        x: Pictures, uint8, shape (rows, 28, 28), for networks of pictures.
+        y: Their classes, int32, shape (rows,).
         wanted: Says how many rounds, and whether peers run.
 
     Returns:
         Seconds of an epoch and final training loss of each contestant, and the ratios.
     """
     network = NETWORKS[name]
+    if network.sequences:
+        x, y = sequences()
     contestants = {
         "stock": _keras(network, keras.Model.fit, x, y),
         "ours": _keras(network, fused.fit, x, y),

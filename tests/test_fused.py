@@ -472,6 +472,21 @@ def test_xla_is_chosen_by_layers_and_by_the_work_ahead():
     assert not engine.use_xla(convolution, True, many, 32)
 
 
+def test_a_loop_of_short_fits_is_compiled_once_it_has_been_long(monkeypatch):
+    monkeypatch.setattr(engine, "_SECONDS_TO_COMPILE", 2.5 * 3 * engine._SECONDS_PER_STEP)
+    chosen, use_xla = [], engine.use_xla
+    monkeypatch.setattr(
+        engine, "use_xla", lambda *told: chosen.append(use_xla(*told)) or chosen[-1]
+    )
+    model = network(hidden)
+    for _ in range(4):  # of 3 steps each
+        fused.fit(model, X, BINARY, batch_size=32, verbose=0)
+    assert chosen == [False, False, True, True]
+    assert len(programs._structures) == 2  # a graph, and one by XLA
+    fused.fit(network(hidden), X, BINARY, batch_size=32, verbose=0)
+    assert chosen[-1] is False
+
+
 # Draws
 
 

@@ -30,12 +30,12 @@ _SECONDS_PER_TIME_STEP = 1e-4  # what a recurrent layer gains by XLA at each ste
 
 
 def use_xla(model: keras.Model, is_known: bool, num_steps: int, batch_size: int) -> bool:
-    """Decide whether to compile by XLA, from the work ahead alone, so that reruns decide alike.
+    """Decide whether to compile by XLA, from the work alone, so that reruns decide alike.
 
     Args:
         model: Built and compiled.
         is_known: Whether all its parts come with Keras.
-        num_steps: Steps of the whole fit.
+        num_steps: Steps of the whole fit, and of the model's fits before.
         batch_size: Rows in a step.
 
     Returns:
@@ -55,7 +55,7 @@ def compile_loops(model: keras.Model, num_steps: int) -> bool:
 
     Args:
         model: Built and compiled.
-        num_steps: Steps of the whole fit.
+        num_steps: As above.
     """
     recurrent = keras.layers.GRU, keras.layers.LSTM
     if tf.config.list_logical_devices("GPU"):  # cuDNN has them

@@ -164,7 +164,7 @@ class Job:
 
         Args:
             model: Built and compiled, with a built optimizer and built metrics.
-            num_steps: Steps of the whole training.
+            num_steps: Steps of the whole training, those before this fit among them.
             batch_size: Rows in a step.
         """
         self.model = model

@@ -110,7 +110,10 @@ class _Trainer:
         self._num_steps = math.ceil(packing.num_rows(data) / batch_size)
         self._orders = _orders(packing.num_rows(data), shuffle)
         self._steps_per_call = _FIRST_STEPS
-        self._job = programs.Job(model, self._num_steps * num_epochs, batch_size)
+        # A model that has been trained will be trained again, in a loop of short fits, as long as
+        # it has been: at worst, compilation then comes one fit too late, or one too early.
+        num_steps = self._num_steps * num_epochs + int(model.optimizer.iterations)
+        self._job = programs.Job(model, num_steps, batch_size)
         self._job.trace("train_step", data)
         if validation:
             self._job.trace("test_step", validation)
