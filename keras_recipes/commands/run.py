@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
+import time
 import types
+from typing import Annotated
+
+import psutil
 
 from keras_recipes import catalog, configs
 from keras_recipes.console import command_line, startup
 from keras_recipes.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What to print."""
+
+    timings: Annotated[bool, command_line.takes(flags=("-v", "--timings"))] = False
+    """Print at the end where the time went."""
 
 
 def main(recipe: types.ModuleType) -> None:
@@ -50,11 +63,11 @@ def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
         title += f" A first argument without a flag is {flag}."
         if arguments and not arguments[0].startswith("-"):
             arguments.insert(0, flag)
-    kinds = {"recipe": recipe.Config, "run": configs.RunOptions}
-    config, options = command_line.parse(prog, title, arguments, **kinds)
+    kinds = {"recipe": recipe.Config, "run": configs.RunOptions, "output": Output}
+    config, options, output = command_line.parse(prog, title, arguments, **kinds)
     if options.config is not None:  # what is typed stands after it, and so goes before it
         found = command_line.found_settings(options.config, recipe.Config, "--config")
-        config, options = command_line.parse(prog, title, [*found, *arguments], **kinds)
+        config, options, output = command_line.parse(prog, title, [*found, *arguments], **kinds)
     if not options.quiet:
         name = pathlib.Path(str(recipe.__file__)).stem
         print(f"{name}: loading TensorFlow and the data", flush=True)
@@ -62,6 +75,12 @@ def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
     from keras_recipes import checks, recipe as contract
     from keras_recipes.runs import run as runs, summary
 
+    loaded = time.time()
     check = checks.PreFlight(contract.ignored_checks(recipe), options.strict, with_test=True)
     run = runs.run(recipe, config, options, check)
     summary.print_run(run.problem, run.metrics)
+    if output.timings:
+        started = psutil.Process().create_time()
+        seconds = {"Python and TensorFlow": loaded - started, **run.seconds}
+        parts = ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
+        print(f"{time.time() - started:.1f} s in all: {parts}")

@@ -27,6 +27,7 @@ class Run:
         config: The settings it was trained with.
         metrics: Content of metrics.json: test scores, baselines, data, epochs, seconds, machine.
         history: Loss and metrics, one row for each epoch.
+        seconds: Where the time went, by part; empty for a run from its folder.
     """
 
     folder: pathlib.Path
@@ -36,6 +37,7 @@ class Run:
     config: Config | types.SimpleNamespace
     metrics: dict
     history: pd.DataFrame
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:

@@ -13,6 +13,7 @@ import platform
 import re
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 
 import keras
@@ -71,7 +72,9 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
     name = contract.name_of(recipe)
     folder = options.out or files.next_folder(pathlib.Path("runs"), name)
     with contextlib.ExitStack() as from_then_on, files.whole_folder(folder) as partial:
+        marks = [time.perf_counter()]
         splits = contract.load_data(recipe, config)
+        marks.append(time.perf_counter())
         config = config.for_rows(len(splits.train))
         problem = contract.problem(recipe, config, splits)
         if splits.source.kind == "built-in":
@@ -86,6 +89,7 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         settings = plain(dataclasses.asdict(config))
         trackers = from_then_on.enter_context(tracking.tracked(options, folder.name, settings))
         trained = _train(recipe, config, splits, options, partial, check, trackers)
+        marks.append(time.perf_counter())
         _warn_of_what_came_out(problem, splits, trained, check)
         kept = f"keeping epoch {trained.best_epoch}, writing {folder}; Ctrl-C again cancels"
         if trained.stopped_by == "interrupted":  # the first Ctrl-C has been; the next one counts
@@ -109,6 +113,7 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
             )
         for tracker in trackers:
             tracker.finish(metrics["test"], str(folder))
+    data, checked_and_trained, written = np.diff([*marks, time.perf_counter()])
     return Run(
         folder=folder,
         model=trained.model,
@@ -117,6 +122,12 @@ def run(recipe: Recipe, config: Config, options: RunOptions, check: Check | None
         config=config,
         metrics={**metrics, "folder": str(folder)},
         history=history(trained),
+        seconds={
+            "data": data,
+            "check and model": checked_and_trained - trained.seconds,
+            "training": trained.seconds,
+            "baselines and report": written,
+        },
     )
 
 
