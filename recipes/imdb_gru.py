@@ -40,6 +40,7 @@ class Config(configs.DownloadedConfig):
     learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
     patience: configs.Count = 3
+    refit: bool = True
     max_tokens: configs.Count = 20_000
     """Maximum size of the vocabulary."""
     length: configs.Count = 250

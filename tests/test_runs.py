@@ -7,9 +7,11 @@ import functools
 import json
 import os
 import pathlib
+import re
 import resource
 import shlex
 import signal
+import subprocess
 import sys
 import types
 
@@ -530,3 +532,24 @@ def test_pictures_of_several_columns_take_few_and_many(columns, num_rows, tmp_pa
     for name in ("numbers.png", "labels.png"):
         with PIL.Image.open(tmp_path / name) as image:
             assert 200 < min(image.size) < max(image.size) < 3000
+
+
+@pytest.mark.second_tier
+def test_v_prints_where_the_time_went(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "recipes.iris",
+        "-v",
+        "--epochs",
+        "2",
+        "--out",
+        tmp_path / "run",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    last = done.stdout.splitlines()[-1]
+    numbers = [float(number) for number in re.findall(r"\d+\.\d", last)]
+    assert re.sub(r"\d+\.\d", "N", last) == (
+        "N s in all: TensorFlow N, data N, check and model N, training N, baselines and report N"
+    )
+    assert numbers[0] == pytest.approx(sum(numbers[1:]), abs=1)

@@ -9,8 +9,6 @@ import time
 import types
 from typing import Annotated
 
-import psutil
-
 from keras_recipes import catalog, configs
 from keras_recipes.console import command_line, startup
 from keras_recipes.errors import InputError
@@ -75,12 +73,11 @@ def _train(recipe: types.ModuleType, prog: str, arguments: list[str]) -> None:
     from keras_recipes import checks, recipe as contract
     from keras_recipes.runs import run as runs, summary
 
-    loaded = time.time()
+    loaded = time.perf_counter()
     check = checks.PreFlight(contract.ignored_checks(recipe), options.strict, with_test=True)
     run = runs.run(recipe, config, options, check)
     summary.print_run(run.problem, run.metrics)
     if output.timings:
-        started = psutil.Process().create_time()
-        seconds = {"Python and TensorFlow": loaded - started, **run.seconds}
+        seconds = {"TensorFlow": loaded - startup.BEGUN, **run.seconds}
         parts = ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
-        print(f"{time.time() - started:.1f} s in all: {parts}")
+        print(f"{time.perf_counter() - startup.BEGUN:.1f} s in all: {parts}")

@@ -16,12 +16,14 @@ import os
 import pathlib
 import sys
 import tempfile
+import time
 import types
 from collections.abc import Iterator
 
 # All that a run needs: better missed now than after a training.
 _NEEDED = ("tensorflow", "keras", "numpy", "pandas", "sklearn", "matplotlib", "PIL", "rich")
 _log = logging.getLogger(__name__)
+BEGUN = time.perf_counter()  # when the program was, but for Python's own start
 
 
 def begin(package: str, folder: pathlib.Path) -> bool:
