@@ -4,7 +4,7 @@ Embedding with a mask, bidirectional GRU, maximum over the words. On these data 
 published recurrent networks reach an accuracy of 0.86 to 0.88, n-grams (recipe `imdb`) 0.91.
 Problem: binary classification, sigmoid and binary cross-entropy.
 Data: 50,000 reviews of films (Maas 2011); without them, synthetic sentences.
-Result: not measured
+Result: accuracy 0.8806 ± 0.0022 (3 seeds), 109 s on 2 cores
 Run: python -m recipes.imdb_gru
 Tune: python -m tuning imdb_gru --tuner random --trials 10
 Copy: python -m recipes copy imdb_gru ../my_project
