@@ -2,10 +2,11 @@
 
 import json
 import pathlib
+import re
 
 import pytest
 
-from benchmarks import classics, publish
+from benchmarks import all as all_ratios, classics, epochs, publish, searches
 from benchmarks.recipes import measure
 from keras_recipes import catalog
 from keras_recipes.errors import InputError
@@ -68,3 +69,20 @@ def test_a_setting_that_was_measured_too_has_a_row_of_its_own(monkeypatch, tmp_p
 def test_a_setting_that_no_recipe_has_is_refused():
     with pytest.raises(InputError, match="iris has no setting 'by_film' to turn on; there are"):
         measure("iris", 1, setting="by_film")
+
+
+@pytest.mark.second_tier
+def test_all_ratios_stand_beside_the_recorded_ones(monkeypatch, capsys):
+    monkeypatch.setattr(epochs, "measure", lambda *_: {"ratio": {"median": 3.14}})
+    monkeypatch.setattr(searches, "measure_trials", lambda *_, rounds: {"ratio": 10 * rounds})
+    records = {
+        "epochs": {"networks": {"dense": {"ratio": {"median": 12.39}}}},
+        "searches": {"trials": {"ratio": 10.6}},
+    }
+    monkeypatch.setattr(publish, "record", records.get)
+    monkeypatch.setattr("sys.argv", ["all", "--quick"])
+    all_ratios.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert any(re.search(r"784-128-10, batch size 32 +3\.1 +12\.4", line) for line in lines)
+    assert any(re.search(r"GRU of 64 units .* 3\.1", line) for line in lines)
+    assert any(re.search(r"breast_cancer +10\.0 +10\.6", line) for line in lines)
