@@ -40,6 +40,7 @@ def ids(found):
     return [finding.id for finding in found]
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* destroy the mask")  # of W2
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_classic_mistake_is_named_to_the_letter(rule):
     found = check(EXAMPLES[rule]())
@@ -156,6 +157,7 @@ TWINS = {
 
 
 @pytest.mark.second_tier
+@pytest.mark.filterwarnings("ignore:Layer .* destroy the mask")  # of W2
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_its_twin_passes(rule):
     found = check(TWINS[rule]())
