@@ -33,17 +33,17 @@ PROBLEM = problems.multiclass(fashion_mnist.CLASS_NAMES, logits=True, monitor="a
 class Config(configs.DownloadedConfig):
     """Settings of this recipe; each field is a flag."""
 
-    epochs: configs.Count = 40
+    epochs: configs.Count = 50
     batch_size: configs.Count = 256
     optimizer: configs.Optimizer = "adamw"
     learning_rate: configs.Positive = 0.003
     schedule: configs.Schedule = "cosine"
-    patience: configs.Count = 20
-    hidden_units: configs.Units = (384, 128)
+    patience: configs.Count = 25
+    hidden_units: configs.Units = (512, 256)
     """Number of units in each hidden layer."""
     input_dropout: configs.Fraction = 0.1
     """Dropout rate of the input: fraction of the pixels to drop."""
-    dropout: configs.Fraction = 0.25
+    dropout: configs.Fraction = 0.3
     """Dropout rate of the hidden layers: fraction of the units to drop."""
     weight_decay: configs.NotNegative = 0.05
     """Weight decay (AdamW)."""
@@ -71,11 +71,11 @@ def build_model(config: Config, data: splits.Splits) -> keras.Model:
 
 def search_space(hp: keras_tuner.HyperParameters) -> Config:
     """Draw a Config from the tuner; the defaults are those of `Config()`."""
-    units = hp.Choice("hidden_units", [128, 256, 384, 512], default=384)
+    units = hp.Choice("hidden_units", [128, 256, 512], default=512)
     return Config(
-        hidden_units=(units, 128),
+        hidden_units=(units, units // 2),
         input_dropout=hp.Choice("input_dropout", [0.0, 0.1, 0.2], default=0.1),
-        dropout=hp.Choice("dropout", [0.1, 0.25, 0.4], default=0.25),
+        dropout=hp.Choice("dropout", [0.1, 0.2, 0.3, 0.4], default=0.3),
         learning_rate=hp.Choice("learning_rate", [0.0003, 0.001, 0.003, 0.01], default=0.003),
         batch_size=hp.Choice("batch_size", [128, 256, 512], default=256),
     )

@@ -355,7 +355,7 @@ def test_help_tells_each_setting_with_its_default():
     said = run("recipes.fmnist", "--help").stdout
     for flag in ("--epochs", "--batch-size", "--hidden-units", "--data-dir", "--seed", "--out"):
         assert flag in said
-    assert "default: 384 128" in said
+    assert "default: 512 256" in said
 
 
 def test_a_switch_has_a_flag_for_either_side_where_it_may_be_on(monkeypatch, capsys):
