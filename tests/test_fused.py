@@ -453,6 +453,29 @@ def test_recurrent_layers_of_other_forms_are_left_to_keras(compiled_loops, layer
     assert not compiled_loops
 
 
+class Subclass(keras.Model):
+    """A model that Keras knows no inputs of."""
+
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.output_layer = layers.GRU(3), layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        return self.output_layer(self.recurrent(x))
+
+
+@pytest.mark.second_tier
+def test_a_subclass_with_a_recurrent_layer_trains_the_same():
+    def make():
+        keras.utils.set_random_seed(3)
+        model = Subclass()
+        model.compile("adam", "binary_crossentropy")
+        return model
+
+    x = RNG.normal(size=(ROWS, COLUMNS, 2)).astype("float32")
+    assert_same_training(make, x, BINARY)
+
+
 def test_loops_are_compiled_where_the_work_ahead_is_long():
     inputs = (200, 2)
     gru, dense = network(lambda: layers.GRU(3), inputs=inputs), network(hidden)

@@ -62,7 +62,9 @@ def compile_loops(model: keras.Model, num_steps: int) -> bool:
         return False
     if not any(isinstance(layer, recurrent) for layer in lifted.all_layers(model)):
         return False
-    length = max(tensor.shape[1] or 1 for tensor in model.inputs if len(tensor.shape) > 1)
+    inputs = getattr(model, "inputs", None) or []  # a subclass of Model has none
+    lengths = [tensor.shape[1] or 1 for tensor in inputs if len(tensor.shape) > 1]
+    length = max(lengths, default=1)
     return num_steps * length * _SECONDS_PER_TIME_STEP > _SECONDS_TO_COMPILE
 
 
