@@ -24,6 +24,7 @@ from benchmarks import peers, records
 from datasets import fashion_mnist
 from keras_recipes import configs
 from keras_recipes.console import command_line
+from keras_recipes.data import splits
 from keras_recipes.errors import InputError
 from keras_recipes.runs import run as runs
 from keras_recipes.training import fused
@@ -132,6 +133,14 @@ def sequences() -> tuple[np.ndarray, np.ndarray]:
     return words, words[:, -1] % peers.NUM_CLASSES
 
 
+def load_pictures() -> splits.Splits:
+    """Load Fashion-MNIST; print where it is not the real one."""
+    data = fashion_mnist.load()
+    if data.source.kind != "real":
+        print(runs.synthetic_warning(data.source))
+    return data
+
+
 def measure(name: str, x: np.ndarray, y: np.ndarray, wanted: Measure) -> dict:
     """Time the contestants on one network.
 
@@ -235,17 +244,15 @@ def main() -> None:
             raise InputError(
                 f"unknown network {', '.join(sorted(unknown))}; there are {', '.join(NETWORKS)}"
             )
-        splits = fashion_mnist.load()
-        if splits.source.kind != "real":
-            print(runs.synthetic_warning(splits.source))
-            if wanted.record:
-                records.check_real(splits.source.kind)
-        rows = splits.merge_validation().train
+        pictures = load_pictures()
+        if wanted.record:
+            records.check_real(pictures.source.kind)
+        rows = pictures.merge_validation().train
         names = wanted.names or tuple(NETWORKS)
         results = {name: measure(name, rows.x, rows.y, wanted) for name in names}
         print(table(results))
         if wanted.record:
-            data = runs.describe_data(splits)
+            data = runs.describe_data(pictures)
             records.write({"networks": results, "seeds": [SEED], "data": data}, data["kind"])
 
 

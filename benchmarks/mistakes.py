@@ -282,11 +282,6 @@ def reader(*inside: keras.layers.Layer, mask: bool = False) -> keras.Model:
     return model
 
 
-def averaged() -> keras.layers.Layer:
-    """Return the layer that averages the steps of a text which its mask does not hide."""
-    return keras.layers.GlobalAveragePooling1D()
-
-
 def of_words(last: int) -> Example:
     """Return a network of texts whose vocabulary is adapted on the first `last` of them."""
     texts = np.array([f"a {n % 7} good film {n} times" for n in range(ROWS)], object)
@@ -399,7 +394,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     # A vocabulary of all texts.
     "W1": lambda: of_words(ROWS),
     # A mask before a convolution, which drops it.
-    "W2": lambda: _of_tokens(reader(keras.layers.Conv1D(4, 3), averaged(), mask=True), tokens()),
+    "W2": lambda: _of_tokens(
+        reader(keras.layers.Conv1D(4, 3), keras.layers.GlobalAveragePooling1D(), mask=True),
+        tokens(),
+    ),
     # Words from 0 on, padded with 0.
-    "W3": lambda: _of_tokens(reader(averaged()), tokens(first=0)),
+    "W3": lambda: _of_tokens(reader(keras.layers.GlobalAveragePooling1D()), tokens(first=0)),
 }

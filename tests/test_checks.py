@@ -151,7 +151,9 @@ TWINS = {
     ),
     "I7": lambda: of_pictures("I7", x=mistakes.pictures() / 127.5 - 1),
     "W1": lambda: mistakes.of_words(150),
-    "W2": lambda: of_pictures("W2", mistakes.reader(mistakes.averaged(), mask=True)),
+    "W2": lambda: of_pictures(
+        "W2", mistakes.reader(keras.layers.GlobalAveragePooling1D(), mask=True)
+    ),
     "W3": lambda: repaired("W3", x=mistakes.tokens()),
 }
 

@@ -9,7 +9,7 @@ reproducible from `keras.utils.set_random_seed`, and no two layers or steps shar
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -19,23 +19,16 @@ import tensorflow as tf
 # can be exchanged while the layer stays as it is.
 from keras.src.backend import random as keras_draws
 
+from keras_recipes.training.fused import replacing
+
 _Shape: TypeAlias = Sequence[int | tf.Tensor] | tf.Tensor
 _GOLDEN = 0x9E3779B9  # 2**32 / golden ratio, odd: its multiples spread evenly over 32 bits
 _KEY_MULTIPLIERS = (0x5851F42D4C957F2D, 0x14057B7EF767814F)  # odd, of Knuth's 64-bit generator
 
 
-@contextlib.contextmanager
-def fast_draws() -> Iterator[None]:
+def fast_draws() -> contextlib.AbstractContextManager[None]:
     """Make layers that this block traces draw dropout, uniform and normal by the hash."""
-    replacements = {"dropout": dropout, "uniform": uniform, "normal": normal}
-    originals = {name: getattr(keras_draws, name) for name in replacements}
-    try:
-        for name, draw in replacements.items():
-            setattr(keras_draws, name, draw)
-        yield
-    finally:
-        for name, draw in originals.items():
-            setattr(keras_draws, name, draw)
+    return replacing.replaced(keras_draws, dropout=dropout, uniform=uniform, normal=normal)
 
 
 @tf.function(autograph=False)  # traced once in a process; a layer's trace only holds a call of it

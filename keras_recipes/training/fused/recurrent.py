@@ -10,7 +10,7 @@ GRU or with two directions, and is never slower.
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +19,8 @@ import tensorflow as tf
 # Recurrent layers look up in this private module what a backend has for a whole sequence; without
 # a GPU, TensorFlow's has nothing, and Keras loops over the steps itself.
 from keras.src import backend as keras_backend
+
+from keras_recipes.training.fused import replacing
 
 # Coefficients of tanh(x) / x = numerator(x²) / denominator(x²) for |x| up to _LARGEST: of smallest
 # squares of the relative error on Chebyshev points, weighted until all extremes are equal. In
@@ -96,18 +98,9 @@ _GRU = _Cell(4, _gru_step, _gru_gradient)
 _LSTM = _Cell(5, _lstm_step, _lstm_gradient)
 
 
-@contextlib.contextmanager
-def compiled_loops() -> Iterator[None]:
+def compiled_loops() -> contextlib.AbstractContextManager[None]:
     """Compile the loops of GRU and LSTM layers that this block traces."""
-    replacements = {"gru": _gru, "lstm": _lstm}
-    originals = {name: getattr(keras_backend, name) for name in replacements}
-    try:
-        for name, function in replacements.items():
-            setattr(keras_backend, name, function)
-        yield
-    finally:
-        for name, function in originals.items():
-            setattr(keras_backend, name, function)
+    return replacing.replaced(keras_backend, gru=_gru, lstm=_lstm)
 
 
 def _gru(

@@ -217,8 +217,8 @@ def _build(model: keras.Model, data: tuple) -> None:
 
 def _seeds(model: keras.Model) -> list[keras.Variable]:
     """Return the states of a model's random generators."""
-    seen = {id(variable) for variable in model.weights}
-    return [one for one in model.variables if id(one) not in seen]
+    weights = {id(variable) for variable in model.weights}
+    return [one for one in model.variables if id(one) not in weights]
 
 
 def _orders(num_rows: int, shuffle: bool) -> Iterator[tf.Tensor]:
